@@ -1,0 +1,18 @@
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vitest/config';
+import { icedX86 } from './scripts/vite-iced-x86.ts';
+
+/** What shared memory needs (design.md 2): every server of ours sends them. */
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp'
+};
+
+export default defineConfig({
+  plugins: [sveltekit(), icedX86()],
+  worker: { format: 'es', plugins: () => [icedX86()] },
+  server: { headers: isolation },
+  preview: { headers: isolation },
+  define: { __VERSION__: JSON.stringify(process.env.npm_package_version ?? '0.0.0') },
+  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 20_000 }
+});
