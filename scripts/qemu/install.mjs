@@ -1,0 +1,213 @@
+#!/usr/bin/env node
+// Puts QEMU of several Debian suites side by side under `.cache/qemu/<suite>`, without touching the host: a private
+// apt state whose dpkg status file is empty makes apt fetch the whole dependency closure (libc included); the .debs
+// are unpacked, never installed. Needs apt and a network, not root. Does nothing for a suite that is already there.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { installed, prefixOf, programOf, qemus, runOf, suites } from './qemu.mjs';
+
+const MIRROR = 'http://deb.debian.org/debian';
+const SECURITY_MIRROR = 'http://deb.debian.org/debian-security';
+
+/** QEMU and the tools the scripts use, so that none of them is asked of the host. */
+const PACKAGES = ['qemu-system-x86', 'qemu-utils', 'seabios', 'busybox-static', 'e2fsprogs', 'xz-utils', 'zstd'];
+
+/** Only this suite's kernel is used as a guest; its meta package names the current version. */
+const KERNEL = { suite: 'bookworm', metaPackage: 'linux-image-cloud-amd64' };
+
+/** Changes whenever what is unpacked would, so that an old prefix is made anew. */
+const RECIPE = createHash('sha256').update(JSON.stringify([PACKAGES, KERNEL])).digest('hex').slice(0, 16);
+
+/**
+ * A private apt: its own sources, lists, cache and an empty dpkg status.
+ * @param {{ name: string, security: boolean }} suite
+ */
+function privateApt({ name, security }) {
+  const state = join(prefixOf(name), 'apt');
+  for (const folder of ['lists/partial', 'cache/archives/partial', 'parts']) {
+    mkdirSync(join(state, folder), { recursive: true });
+  }
+  writeFileSync(join(state, 'status'), '');
+  // Debian signs a suite with the previous release's keys too, so the host's keyring verifies all three suites.
+  const sources = [`${MIRROR} ${name} main`, ...(security ? [`${SECURITY_MIRROR} ${name}-security main`] : [])];
+  writeFileSync(join(state, 'sources.list'), sources.flatMap((line) => [`deb ${line}\n`, `deb-src ${line}\n`]).join(''));
+  const options = {
+    'Dir::Etc::sourcelist': join(state, 'sources.list'),
+    'Dir::Etc::sourceparts': join(state, 'parts'),
+    'Dir::State::lists': join(state, 'lists'),
+    'Dir::State::status': join(state, 'status'),
+    'Dir::Cache': join(state, 'cache'),
+    // The unprivileged user _apt could not write below a home folder.
+    'APT::Sandbox::User': process.getuid?.() === 0 ? 'root' : '',
+    'APT::Install-Recommends': 'false',
+    'APT::Keep-Downloaded-Packages': 'true',
+    'Acquire::Retries': '3',
+    'Debug::NoLocking': 'true'
+  };
+  const flags = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  /** @param {string} program @param {readonly string[]} args @param {string} [cwd] */
+  return (program, args, cwd) =>
+    execFileSync(program, [...flags, ...args], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
+}
+
+/**
+ * Unpacks a .deb and says which it was.
+ * @param {string} deb
+ * @param {string} root
+ */
+function unpack(deb, root) {
+  execFileSync('dpkg-deb', ['-x', deb, root]);
+  const form = '${Package}\n${Version}\n${source:Package} ${source:Version}';
+  const [name = '', version = '', source = ''] = execFileSync('dpkg-deb', ['-W', `--showformat=${form}`, deb], {
+    encoding: 'utf8'
+  }).split('\n');
+  return { name, version, source };
+}
+
+/** @param {string} folder */
+const debsIn = (folder) => readdirSync(folder).filter((name) => name.endsWith('.deb')).map((name) => join(folder, name));
+
+/**
+ * Downloads QEMU's source package, in the binary's version or, when the mirror has not got that any more (sid), the
+ * newest other one of the suite that it has.
+ * @param {ReturnType<typeof privateApt>} apt
+ * @param {string} folder
+ * @param {string} version
+ * @returns {string} the version downloaded
+ */
+function downloadSource(apt, folder, version) {
+  const records = apt('apt-cache', ['showsrc', '--only-source', 'qemu']);
+  const others = [...records.matchAll(/^Version: (.*)$/gm)].map(([, found = '']) => found);
+  others.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  for (const candidate of new Set([version, ...others])) {
+    try {
+      apt('apt-get', ['source', '--download-only', `qemu=${candidate}`], folder);
+      return candidate;
+    } catch {
+      console.error(`QEMU's source package ${candidate} cannot be fetched`);
+    }
+  }
+  throw new Error('no source package of QEMU can be fetched');
+}
+
+/**
+ * Takes scripts/analyze-migration.py out of the suite's QEMU source package, Debian's patches applied. It is an
+ * oracle of the tests and, being QEMU's, is never committed.
+ * @param {ReturnType<typeof privateApt>} apt
+ * @param {string} suite
+ * @param {string} wanted the source package's version
+ * @returns {string} the version it was taken from
+ */
+function extractAnalyzeScript(apt, suite, wanted) {
+  const folder = join(prefixOf(suite), 'source');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const version = downloadSource(apt, folder, wanted);
+  const script = 'scripts/analyze-migration.py';
+  const xz = programOf(suite, existsSync(join(prefixOf(suite), 'root/usr/bin/xz')) ? 'usr/bin/xz' : 'bin/xz');
+  const decompressor = `--use-compress-program=${xz.map((word) => `'${word}'`).join(' ')}`;
+  for (const name of readdirSync(folder)) {
+    if (name.includes('.orig.tar')) {
+      const one = ['--strip-components=1', '--wildcards', `*/${script}`];
+      execFileSync('tar', [decompressor, '-xf', name, ...one], { cwd: folder });
+    } else if (name.includes('.debian.tar')) {
+      execFileSync('tar', [decompressor, '-xf', name, 'debian/patches'], { cwd: folder });
+    }
+  }
+  const series = readFileSync(join(folder, 'debian/patches/series'), 'utf8').split('\n');
+  for (const line of series) {
+    const patch = line.replace(/#.*/, '').trim();
+    const path = join(folder, 'debian/patches', patch);
+    if (!patch || !readFileSync(path, 'utf8').includes(script)) continue;
+    // Outside of a work tree git applies to plain files; inside of ours it must not look for a repository.
+    const env = { ...process.env, GIT_CEILING_DIRECTORIES: prefixOf(suite) };
+    execFileSync('git', ['apply', `--include=${script}`, path], { cwd: folder, env });
+  }
+  renameSync(join(folder, script), join(prefixOf(suite), 'analyze-migration.py'));
+  rmSync(folder, { recursive: true });
+  return version;
+}
+
+/**
+ * @param {{ name: string, security: boolean, optional: boolean }} suite
+ */
+function install(suite) {
+  const prefix = prefixOf(suite.name);
+  rmSync(join(prefix, 'installed.json'), { force: true });
+  const apt = privateApt(suite);
+  const archives = join(prefix, 'apt/cache/archives');
+  apt('apt-get', ['update']);
+  apt('apt-get', ['install', '--download-only', '--yes', ...PACKAGES]);
+
+  const root = join(prefix, 'root');
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  const packages = debsIn(archives).map((deb) => unpack(deb, root));
+
+  if (suite.name === KERNEL.suite) {
+    const depends = apt('apt-cache', ['depends', KERNEL.metaPackage]);
+    const image = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+    if (!image) throw new Error(`${KERNEL.metaPackage} names no kernel image`);
+    apt('apt-get', ['download', image], archives);
+    const kernel = join(prefix, 'linux');
+    rmSync(kernel, { recursive: true, force: true });
+    packages.push(...debsIn(archives).filter((deb) => deb.includes('/linux-image-')).map((deb) => unpack(deb, kernel)));
+  }
+
+  const [, sourceVersion = ''] = packages.find(({ name }) => name === 'qemu-system-x86')?.source.split(' ') ?? [];
+  const analyzeVersion = extractAnalyzeScript(apt, suite.name, sourceVersion);
+  rmSync(archives, { recursive: true });
+
+  const banner = runOf(suite.name, 'usr/bin/qemu-system-x86_64', ['--version']).toString();
+  const version = /version ([\d.]+)/.exec(banner)?.[1];
+  if (!version) throw new Error(`cannot read QEMU's version from: ${banner}`);
+  writeFileSync(join(prefix, 'installed.json'), JSON.stringify({ recipe: RECIPE, version, analyzeVersion, packages }, null, 1));
+}
+
+/** @param {string} program */
+const present = (program) => {
+  try {
+    execFileSync('which', [program], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean' }, force: { type: 'boolean' } }
+});
+if (values.help) {
+  console.log(`Usage: scripts/qemu/install.mjs [--force] [SUITE...]   suites: ${suites.map(({ name }) => name).join(' ')}`);
+  process.exit(0);
+}
+
+const missing = ['apt-get', 'dpkg-deb', 'git', 'tar'].filter((program) => !present(program));
+if (missing.length > 0) {
+  console.log(`No native QEMU: ${missing.join(', ')} not found. Skipped: every check against native QEMU (golden
+streams, explain fixtures, page walks) and npm run samples. All else works.`);
+  process.exit(0);
+}
+
+let failed = false;
+for (const suite of suites.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  const record = installed(suite.name);
+  if (record?.recipe === RECIPE && !values.force) continue;
+  const start = Date.now();
+  try {
+    install(suite);
+    console.log(`${suite.name}: unpacked in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    const detail = error instanceof Error && 'stderr' in error ? `${error.message}\n${error.stderr}` : String(error);
+    console.error(`*** ${suite.name}: QEMU DID NOT INSTALL; its checks are skipped. ***\n${detail}`);
+    if (!suite.optional) failed = true;
+  }
+}
+for (const { suite, version } of qemus()) {
+  console.log(`${suite}: QEMU ${version}, analyze-migration.py of ${installed(suite)?.analyzeVersion}`);
+}
+process.exit(failed ? 1 : 0);
