@@ -1,0 +1,251 @@
+/**
+ * The contract between the page and its workers: types only, all that `viz` may see of the emulator.
+ *
+ * `Inspector` is what `inspect.worker.ts` exposes through comlink. Everything that crosses is plain data; typed arrays
+ * are transferred. A snapshot is named by the id that `open` gave it; several can be open (compare).
+ */
+import type { Problem } from '../vmstate/problem.ts';
+import type { RamBlock } from '../vmstate/ram-index.ts';
+import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
+import type { Placed } from '../vmstate/vmstate.ts';
+
+export type SnapshotId = number;
+
+/** What a dropped file turned out to be, and why. */
+export interface OpenedFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly role: 'state' | 'ram' | 'disk' | 'vmlinux' | 'system-map' | 'multifd-channel' | 'cpr-state' | 'unknown';
+  readonly note: string;
+}
+
+/** A section without its fields, which are fetched when first looked at. */
+export type SectionInfo = Omit<Section, 'fields'> & { readonly fieldCount: number };
+
+/** Sent pages by kind, over the whole stream. */
+export interface RamCounts {
+  readonly records: number;
+  readonly zero: number;
+  readonly normal: number;
+  readonly xbzrle: number;
+  readonly compressed: number;
+  readonly fill: number;
+  readonly mapped: number;
+  /** Pages that were sent at least once. */
+  readonly distinctPages: number;
+  /** Bytes of page contents held in memory. */
+  readonly storeBytes: number;
+}
+
+/** The snapshot as far as it has been read. `done` is false while bytes still arrive. */
+export interface SnapshotInfo {
+  readonly id: SnapshotId;
+  readonly done: boolean;
+  readonly cancelled: boolean;
+  readonly file: FileInfo;
+  readonly files: readonly OpenedFile[];
+  /** Bytes of the input consumed so far, and the whole. */
+  readonly read: number;
+  readonly total: number;
+  /** Length of the decoded stream so far. */
+  readonly end: number;
+  readonly streamVersion: number | undefined;
+  readonly configuration: Configuration | undefined;
+  readonly pageSize: number;
+  readonly sections: readonly SectionInfo[];
+  readonly blocks: readonly RamBlock[];
+  readonly ram: RamCounts;
+  readonly rounds: readonly Round[];
+  readonly vmdescription: VmDescription | undefined;
+  readonly features: Features;
+  readonly problems: readonly Problem[];
+}
+
+/** What a RAM map can be coloured by; one byte a page (see `RamColumn`). */
+export type RamColouring = 'kind' | 'entropy' | 'round' | 'sends' | 'guess' | 'page-tables';
+
+/** A byte for each page of all blocks, in the numbering of `RamBlock.firstPage`. */
+export interface RamColumn {
+  readonly colouring: RamColouring;
+  readonly bytes: Uint8Array;
+  /** What the byte values mean: names by value, or a scale from 0 to 255. */
+  readonly legend: readonly { readonly value: number; readonly name: string }[] | { readonly low: string; readonly high: string };
+}
+
+export interface PageSend {
+  readonly record: number;
+  readonly kind: string;
+  /** Stream offset of the record's contents or word. */
+  readonly offset: number;
+  readonly source: number;
+  readonly round: number;
+  readonly section: number;
+  /** Content hash as 16 hex digits; equal hashes were the same bytes up to collisions. */
+  readonly hash: string;
+  /** Bytes that differ from the send before, or undefined for the first. */
+  readonly changedBytes?: number;
+}
+
+export interface PageInfo {
+  readonly page: number;
+  readonly block: string;
+  /** Offset inside the block. */
+  readonly offset: number;
+  readonly gpa: number | undefined;
+  readonly sends: readonly PageSend[];
+  /** Contents as of the asked record. */
+  readonly bytes: Uint8Array;
+  /** Bits per byte, 0 to 8. */
+  readonly entropy: number;
+  readonly guess: string;
+  /** Page-table levels that use this page (`PML4`, `PDPT`, `PD`, `PT`), if any. */
+  readonly pageTable: readonly string[];
+}
+
+/** One step of a page walk (SDM 3A 4.3 to 4.5). */
+export interface WalkStep {
+  /** `PML5`, `PML4`, `PDPT`, `PD`, `PT`. */
+  readonly level: string;
+  readonly entryGpa: number;
+  readonly index: number;
+  /** Raw entry. */
+  readonly entry: bigint;
+  /** Flag names that are set, as the manual's: P, R/W, U/S, PWT, PCD, A, D, PS, G, PAT, XD. */
+  readonly flags: readonly string[];
+}
+export interface Walk {
+  readonly gva: bigint;
+  readonly mode: 'none' | '32-bit' | 'PAE' | '4-level' | '5-level';
+  readonly steps: readonly WalkStep[];
+  readonly gpa: number | undefined;
+  readonly pageSize: number | undefined;
+  /** Why there is no gpa. */
+  readonly fault?: string;
+}
+/** A run of virtual addresses that map to consecutive physical ones with equal rights. */
+export interface Mapping {
+  readonly gva: bigint;
+  readonly gpa: number;
+  readonly bytes: number;
+  readonly pageSize: number;
+  readonly flags: readonly string[];
+}
+
+export type SearchQuery = string;
+export interface SearchHit {
+  readonly kind: 'field' | 'bytes' | 'memory' | 'section';
+  readonly title: string;
+  readonly detail: string;
+  /** Stream offsets, where the hit has a place in the stream. */
+  readonly start?: number;
+  readonly end?: number;
+  readonly section?: number;
+  readonly path?: string;
+  readonly gpa?: number;
+  readonly page?: number;
+}
+
+export interface FieldDifference {
+  readonly section: string;
+  readonly path: string;
+  readonly kind: 'changed' | 'only-left' | 'only-right';
+  readonly left?: string;
+  readonly right?: string;
+  /** A clock, a counter or a time stamp: folded away by default. */
+  readonly noise: boolean;
+  readonly leftStart?: number;
+  readonly rightStart?: number;
+}
+export interface PageDifference {
+  readonly page: number;
+  readonly block: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+export interface Difference {
+  readonly fields: readonly FieldDifference[];
+  readonly pages: readonly PageDifference[];
+  /** Pages that differ, when `pages` was cut. */
+  readonly pageCount: number;
+  readonly notes: readonly string[];
+}
+
+/** A side of a comparison: a snapshot, as of the end or of the end of one round (RAM only). */
+export interface DiffSide {
+  readonly id: SnapshotId;
+  readonly round?: number;
+}
+
+/** What somebody wants to load the state into. */
+export interface Destination {
+  readonly machine?: string;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly smp?: number;
+  /** `-device`/`-drive` texts, or a whole QEMU command line. */
+  readonly commandLine?: string;
+  readonly qemuVersion?: string;
+}
+export interface Finding {
+  readonly severity: 'fails' | 'warns' | 'passes' | 'unknown';
+  /** QEMU's message, in substance. */
+  readonly message: string;
+  readonly why: string;
+  readonly hint?: string;
+  readonly section?: string;
+  readonly path?: string;
+  readonly start?: number;
+  readonly end?: number;
+}
+
+export type ExportKind = 'json' | 'csv' | 'text' | 'ram-block' | 'elf-core' | 'stream' | 'stream-reencoded';
+
+export interface Inspector {
+  /**
+   * Opens what was dropped together. `progress` is called at once and then at most ten times a second; the promise
+   * settles when all is read (or cancelled, or failed: see `problems`).
+   */
+  open(files: readonly File[], progress: (info: SnapshotInfo) => void): Promise<SnapshotInfo>;
+  cancel(id: SnapshotId): void;
+  close(id: SnapshotId): void;
+  fields(id: SnapshotId, section: number): Promise<readonly Placed[]>;
+  /** Stream bytes [start, end), at most 1 MiB. */
+  bytes(id: SnapshotId, start: number, end: number): Promise<Uint8Array>;
+  /** The section and the chain of rows at a stream offset; also page records. */
+  locate(id: SnapshotId, offset: number): Promise<Location>;
+  ramColumn(id: SnapshotId, colouring: RamColouring, round?: number): Promise<RamColumn>;
+  page(id: SnapshotId, page: number, record?: number): Promise<PageInfo>;
+  /** Guest-physical bytes as of the end of the stream; holes and devices read as zeros. */
+  physical(id: SnapshotId, gpa: number, bytes: number): Promise<Uint8Array>;
+  /** RAM blocks as the machine maps them: guest-physical ranges to block offsets. */
+  memoryMap(id: SnapshotId): Promise<readonly PhysicalRange[]>;
+  walk(id: SnapshotId, gva: bigint, cr3?: bigint): Promise<Walk>;
+  mappings(id: SnapshotId, cr3?: bigint): Promise<readonly Mapping[]>;
+  search(id: SnapshotId, query: SearchQuery, hit: (hits: readonly SearchHit[], progress: number) => void): Promise<number>;
+  cancelSearch(): void;
+  diff(left: DiffSide, right: DiffSide): Promise<Difference>;
+  /** What would fail when this state is loaded there. */
+  check(id: SnapshotId, destination: Destination): Promise<readonly Finding[]>;
+  /** What a message of QEMU means, with the state at hand if `id` is given. */
+  explain(message: string, id?: SnapshotId): Promise<readonly Finding[]>;
+  /** `block` names the RAM block of `ram-block`. */
+  export(id: SnapshotId, kind: ExportKind, block?: string): Promise<Blob>;
+  /** SHA-256 of a block's final contents. */
+  hashBlock(id: SnapshotId, block: string): Promise<string>;
+}
+
+export interface Location {
+  readonly section: SectionInfo | undefined;
+  readonly chain: readonly Placed[];
+  /** Paths of `chain`, full ones. */
+  readonly paths: readonly string[];
+  readonly record?: { readonly record: number; readonly page: number; readonly kind: string; readonly block: string; readonly offset: number };
+}
+
+export interface PhysicalRange {
+  readonly gpa: number;
+  readonly bytes: number;
+  readonly block: string;
+  /** Offset inside the block. */
+  readonly offset: number;
+}
