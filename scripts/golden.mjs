@@ -12,7 +12,19 @@ import { hashBlocks } from './qemu/memory.mjs';
 import { golden, qemus } from './qemu/qemu.mjs';
 
 /** Monitor commands whose answers tests compare decoded state with. */
-const INFO = ['status', 'registers -a', 'cpus', 'lapic', 'pic', 'pci', 'qtree', 'mtree -f', 'ramblock', 'block', 'migrate'];
+const INFO = [
+  'status',
+  'registers -a',
+  'cpus',
+  'lapic',
+  'pic',
+  'pci',
+  'qtree',
+  'mtree -f',
+  'ramblock',
+  'block',
+  'migrate'
+];
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, qemu: { type: 'string' }, fast: { type: 'boolean' }, force: { type: 'boolean' } }
@@ -68,7 +80,10 @@ for (const qemu of qemus()) {
     const start = Date.now();
     const record = await make(qemu, scenario, folder);
     const { suite, version } = qemu;
-    writeFileSync(metaPath, JSON.stringify({ key, scenario: scenario.name, qemu: { suite, version }, ...record }, null, 1));
+    writeFileSync(
+      metaPath,
+      JSON.stringify({ key, scenario: scenario.name, qemu: { suite, version }, ...record }, null, 1)
+    );
     console.log(`${version} ${scenario.name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
   }
 }

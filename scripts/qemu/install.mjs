@@ -19,7 +19,10 @@ const PACKAGES = ['qemu-system-x86', 'qemu-utils', 'seabios', 'busybox-static', 
 const KERNEL = { suite: 'bookworm', metaPackage: 'linux-image-cloud-amd64' };
 
 /** Changes whenever what is unpacked would, so that an old prefix is made anew. */
-const RECIPE = createHash('sha256').update(JSON.stringify([PACKAGES, KERNEL])).digest('hex').slice(0, 16);
+const RECIPE = createHash('sha256')
+  .update(JSON.stringify([PACKAGES, KERNEL]))
+  .digest('hex')
+  .slice(0, 16);
 
 /**
  * A private apt: its own sources, lists, cache and an empty dpkg status.
@@ -33,7 +36,10 @@ function privateApt({ name, security }) {
   writeFileSync(join(state, 'status'), '');
   // Debian signs a suite with the previous release's keys too, so the host's keyring verifies all three suites.
   const sources = [`${MIRROR} ${name} main`, ...(security ? [`${SECURITY_MIRROR} ${name}-security main`] : [])];
-  writeFileSync(join(state, 'sources.list'), sources.flatMap((line) => [`deb ${line}\n`, `deb-src ${line}\n`]).join(''));
+  writeFileSync(
+    join(state, 'sources.list'),
+    sources.flatMap((line) => [`deb ${line}\n`, `deb-src ${line}\n`]).join('')
+  );
   const options = {
     'Dir::Etc::sourcelist': join(state, 'sources.list'),
     'Dir::Etc::sourceparts': join(state, 'parts'),
@@ -50,7 +56,12 @@ function privateApt({ name, security }) {
   const flags = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
   /** @param {string} program @param {readonly string[]} args @param {string} [cwd] */
   return (program, args, cwd) =>
-    execFileSync(program, [...flags, ...args], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
+    execFileSync(program, [...flags, ...args], {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      maxBuffer: 1 << 28
+    });
 }
 
 /**
@@ -68,7 +79,10 @@ function unpack(deb, root) {
 }
 
 /** @param {string} folder */
-const debsIn = (folder) => readdirSync(folder).filter((name) => name.endsWith('.deb')).map((name) => join(folder, name));
+const debsIn = (folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.deb'))
+    .map((name) => join(folder, name));
 
 /**
  * Downloads QEMU's source package, in the binary's version or, when the mirror has not got that any more (sid), the
@@ -154,7 +168,11 @@ function install(suite) {
     apt('apt-get', ['download', image], archives);
     const kernel = join(prefix, 'linux');
     rmSync(kernel, { recursive: true, force: true });
-    packages.push(...debsIn(archives).filter((deb) => deb.includes('/linux-image-')).map((deb) => unpack(deb, kernel)));
+    packages.push(
+      ...debsIn(archives)
+        .filter((deb) => deb.includes('/linux-image-'))
+        .map((deb) => unpack(deb, kernel))
+    );
   }
 
   const [, sourceVersion = ''] = packages.find(({ name }) => name === 'qemu-system-x86')?.source.split(' ') ?? [];
@@ -164,7 +182,10 @@ function install(suite) {
   const banner = runOf(suite.name, 'usr/bin/qemu-system-x86_64', ['--version']).toString();
   const version = /version ([\d.]+)/.exec(banner)?.[1];
   if (!version) throw new Error(`cannot read QEMU's version from: ${banner}`);
-  writeFileSync(join(prefix, 'installed.json'), JSON.stringify({ recipe: RECIPE, version, analyzeVersion, packages }, null, 1));
+  writeFileSync(
+    join(prefix, 'installed.json'),
+    JSON.stringify({ recipe: RECIPE, version, analyzeVersion, packages }, null, 1)
+  );
 }
 
 /** @param {string} program */
@@ -182,7 +203,9 @@ const { values, positionals } = parseArgs({
   options: { help: { type: 'boolean' }, force: { type: 'boolean' } }
 });
 if (values.help) {
-  console.log(`Usage: scripts/qemu/install.mjs [--force] [SUITE...]   suites: ${suites.map(({ name }) => name).join(' ')}`);
+  console.log(
+    `Usage: scripts/qemu/install.mjs [--force] [SUITE...]   suites: ${suites.map(({ name }) => name).join(' ')}`
+  );
   process.exit(0);
 }
 

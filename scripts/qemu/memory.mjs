@@ -29,11 +29,15 @@ async function blocks(machine) {
   }
   if (found.every(({ hva }) => hva !== undefined)) return found;
 
-  const memory = (await machine.hmp('info mtree -f')).split(/FlatView #\d+/).find((view) => view.includes('AS "memory"'));
+  const memory = (await machine.hmp('info mtree -f'))
+    .split(/FlatView #\d+/)
+    .find((view) => view.includes('AS "memory"'));
   for (const block of found) {
     const region = block.name.replace(/.*\//, '');
     // A block may be seen in several pieces (the PC's low memory); the first one has offset 0 or says which.
-    const piece = new RegExp(`(\\w+)-\\w+ \\(prio \\d+, (?:ram|rom|romd)\\): ${region.replace('.', '\\.')}(?: @(\\w+))?`);
+    const piece = new RegExp(
+      `(\\w+)-\\w+ \\(prio \\d+, (?:ram|rom|romd)\\): ${region.replace('.', '\\.')}(?: @(\\w+))?`
+    );
     const match = piece.exec(memory ?? '');
     if (!match) continue;
     const [, gpa = '', offset = '0'] = match;
