@@ -1,0 +1,240 @@
+// The prompt and its commands.
+#include "workload.h"
+
+enum { LINE = 100, WORDS = 6 };
+
+static char line[LINE + 1];
+static unsigned length;
+static char note[PAGE] __attribute__((aligned(4096)));
+
+static void show_prompt(void) { print("workload> "); }
+
+/// Decimal or 0x hex; *rest is what follows the digits, 0 when there are none.
+static u64 parse_number(const char *text, const char **rest) {
+  u64 value = 0, base = 10;
+  if (text[0] == '0' && text[1] == 'x') {
+    base = 16;
+    text += 2;
+  }
+  *rest = 0;
+  for (;; text++) {
+    char c = *text;
+    u64 digit = c >= '0' && c <= '9' ? (u64)(c - '0') : base == 16 && c >= 'a' && c <= 'f' ? (u64)(c - 'a' + 10) : 99;
+    if (digit >= base) return value;
+    value = value * base + digit;
+    *rest = text + 1;
+  }
+}
+
+static bool number_argument(const char *text, u64 *value) {
+  const char *rest;
+  *value = parse_number(text, &rest);
+  if (rest && !*rest) return true;
+  print("%s: not a number\n", text);
+  return false;
+}
+
+/// A number of work pages: 256, 1024K, 1M; clear words when it is none, or more than there are.
+static bool size_argument(const char *text, u64 *pages) {
+  const char *rest;
+  u64 value = parse_number(text, &rest);
+  char unit = rest ? *rest : '?';
+  bool plain = unit && (!rest[1] || !__builtin_strcmp(rest + 1, "iB"));
+  if (plain && unit == 'K') value /= PAGE / KIB;
+  else if (plain && unit == 'M') value *= MIB / PAGE;
+  else if (unit) {
+    print("%s: not a size; pages, or a number with K or M\n", text);
+    return false;
+  }
+  *pages = value;
+  if (value >= 1 && value <= work_page_count()) return true;
+  print("%s: from 1 to %lu pages\n", text, work_page_count());
+  return false;
+}
+
+static bool pattern_argument(const char *text, const struct pattern **pattern) {
+  *pattern = pattern_find(text);
+  if (*pattern) return true;
+  print("%s: no such pattern; these are\n", text);
+  patterns_print();
+  return false;
+}
+
+static void run_help(unsigned count, char **words);
+
+static void run_dirty(unsigned count, char **words) {
+  u64 rate, pages, total = 0;
+  const struct pattern *pattern;
+  if (count >= 4) {
+    if (!number_argument(words[1], &rate) || !size_argument(words[2], &pages)) return;
+    if (!pattern_argument(words[3], &pattern)) return;
+    if (count > 4 && !number_argument(words[4], &total)) return;
+    if (rate < 1 || rate > 10000000) {
+      print("%s: from 1 to 10000000 pages/s\n", words[1]);
+      return;
+    }
+    dirty_start(rate, pages, pattern, total);
+  } else if (count > 1) {
+    print("usage: dirty RATE SIZE PATTERN [COUNT]\n");
+    patterns_print();
+    return;
+  }
+  dirty_print();
+}
+
+static void run_idle(unsigned count, char **words) {
+  (void)count, (void)words;
+  dirty_stop();
+  dirty_print();
+}
+
+static void run_fill(unsigned count, char **words) {
+  u64 pages;
+  const struct pattern *pattern = pattern_find("seq");
+  if (count < 2) {
+    print("usage: fill SIZE [PATTERN]\n");
+    return;
+  }
+  if (!size_argument(words[1], &pages) || (count > 2 && !pattern_argument(words[2], &pattern))) return;
+  dirty_fill(pages, pattern);
+  print("fill: %lu pages written\n", pages);
+}
+
+static void sum_range(const char *name, u64 start, u64 end) {
+  print("sum %016lx of %s %08lx-%08lx\n", hash_words((void *)start, end - start), name, start, end);
+}
+
+static void run_sum(unsigned count, char **words) {
+  u64 pages = work_page_count();
+  if (count > 1 && !size_argument(words[1], &pages)) return;
+  sum_range("work pages", memory.work, memory.work + pages * PAGE);
+  sum_range("kernel code and constants", physical(kernel_text), physical(kernel_data));
+}
+
+static void run_ticks(unsigned count, char **words) {
+  (void)count, (void)words;
+  u64 now = ticks;
+  print("ticks %lu, %lu a second: up %lu.%02lu s\n", now, HZ, now / HZ, now % HZ);
+}
+
+static void run_mem(unsigned count, char **words) {
+  (void)count, (void)words;
+  memory_print();
+}
+
+static void run_cr3(unsigned count, char **words) {
+  u64 address;
+  if (count < 2) mappings_print();
+  else if (number_argument(words[1], &address)) walk_print(address);
+}
+
+static void run_disk(unsigned count, char **words) {
+  u8 buffer[512] __attribute__((aligned(8)));
+  u64 sector = 0, sectors = ide_sectors();
+  if (count > 1 && !number_argument(words[1], &sector)) return;
+  if (!sectors) {
+    print("disk: none; start QEMU with -drive file=IMAGE,format=raw,if=ide\n");
+    return;
+  }
+  print("disk: %lu sectors\n", sectors);
+  if (sector >= sectors) {
+    print("disk: no sector %lu\n", sector);
+    return;
+  }
+  if (ide_read(sector, buffer)) print("sum %016lx of sector %lu\n", hash_words(buffer, sizeof buffer), sector);
+  else print("disk: sector %lu cannot be read\n", sector);
+}
+
+static void run_note(unsigned count, char **words) {
+  if (count > 1) {
+    __builtin_memset(note, 0, sizeof note);
+    __builtin_strcpy(note, words[1]);
+  }
+  print("note at %08lx: %s\n", physical(note), note);
+}
+
+static const struct command {
+  const char *name, *arguments, *help;
+  void (*run)(unsigned count, char **words);
+  bool whole_line;           // what follows the name is one argument
+} commands[] = {
+  { "help", "", "this list", run_help, false },
+  { "dirty", "[RATE SIZE PATTERN [COUNT]]", "write RATE pages a second within SIZE, in all COUNT", run_dirty, false },
+  { "idle", "", "stop that", run_idle, false },
+  { "fill", "SIZE [PATTERN]", "write SIZE once, at once", run_fill, false },
+  { "sum", "[SIZE]", "checksum of the work pages, and of the kernel", run_sum, false },
+  { "note", "[TEXT]", "keep a text in memory, or show it", run_note, true },
+  { "ticks", "", "timer interrupts since boot", run_ticks, false },
+  { "mem", "", "what is where in physical memory", run_mem, false },
+  { "cr3", "[ADDRESS]", "virtual memory; or the page-table walk of one address", run_cr3, false },
+  { "disk", "[SECTOR]", "read a sector of the IDE disk", run_disk, false },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void run_help(unsigned count, char **words) {
+  (void)count, (void)words;
+  for (const struct command *command = commands; command < commands + COMMANDS; command++)
+    print("  %-5s %-28s %s\n", command->name, command->arguments, command->help);
+  print("SIZE is a number of 4 KiB pages, or like 512K or 2M. PATTERN:\n");
+  patterns_print();
+}
+
+/// Cuts `text` into words in place, at most WORDS.
+static unsigned split(char *text, char **words) {
+  unsigned count = 0;
+  while (*text && count < WORDS) {
+    while (*text == ' ') *text++ = 0;
+    if (*text) words[count++] = text;
+    while (*text && *text != ' ') text++;
+  }
+  *text = 0;
+  return count;
+}
+
+static void run_line(void) {
+  char *words[WORDS], *text = line;
+  while (*text == ' ') text++;
+  if (!*text) return;
+  for (unsigned i = 0; i < COMMANDS; i++) {
+    const struct command *command = &commands[i];
+    u64 name = __builtin_strlen(command->name);
+    if (__builtin_strncmp(text, command->name, name) || (text[name] && text[name] != ' ')) continue;
+    unsigned count;
+    if (command->whole_line) {
+      words[0] = text;
+      words[1] = text + name;
+      while (*words[1] == ' ') words[1]++;
+      count = *words[1] ? 2 : 1;
+    } else {
+      count = split(text, words);
+    }
+    command->run(count, words);
+    return;
+  }
+  print("%s: no such command; try help\n", text);
+}
+
+void prompt_start(void) { show_prompt(); }
+
+void prompt_again(void) {
+  show_prompt();
+  print("%s", line);
+}
+
+void prompt_key(char key) {
+  if (key == '\r' || key == '\n') {
+    print("\n");
+    run_line();
+    length = 0;
+    line[0] = 0;
+    show_prompt();
+  } else if (key == '\b' || key == 0x7f) {
+    if (!length) return;
+    line[--length] = 0;
+    print("\b \b");
+  } else if (key >= ' ' && key < 0x7f && length < LINE) {
+    line[length++] = key;
+    line[length] = 0;
+    print_char(key);
+  }
+}
