@@ -3,7 +3,7 @@
  * Source: QEMU migration/vmstate-types.c, include/migration/vmstate.h.
  */
 import { BadField } from './qemu-file.ts';
-import type { Codec } from './vmstate.ts';
+import type { Codec, Meaning } from './vmstate.ts';
 
 const codec = <T>(type: string, read: Codec<T>['read'], write: Codec<T>['write']): Codec<T> => ({ type, read, write });
 
@@ -72,8 +72,15 @@ export const buffer = (n: number, type = 'buffer'): Codec<Uint8Array> =>
     }
   );
 
+export interface ArrayOptions {
+  /** The array's element that is read first (VMSTATE_SUB_ARRAY). Names count from 0 all the same, as in the JSON. */
+  readonly from?: number;
+  /** What each element means where they differ: the first one read first. */
+  readonly abouts?: readonly (Meaning | undefined)[];
+}
+
 /** n elements, flat. Elements are read in place, as QEMU's are. */
-export const arrayOf = <T>(element: Codec<T>, n: number): Codec<T[]> =>
+export const arrayOf = <T>(element: Codec<T>, n: number, { from = 0, abouts }: ArrayOptions = {}): Codec<T[]> =>
   codec(
     element.type,
     (file, into, place) => {
@@ -81,14 +88,26 @@ export const arrayOf = <T>(element: Codec<T>, n: number): Codec<T[]> =>
       // An element takes a byte at least: a hostile count ends at the end of the bytes, not of the memory.
       for (let i = 0; i < n; i++) {
         const before = file.pos;
-        out[i] = place.read(file, `[${i}]`, element, out[i]);
+        out[from + i] = place.read(file, `[${i}]`, element, out[from + i], abouts?.[i]);
         if (file.pos === before && i > 4096) throw new BadField(file.offset, `${n} elements without bytes`);
       }
       return out;
     },
     (file, value) => {
-      for (let i = 0; i < n; i++) element.write(file, value[i]!);
+      for (let i = 0; i < n; i++) element.write(file, value[from + i]!);
     }
+  );
+
+/** n raw bytes of which each has its meaning: one value, and a row for each byte below it. */
+export const namedBytes = (n: number, abouts: readonly (Meaning | undefined)[], type = 'buffer'): Codec<Uint8Array> =>
+  codec(
+    type,
+    (file, _into, place) => {
+      const at = file.pos;
+      for (let i = 0; i < n; i++) place.read(file, `[${i}]`, u8, undefined, abouts[i] ?? {});
+      return file.bytes.slice(at, at + n);
+    },
+    (f, v) => buffer(n, type).write(f, v)
   );
 
 /** u8 1 before each element, u8 0 at the end (VMSTATE_QTAILQ_V, VMSTATE_QLIST_V). */

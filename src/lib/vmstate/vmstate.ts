@@ -73,7 +73,8 @@ export class Placer {
     const inner = new Placer(this.#complaints, means);
     try {
       const value = codec.read(file, into, inner);
-      if (inner.rows.length === 0) row.value = value as Leaf;
+      // Bytes stay a value even where their parts are rows too.
+      if (inner.rows.length === 0 || value instanceof Uint8Array) row.value = value as Leaf;
       return value;
     } finally {
       row.end = file.offset;
@@ -205,6 +206,18 @@ function setAt(state: unknown, path: string, value: unknown): void {
 const exists = <S>(field: Field<S>, state: S, version: number): boolean =>
   (field.options.since ?? 0) <= version && (field.options.when?.(state, version) ?? true);
 
+/** Functions do not cross to the page: a row that has some shows the rest of its options. */
+const plain = new WeakMap<object, Meaning>();
+function meaningOf<S>(options: FieldOptions<S>): Meaning {
+  if (!options.when && !options.check) return options;
+  let meaning = plain.get(options);
+  if (!meaning) {
+    const { when: _when, check: _check, ...rest } = options;
+    plain.set(options, (meaning = rest));
+  }
+  return meaning;
+}
+
 const codecOf = <S>(field: Field<S>, state: S): Codec<unknown> =>
   (typeof field.codec === 'function' ? field.codec(state) : field.codec) as unknown as Codec<unknown>;
 
@@ -228,7 +241,7 @@ function loadInto<S extends object>(
     const name = field.options.name ?? field.path;
     const at = file.offset;
     const into = field.path === '' ? undefined : getAt(state, field.path);
-    const value = place.read(file, name, codecOf(field, state), into, field.options);
+    const value = place.read(file, name, codecOf(field, state), into, meaningOf(field.options));
     if (field.path !== '') setAt(state, field.path, value);
     const refusal = field.options.check?.(state);
     if (refusal) place.complain(at, refusal, name);

@@ -66,3 +66,15 @@ test('a state that ends early keeps what came before and says where', () => {
   expect(loaded.failure?.at).toBe(66);
   expect(placedAt(loaded.fields, 'channels[0].count')?.value).toBe(9);
 });
+
+test('what a row means is plain data, without the functions of its field', () => {
+  const vmstate_checked: VMStateDescription<Channel> = {
+    name: 'checked',
+    version: 1,
+    minimumVersion: 1,
+    fields: [channel('count', i32, { unit: 'ticks', check: (s) => (s.count === 9 ? 'nine' : undefined) })]
+  };
+  const { fields, complaints } = load(new QemuFileReader(new Uint8Array([0, 0, 0, 9])), vmstate_checked, 1);
+  expect(structuredClone(fields[0]!.about)).toMatchObject({ unit: 'ticks' });
+  expect(complaints).toEqual([{ at: 0, message: 'nine', path: 'count' }]);
+});
