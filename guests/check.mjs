@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toFile, withMachine } from '../scripts/qemu/machine.mjs';
-import { qemus } from '../scripts/qemu/qemu.mjs';
+import { qemus, repository } from '../scripts/qemu/qemu.mjs';
 import { ask, booted, hashWords, image, loaded } from './workload.mjs';
 
 /** @typedef {import('../scripts/qemu/machine.mjs').Machine} Machine */
@@ -66,7 +67,11 @@ async function checkCommands(machine) {
   await answers(machine, 'fill 15M', /^15M: from 1 to 3584 pages\n$/);
   await answers(machine, 'fill 3x', /^3x: not a size/);
   await answers(machine, 'fill 1 plaid', /^plaid: no such pattern/);
-  for (const [command, pages] of /** @type {const} */ ([['fill 3', 3], ['fill 64K', 16], ['fill 2MiB noise', 512]])) {
+  for (const [command, pages] of /** @type {const} */ ([
+    ['fill 3', 3],
+    ['fill 64K', 16],
+    ['fill 2MiB noise', 512]
+  ])) {
     await answers(machine, command, new RegExp(`^fill: ${pages} pages written\n$`));
   }
   await answers(machine, 'fill 0x10 seq', /^fill: 16 pages written\n$/);
@@ -76,7 +81,11 @@ async function checkCommands(machine) {
   const memory = await physicalMemory(machine, WORK.start, WORK.end);
   await machine.qmp('cont');
   assert.equal(await workSum(machine), hashWords(memory));
-  await answers(machine, 'sum 16', new RegExp(`^sum ${hashWords(memory.subarray(0, 16 * 4096))} of work pages 00200000-00210000$`, 'm'));
+  await answers(
+    machine,
+    'sum 16',
+    new RegExp(`^sum ${hashWords(memory.subarray(0, 16 * 4096))} of work pages 00200000-00210000$`, 'm')
+  );
 }
 
 /** @param {Machine} machine */
@@ -85,7 +94,7 @@ async function checkClock(machine) {
   const before = Number(/^ticks (\d+), 100 a second/.exec(await ask(machine, 'ticks'))?.[1]);
   const start = Date.now();
   await ask(machine, 'dirty 1000 1M random');
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  await sleep(2000);
   await answers(machine, 'dirty', /^dirty: random, 1000 pages\/s in 256 pages, \d+ written\n$/);
   const written = Number(/^dirty: idle, (\d+) written/.exec(await ask(machine, 'idle'))?.[1]);
   const seconds = (Date.now() - start) / 1000;
@@ -193,6 +202,31 @@ async function checkMultiboot(qemu) {
   });
 }
 
+/** The committed samples run on: at the prompt, with the code they were made with. @param {Qemu} qemu */
+async function checkSamples(qemu) {
+  const samples = join(repository, 'static', 'samples', 'workload');
+  for (const { commandLine, files } of JSON.parse(readFileSync(join(samples, 'manifest.json'), 'utf8')).samples) {
+    const [{ name }] = files;
+    // Machine names the program and -nographic itself.
+    const args = [...commandLine.split(' ').slice(2), '-incoming', `exec:gzip -dc ${join(samples, name)}`];
+    await withMachine(
+      qemu,
+      args,
+      async (machine) => {
+        await loaded(machine);
+        await answers(machine, 'note', /: migrated live while it wrote\n$/);
+        await answers(machine, 'idle', /^dirty: idle, \d+ written\n$/);
+        const memory = await physicalMemory(machine, WORK.start, WORK.end);
+        assert.equal(await workSum(machine), hashWords(memory));
+        const before = Number(/^ticks (\d+)/.exec(await ask(machine, 'ticks'))?.[1]);
+        await sleep(200);
+        assert.ok(Number(/^ticks (\d+)/.exec(await ask(machine, 'ticks'))?.[1]) > before);
+      },
+      { cwd: repository }
+    );
+  }
+}
+
 /** @type {readonly [string, (qemu: Qemu) => Promise<void>][]} */
 const checks = [
   ['commands', (qemu) => withMachine(qemu, FIRMWARE, checkCommands)],
@@ -202,7 +236,8 @@ const checks = [
   ['disk', checkDisk],
   ['multiboot', checkMultiboot],
   ['stopped migration', checkStoppedMigration],
-  ['live migration', checkLiveMigration]
+  ['live migration', checkLiveMigration],
+  ['committed samples', checkSamples]
 ];
 
 const found = qemus();
