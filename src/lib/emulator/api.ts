@@ -4,10 +4,13 @@
  * `Inspector` is what `inspect.worker.ts` exposes through comlink. Everything that crosses is plain data; typed arrays
  * are transferred. A snapshot is named by the id that `open` gave it; several can be open (compare).
  */
+import type { PhysicalRange } from '../vmstate/memory-map.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { RamBlock } from '../vmstate/ram-index.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
 import type { Placed } from '../vmstate/vmstate.ts';
+
+export type { PhysicalRange } from '../vmstate/memory-map.ts';
 
 export type SnapshotId = number;
 
@@ -240,12 +243,4 @@ export interface Location {
   /** Paths of `chain`, full ones. */
   readonly paths: readonly string[];
   readonly record?: { readonly record: number; readonly page: number; readonly kind: string; readonly block: string; readonly offset: number };
-}
-
-export interface PhysicalRange {
-  readonly gpa: number;
-  readonly bytes: number;
-  readonly block: string;
-  /** Offset inside the block. */
-  readonly offset: number;
 }

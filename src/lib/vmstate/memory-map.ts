@@ -1,0 +1,359 @@
+/**
+ * Where RAM blocks lie in guest-physical memory. A stream does not say (but for x-ignore-shared): the machine type gives
+ * the rules, PCI configuration space the rest.
+ * Source: QEMU hw/i386/pc_piix.c pc_init1, pc_q35.c pc_q35_init, microvm.c, x86-common.c x86_bios_rom_init,
+ * pc_sysfw.c, hw/pci-host/pam.c.
+ */
+import { readPage, blockSource } from './ram-contents.ts';
+import type { RamBlock } from './ram-index.ts';
+import type { Section, Snapshot } from './snapshot.ts';
+import type { ByteSource } from './source.ts';
+import { leaves } from './vmstate.ts';
+
+const GiB = 2 ** 30;
+const PAGE = 4096;
+/** Machines have some dozens; a hostile stream must not make laying them out slow. */
+const MAX_BLOCKS = 1000;
+
+/** A run of guest-physical addresses that shows a part of a RAM block. */
+export interface PhysicalRange {
+  readonly gpa: number;
+  readonly bytes: number;
+  readonly block: string;
+  /** Offset inside the block. */
+  readonly offset: number;
+  /** The guest cannot write here: ROM, or RAM that the host bridge write-protects. */
+  readonly readOnly?: boolean;
+  /** What was taken for granted because the stream does not say. */
+  readonly assumed?: string;
+}
+
+export interface MemoryMap {
+  /** By rising address, without overlap: what a read by the CPU sees. Holes and devices are left out. */
+  readonly ranges: readonly PhysicalRange[];
+  readonly unmapped: readonly { readonly block: string; readonly why: string }[];
+}
+
+interface MachineRule {
+  readonly name: RegExp;
+  /** The section of the host bridge, and where its PAM registers are. */
+  readonly bridge?: string;
+  readonly pam?: number;
+  /** Bytes of RAM below 4 GiB when no max-ram-below-4g is given. */
+  readonly lowmem: (ram: number, machine: string) => number;
+}
+
+const rules: readonly MachineRule[] = [
+  { name: /^pc-q35-|^q35$/, bridge: 'mch', pam: 0x90, lowmem: (ram) => (ram >= 0xb0000000 ? 0x80000000 : 0xb0000000) },
+  {
+    name: /^pc-|^pc$|^isapc|^xenfv/,
+    bridge: 'I440FX',
+    pam: 0x59,
+    // Machine types up to 1.7 do not align the split to a gigabyte (gigabyte_align).
+    lowmem: (ram, machine) => (ram < 0xe0000000 || /^pc-(i440fx-)?[01]\./.test(machine) ? 0xe0000000 : 0xc0000000)
+  },
+  { name: /^microvm/, lowmem: () => 0xc0000000 }
+];
+
+/** Memory behind a PCI BAR, by the name that QEMU gives the block behind the device's path. */
+const barOfBlock: Readonly<Record<string, number>> = {
+  'vga.vram': 0x10,
+  'qxl.vram': 0x14,
+  'qxl.vrom': 0x18,
+  'vmsvga.vram': 0x14,
+  'bochs-display-vram': 0x10,
+  'ivshmem.bar2': 0x18
+};
+const PCI_ROM_ADDRESS = 0x30;
+
+/** PCI configuration space of the device whose section this is: 256 or 4096 bytes. */
+export function pciConfig(section: Section | undefined): Uint8Array | undefined {
+  if (!section) return undefined;
+  for (const { row } of leaves(section.fields)) {
+    const { value } = row;
+    if (row.name === 'config' && value instanceof Uint8Array && value.length >= 256) return value;
+  }
+  return undefined;
+}
+
+const word = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+
+/** Where a memory BAR points, or undefined when it is off. Source: QEMU hw/pci/pci.c pci_bar_address. */
+function barAddress(config: Uint8Array, register: number): number | undefined {
+  const memoryEnabled = (config[4]! & 2) !== 0;
+  const low = word(config, register);
+  if (!memoryEnabled) return undefined;
+  if (register === PCI_ROM_ADDRESS) return low & 1 ? (low & 0xfffff800) >>> 0 : undefined;
+  if (low & 1) return undefined;
+  const high = (low & 6) === 4 ? word(config, register + 4) : 0;
+  const address = high * 2 ** 32 + ((low & 0xfffffff0) >>> 0);
+  return address === 0 ? undefined : address;
+}
+
+/** The part of a range inside [gpa, gpa + bytes), if any. */
+function clip(r: PhysicalRange, gpa: number, bytes: number): PhysicalRange[] {
+  const from = Math.max(gpa, r.gpa);
+  const to = Math.min(gpa + bytes, r.gpa + r.bytes);
+  return from < to ? [{ ...r, gpa: from, bytes: to - from, offset: r.offset + from - r.gpa }] : [];
+}
+
+/** Ranges in the order in which they are laid over each other: the last one wins. */
+class Canvas {
+  #ranges: PhysicalRange[] = [];
+
+  paint(range: PhysicalRange | { readonly gpa: number; readonly bytes: number }): void {
+    const end = range.gpa + range.bytes;
+    if (!(range.bytes > 0)) return;
+    this.#ranges = this.#ranges.flatMap((r) => {
+      const rEnd = r.gpa + r.bytes;
+      if (rEnd <= range.gpa || r.gpa >= end) return [r];
+      const parts: PhysicalRange[] = [];
+      if (r.gpa < range.gpa) parts.push({ ...r, bytes: range.gpa - r.gpa });
+      if (rEnd > end) parts.push({ ...r, gpa: end, bytes: rEnd - end, offset: r.offset + end - r.gpa });
+      return parts;
+    });
+    if ('block' in range) this.#ranges.push(range);
+  }
+
+  /** What shows in [gpa, gpa + bytes), as it stands. */
+  cut(gpa: number, bytes: number): PhysicalRange[] {
+    return this.#ranges.flatMap((r) => clip(r, gpa, bytes));
+  }
+
+  /** Sorted, neighbours joined. */
+  finish(): PhysicalRange[] {
+    const out: PhysicalRange[] = [];
+    for (const r of this.#ranges.sort((a, b) => a.gpa - b.gpa)) {
+      const last = out.at(-1);
+      const joins =
+        last &&
+        last.block === r.block &&
+        last.gpa + last.bytes === r.gpa &&
+        last.offset + last.bytes === r.offset &&
+        last.readOnly === r.readOnly &&
+        last.assumed === r.assumed;
+      if (joins) out[out.length - 1] = { ...last, bytes: last.bytes + r.bytes };
+      else out.push(r);
+    }
+    return out;
+  }
+}
+
+const firmware = /^(pc\.bios|pc\.rom|isa-bios|system\.flash\d)$/;
+const devicePath = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\//;
+const isMain = (b: RamBlock): boolean =>
+  !b.idstr.startsWith('/rom@') &&
+  !devicePath.test(b.idstr) &&
+  !firmware.test(b.idstr) &&
+  !/\.(rom|vram)$/.test(b.idstr);
+
+/** The blocks that together are the machine's `-m` memory, in address order: `pc.ram`, or the memory backends. */
+export function mainBlocks(blocks: readonly RamBlock[]): readonly RamBlock[] {
+  const pcRam = blocks.find((b) => b.idstr === 'pc.ram' || b.idstr === 'microvm.ram');
+  if (pcRam) return [pcRam];
+  const order = new Intl.Collator('en', { numeric: true });
+  return blocks.filter(isMain).sort((a, b) => order.compare(a.idstr, b.idstr));
+}
+
+/** Lays a snapshot's RAM blocks out as its machine does. */
+export function memoryMap(snapshot: Snapshot): MemoryMap {
+  const blocks = snapshot.ram.blocks.slice(0, MAX_BLOCKS);
+  const canvas = new Canvas();
+  const unmapped = new Map<string, string>();
+  const machine = machineOf(snapshot);
+  const rule = rules.find((r) => r.name.test(machine));
+  const main = mainBlocks(blocks);
+
+  paintMain(canvas, main, rule, machine);
+  const bridge = rule?.bridge === undefined ? undefined : sectionOf(snapshot, `/${rule.bridge}`);
+  if (rule?.pam !== undefined) paintLegacy(canvas, blocks, pciConfig(bridge), rule.pam);
+  else paintBios(canvas, blocks);
+
+  const devices = devicesByPath(snapshot);
+  for (const block of blocks) {
+    if (main.includes(block) || firmware.test(block.idstr)) continue;
+    if (block.idstr.startsWith('/rom@')) unmapped.set(block.idstr, 'read by firmware through fw_cfg');
+    else if (devicePath.test(block.idstr)) paintBar(canvas, devices, block, unmapped);
+    else if (block.gpa) canvas.paint(whole(block, block.gpa));
+    else unmapped.set(block.idstr, 'nothing in the stream says where it is mapped');
+  }
+  return { ranges: canvas.finish(), unmapped: [...unmapped].map(([block, why]) => ({ block, why })) };
+}
+
+/** The machine type, or the family that the sections give away when the stream carries no configuration. */
+function machineOf(snapshot: Snapshot): string {
+  if (snapshot.configuration) return snapshot.configuration.machine;
+  if (sectionOf(snapshot, '/I440FX')) return 'pc';
+  return sectionOf(snapshot, '/mch') ? 'q35' : '';
+}
+
+const sectionOf = (snapshot: Snapshot, suffix: string): Section | undefined =>
+  snapshot.sections.findLast((s) => s.kind === 'full' && s.name.endsWith(suffix));
+
+const whole = (block: RamBlock, gpa: number, offset = 0): PhysicalRange => ({
+  gpa,
+  bytes: block.usedLength - offset,
+  block: block.idstr,
+  offset
+});
+
+function paintMain(canvas: Canvas, main: readonly RamBlock[], rule: MachineRule | undefined, machine: string): void {
+  const total = main.reduce((sum, b) => sum + b.usedLength, 0);
+  const below = Math.min(total, rule ? rule.lowmem(total, machine) : total);
+  const reasons = [
+    ...(rule ? [] : [`machine type '${machine}' is not known: memory is taken to start at 0 and have no hole`]),
+    ...(rule && below < total ? ["max-ram-below-4g is not in the stream: the machine type's default is taken"] : []),
+    ...(main.length > 1 ? ['the order of memory backends is not in the stream: by name'] : [])
+  ];
+  const assumed = reasons.length > 0 ? { assumed: reasons.join('; ') } : {};
+  let linear = 0;
+  for (const block of main) {
+    const low = Math.max(0, Math.min(block.usedLength, below - linear));
+    if (low > 0) canvas.paint({ gpa: linear, bytes: low, block: block.idstr, offset: 0, ...assumed });
+    const high = Math.max(linear, below);
+    if (low < block.usedLength) canvas.paint({ ...whole(block, 4 * GiB + high - below, low), ...assumed });
+    linear += block.usedLength;
+  }
+}
+
+/** Firmware below 4 GiB; pflash chips lie below each other from the top. */
+function paintBios(canvas: Canvas, blocks: readonly RamBlock[]): void {
+  let top = 4 * GiB;
+  for (const name of ['pc.bios', 'system.flash0', 'system.flash1']) {
+    const block = blocks.find((b) => b.idstr === name);
+    if (!block || block.usedLength > top) continue;
+    top -= block.usedLength;
+    canvas.paint({ ...whole(block, top), readOnly: true });
+  }
+}
+
+/** 640 KiB to 1 MiB: the VGA hole, and what the host bridge's PAM registers let through. */
+function paintLegacy(canvas: Canvas, blocks: readonly RamBlock[], bridge: Uint8Array | undefined, pam: number): void {
+  const ram = canvas.cut(0xc0000, 0x40000);
+  paintBios(canvas, blocks);
+  canvas.paint({ gpa: 0xa0000, bytes: 0x20000 });
+  // What PCI shows there: option ROMs and the last 128 KiB of the firmware.
+  const pci = new Canvas();
+  const rom = blocks.find((b) => b.idstr === 'pc.rom');
+  if (rom) pci.paint({ ...whole(rom, 0xc0000), readOnly: true });
+  const copy = blocks.find((b) => b.idstr === 'isa-bios');
+  const bios = copy ?? blocks.find((b) => b.idstr === 'pc.bios' || b.idstr === 'system.flash0');
+  if (bios) {
+    const bytes = Math.min(bios.usedLength, 0x20000);
+    pci.paint({ gpa: 0x100000 - bytes, bytes, block: bios.idstr, offset: bios.usedLength - bytes, readOnly: true });
+  }
+  for (let segment = 0; segment < 13; segment++) {
+    const gpa = segment === 0 ? 0xf0000 : 0xc0000 + (segment - 1) * 0x4000;
+    const bytes = segment === 0 ? 0x10000 : 0x4000;
+    const register = bridge?.[pam + ((segment + 1) >> 1)];
+    // Segment 0 is the high nibble of the first register, then low before high. QEMU reads RAM in mode 2 as well.
+    const mode = register === undefined ? 3 : (register >> (segment % 2 === 0 ? 4 : 0)) & 3;
+    canvas.paint({ gpa, bytes });
+    for (const part of mode === 0 ? pci.cut(gpa, bytes) : ram.flatMap((r) => clip(r, gpa, bytes))) {
+      const why = register === undefined ? { assumed: 'the PAM registers were not decoded: RAM is taken' } : {};
+      canvas.paint({ ...part, ...(mode === 1 ? { readOnly: true } : {}), ...why });
+    }
+  }
+}
+
+/** PCI devices' sections by path with slash: `0000:00:02.0/`. */
+function devicesByPath(snapshot: Snapshot): ReadonlyMap<string, Section> {
+  const found = new Map<string, Section>();
+  for (const s of snapshot.sections) {
+    if (s.kind === 'full' && devicePath.test(s.name)) found.set(s.name.slice(0, s.name.indexOf('/') + 1), s);
+  }
+  return found;
+}
+
+function paintBar(
+  canvas: Canvas,
+  devices: ReadonlyMap<string, Section>,
+  block: RamBlock,
+  unmapped: Map<string, string>
+): void {
+  const slash = block.idstr.indexOf('/');
+  const path = block.idstr.slice(0, slash + 1);
+  const name = block.idstr.slice(slash + 1);
+  const isRom = name.endsWith('.rom');
+  const register = isRom ? PCI_ROM_ADDRESS : barOfBlock[name];
+  const config = pciConfig(devices.get(path));
+  if (register === undefined) unmapped.set(block.idstr, 'no rule says which BAR shows it');
+  else if (!config) unmapped.set(block.idstr, `the PCI configuration space of ${path.slice(0, -1)} was not decoded`);
+  else {
+    const gpa = barAddress(config, register);
+    const bar = isRom ? 'expansion ROM BAR' : `BAR${(register - 0x10) / 4}`;
+    if (gpa === undefined) unmapped.set(block.idstr, `${bar} is not enabled`);
+    else canvas.paint({ ...whole(block, gpa), ...(isRom ? { readOnly: true } : {}) });
+  }
+}
+
+/** The range that holds a guest-physical address. */
+export function rangeAt(map: MemoryMap, gpa: number): PhysicalRange | undefined {
+  let low = 0;
+  let high = map.ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (map.ranges[middle]!.gpa <= gpa) low = middle + 1;
+    else high = middle;
+  }
+  const range = map.ranges[low - 1];
+  return range && gpa < range.gpa + range.bytes ? range : undefined;
+}
+
+/** Where a byte of a block shows in guest-physical memory: the lowest address, or undefined. */
+export function gpaOf(map: MemoryMap, block: string, offset: number): number | undefined {
+  const range = map.ranges.find((r) => r.block === block && r.offset <= offset && offset < r.offset + r.bytes);
+  return range && range.gpa + offset - range.offset;
+}
+
+/** The page, in the numbering over all blocks, that a guest-physical address lies in. */
+export function pageAt(snapshot: Snapshot, map: MemoryMap, gpa: number): number | undefined {
+  const range = rangeAt(map, gpa);
+  const block = range && snapshot.ram.block(range.block);
+  return block && range && block.firstPage + Math.floor((range.offset + gpa - range.gpa) / PAGE);
+}
+
+/** Reads of at most this many bytes go page by page: a page table needs one page, not a megabyte. */
+const SMALL = 16 * PAGE;
+
+/** Guest-physical memory as of the end of the stream, as the CPU reads it; holes and devices read as zeros. */
+export function physicalSource(snapshot: Snapshot, map = memoryMap(snapshot)): ByteSource {
+  const last = map.ranges.at(-1);
+  const size = last ? last.gpa + last.bytes : 0;
+  return {
+    size,
+    async read(at, target) {
+      const n = Math.max(0, Math.min(target.length, size - at));
+      target.fill(0, 0, n);
+      for (let done = 0; done < n;) {
+        const range = rangeAt(map, at + done) ?? nextRange(map, at + done);
+        if (!range || range.gpa >= at + n) break;
+        const from = Math.max(range.gpa, at + done);
+        const to = Math.min(range.gpa + range.bytes, at + n);
+        const block = snapshot.ram.block(range.block);
+        const offset = range.offset + from - range.gpa;
+        if (block) await readBlock(snapshot, block, offset, target.subarray(from - at, to - at));
+        done = to - at;
+      }
+      return n;
+    }
+  };
+}
+
+const nextRange = (map: MemoryMap, gpa: number): PhysicalRange | undefined => map.ranges.find((r) => r.gpa >= gpa);
+
+async function readBlock(snapshot: Snapshot, block: RamBlock, at: number, target: Uint8Array): Promise<void> {
+  if (target.length > SMALL) {
+    await blockSource(snapshot, block).read(at, target);
+    return;
+  }
+  for (let done = 0; done < target.length;) {
+    const page = Math.floor((at + done) / PAGE);
+    const skip = (at + done) % PAGE;
+    const n = Math.min(PAGE - skip, target.length - done);
+    const record = snapshot.ram.latest(block.firstPage + page);
+    if (record >= 0) target.set((await readPage(snapshot, record)).subarray(skip, skip + n), done);
+    done += n;
+  }
+}
