@@ -215,7 +215,7 @@ export class Machine {
    * @param {{ from?: number, timeout?: number }} [options]
    */
   async waitFor(text, { from = 0, timeout } = {}) {
-    await this.until(() => this.serial.includes(text, from), `"${text}" on the serial port`, timeout);
+    await this.until(() => this.serial.includes(text, from), `${JSON.stringify(text)} on the serial port`, timeout);
   }
 
   /** @param {string} text typed at the serial port */
