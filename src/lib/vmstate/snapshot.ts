@@ -6,16 +6,7 @@ import type { ByteSource } from './source.ts';
 
 /** QEMU's section types, and the parts of a stream that are not sections (QEMU: migration/savevm.h). */
 export type SectionKind =
-  | 'header'
-  | 'configuration'
-  | 'start'
-  | 'part'
-  | 'end'
-  | 'full'
-  | 'command'
-  | 'eof'
-  | 'vmdescription'
-  | 'unreadable';
+  'header' | 'configuration' | 'start' | 'part' | 'end' | 'full' | 'command' | 'eof' | 'vmdescription' | 'unreadable';
 
 /** setup: up to the first PART; iterate: PARTs; switchover: from the first END or device state on. */
 export type Phase = 'setup' | 'iterate' | 'switchover';
@@ -137,12 +128,18 @@ export const sectionLabel = (s: Pick<Section, 'name' | 'instance'>): string => `
 /** The section with the state of a device: the last FULL or END of that name and instance. */
 export function deviceSection(snapshot: Snapshot, name: string, instance = 0): Section | undefined {
   return snapshot.sections.findLast(
-    (s) => (s.kind === 'full' || s.kind === 'end') && s.instance === instance && (s.name === name || s.name.endsWith('/' + name))
+    (s) =>
+      (s.kind === 'full' || s.kind === 'end') &&
+      s.instance === instance &&
+      (s.name === name || s.name.endsWith('/' + name))
   );
 }
 
 /** The section that holds a stream offset; sections inside a PACKAGED command win over the command. */
-export function sectionAt(sections: readonly Section[], offset: number): Section | undefined {
+export function sectionAt<S extends Pick<Section, 'start' | 'end' | 'inside'>>(
+  sections: readonly S[],
+  offset: number
+): S | undefined {
   let low = 0;
   let high = sections.length;
   while (low < high) {

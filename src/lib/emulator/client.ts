@@ -1,0 +1,38 @@
+/** Page side of the workers: starts them and hands out plain objects, so that no view knows about comlink. */
+import { proxy, wrap } from 'comlink';
+import type { Inspector } from './api.ts';
+
+type Call = (...args: unknown[]) => Promise<unknown>;
+
+/**
+ * Starts the worker that parses for the explorer. Callbacks may be passed as they are.
+ * @param crashed told when the worker itself fails; every call under way is rejected then, none hangs
+ */
+export function startInspector(crashed: (message: string) => void): { inspector: Inspector; stop: () => void } {
+  const worker = new Worker(new URL('./inspect.worker.ts', import.meta.url), { type: 'module' });
+  const remote = wrap(worker) as unknown as Record<string, Call>;
+  const waiting = new Set<(error: Error) => void>();
+
+  const fail = (message: string) => {
+    for (const reject of waiting) reject(new Error(message));
+    waiting.clear();
+    crashed(message);
+  };
+  worker.addEventListener('error', (event) => fail(event.message || 'the parser could not be loaded'));
+  worker.addEventListener('messageerror', () => fail('the parser sent what the page cannot read'));
+
+  const call = (name: string, args: readonly unknown[]) =>
+    new Promise((resolve, reject) => {
+      waiting.add(reject);
+      remote[name]!(...args.map((a) => (typeof a === 'function' ? proxy(a) : a)))
+        .then(resolve, reject)
+        .finally(() => waiting.delete(reject));
+    });
+
+  const inspector = new Proxy({} as Inspector, {
+    // A promise that resolves to the proxy must not take it for a promise.
+    get: (_, name) =>
+      typeof name === 'string' && name !== 'then' ? (...args: unknown[]) => call(name, args) : undefined
+  });
+  return { inspector, stop: () => worker.terminate() };
+}

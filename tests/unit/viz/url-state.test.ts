@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nothing, type Selection } from '../../../src/lib/viz/selection.svelte.ts';
+import { readHash, readSelection, selectionText, upgrade, VERSION, writeHash } from '../../../src/lib/viz/url-state.ts';
+
+describe('the hash', () => {
+  test('holds what was open, what was selected and what the panels keep', () => {
+    const state = {
+      file: 'vm & more.state',
+      print: '10-abcdef',
+      sample: 'workload',
+      selection: { kind: 'field', section: 12, path: 'env.regs[3]' } as const,
+      cursor: 4711,
+      settings: new Map([
+        ['ram.colour', 'kind'],
+        ['tab.main', 'bytes']
+      ])
+    };
+    expect(readHash('#' + writeHash(state))).toEqual(state);
+  });
+
+  test('of nothing is only its version', () => {
+    expect(writeHash({ selection: nothing, settings: new Map() })).toBe(`v=${VERSION}`);
+  });
+
+  test('of another page or of the future is not ours', () => {
+    expect(readHash('')).toBeUndefined();
+    expect(readHash('#section-2')).toBeUndefined();
+    expect(readHash(`#v=${VERSION + 1}`)).toBeUndefined();
+    expect(readHash('#v=0')).toBeUndefined();
+    expect(readHash('#v=1.5')).toBeUndefined();
+  });
+
+  test('of an old version takes every step since', () => {
+    const steps = [
+      (p: URLSearchParams) => p.set('sel', p.get('s') ?? ''),
+      (p: URLSearchParams) => p.set('at', String(Number(p.get('at')) * 2))
+    ];
+    const upgraded = upgrade(new URLSearchParams('v=1&s=section:3&at=8'), steps);
+    expect(upgraded?.get('sel')).toBe('section:3');
+    expect(upgraded?.get('at')).toBe('16');
+    expect(upgraded?.get('v')).toBe('3');
+    expect(upgrade(new URLSearchParams('v=2&at=8'), steps)?.get('at')).toBe('16');
+    expect(upgrade(new URLSearchParams('v=3&at=8'), steps)?.get('at')).toBe('8');
+  });
+
+  test('made by anybody never throws', () => {
+    fc.assert(fc.property(fc.string(), (text) => void readHash(text)));
+    fc.assert(fc.property(fc.string(), (text) => void readHash(`v=1&sel=${text}&at=${text}`)));
+  });
+});
+
+describe('a selection as text', () => {
+  const all: Selection[] = [
+    { kind: 'section', section: 0 },
+    { kind: 'field', section: 3, path: 'a:b.c[2]' },
+    { kind: 'bytes', start: 0, end: 1 },
+    { kind: 'range', start: 5, end: 2 ** 40 },
+    { kind: 'page', page: 9 },
+    { kind: 'page', page: 9, record: 7 },
+    { kind: 'page', page: 9, offset: 4095 },
+    { kind: 'page', page: 9, record: 7, offset: 1 },
+    { kind: 'gva', gva: 0xffffffff81000000n }
+  ];
+  test.each(all)('comes back: $kind', (selection) =>
+    expect(readSelection(selectionText(selection))).toEqual(selection)
+  );
+
+  test.each([
+    '',
+    'field:x:y',
+    'field:1',
+    'bytes:5-5',
+    'bytes:9-2',
+    'bytes:-1-2',
+    'page:1e3',
+    'gva:12',
+    'gva:0xzz',
+    'section:99999999999999999'
+  ])('that says nothing selects nothing: %s', (text) => expect(readSelection(text)).toEqual(nothing));
+});
