@@ -32,9 +32,10 @@ const isSpace = (c: number): boolean => c === 0x20 || c === 0x0a || c === 0x0d |
 const scalar = /(?:-?(?:0|[1-9]\d{0,400})(?:\.\d{1,400})?(?:[eE][+-]?\d{1,20})?|true|false|null)(?=[\s,\]}])/y;
 const escape = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
-/** Behind the string that begins at `at`, or undefined when it does not end well. */
-function skipString(text: string, at: number): number | undefined {
-  for (let i = at + 1; i < text.length;) {
+/** Behind the string that begins at `at`; the complement (~) of the place where it stops being a string. */
+function skipString(text: string, at: number): number {
+  let i = at + 1;
+  while (i < text.length) {
     const c = text.charCodeAt(i);
     if (c === QUOTE) return i + 1;
     if (c < 0x20) break;

@@ -41,7 +41,7 @@ test('what stands behind the JSON is told by its place', () => {
 test.each(['', '}', 'nul', '\0\0\0', '"open', '-', '{"a" 1}', '[1 2]', '{,}', '[,]'])('%j is no JSON', (text) => {
   const { json, damagedAt } = parseVmDescriptionText(text);
   expect(damagedAt).toBeDefined();
-  expect(json === undefined || Object.keys(json).length <= 1).toBe(true);
+  expect(json === undefined || Object.keys(json as object).length <= 1).toBe(true);
 });
 
 test('bytes past the depth that QEMU could write are cut off, in time linear in the text', () => {
