@@ -110,26 +110,21 @@ export type Path<S> = S extends Leaf
         | K
         | (S[K] extends Leaf
             ? never
-            : S[K] extends readonly (infer E)[]
+            : NonNullable<S[K]> extends readonly (infer E)[]
               ? `${K}[${number}]` | (E extends Leaf ? never : `${K}[${number}].${Path<E>}`)
-              : `${K}.${Path<S[K]>}`);
+              : `${K}.${Path<NonNullable<S[K]>>}`);
     }[keyof S & string];
 
 /** The type at a place. */
-export type At<S, P extends string> = P extends `${infer K}[${number}].${infer Rest}`
+export type At<S, P extends string> = P extends `${infer Head}.${infer Rest}`
+  ? At<AtStep<S, Head>, Rest>
+  : AtStep<S, P>;
+type AtStep<S, P extends string> = P extends `${infer K}[${number}]`
   ? AtKey<S, K> extends readonly (infer E)[]
-    ? At<E, Rest>
-    : P extends `${infer H}.${infer T}`
-      ? At<AtKey<S, H>, T>
-      : never
-  : P extends `${infer H}.${infer T}`
-    ? At<AtKey<S, H>, T>
-    : P extends `${infer K}[${number}]`
-      ? AtKey<S, K> extends readonly (infer E)[]
-        ? E
-        : never
-      : AtKey<S, P>;
-type AtKey<S, K extends string> = K extends keyof S ? S[K] : never;
+    ? E
+    : never
+  : AtKey<S, P>;
+type AtKey<S, K extends string> = K extends keyof S ? NonNullable<S[K]> : never;
 
 export interface FieldOptions<S> extends Meaning {
   /** First version of the description that has the field. */

@@ -34,6 +34,14 @@ pit('channels[0].irq_disable', u32);
 // @ts-expect-error the place holds a bigint
 pit('channels[0].next_transition_time', u8);
 
+interface Nested {
+  data: { vmx: { revision: number }[] };
+}
+const nested = fieldsOf<Nested>();
+nested('data.vmx[0].revision', u32);
+// @ts-expect-error the place holds a number
+nested('data.vmx[0].revision', i64);
+
 const sample = new Uint8Array(4 + 3 * 12 + 8);
 sample[3] = 7;
 sample[7] = 9;
