@@ -5,12 +5,14 @@
  * are transferred. A snapshot is named by the id that `open` gave it; several can be open (compare).
  */
 import type { PhysicalRange } from '../vmstate/memory-map.ts';
+import type { Mapping, Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { RamBlock } from '../vmstate/ram-index.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
 import type { Placed } from '../vmstate/vmstate.ts';
 
 export type { PhysicalRange } from '../vmstate/memory-map.ts';
+export type { Mapping, Walk, WalkStep } from '../vmstate/page-walk.ts';
 
 export type SnapshotId = number;
 
@@ -103,35 +105,6 @@ export interface PageInfo {
   readonly guess: string;
   /** Page-table levels that use this page (`PML4`, `PDPT`, `PD`, `PT`), if any. */
   readonly pageTable: readonly string[];
-}
-
-/** One step of a page walk (SDM 3A 4.3 to 4.5). */
-export interface WalkStep {
-  /** `PML5`, `PML4`, `PDPT`, `PD`, `PT`. */
-  readonly level: string;
-  readonly entryGpa: number;
-  readonly index: number;
-  /** Raw entry. */
-  readonly entry: bigint;
-  /** Flag names that are set, as the manual's: P, R/W, U/S, PWT, PCD, A, D, PS, G, PAT, XD. */
-  readonly flags: readonly string[];
-}
-export interface Walk {
-  readonly gva: bigint;
-  readonly mode: 'none' | '32-bit' | 'PAE' | '4-level' | '5-level';
-  readonly steps: readonly WalkStep[];
-  readonly gpa: number | undefined;
-  readonly pageSize: number | undefined;
-  /** Why there is no gpa. */
-  readonly fault?: string;
-}
-/** A run of virtual addresses that map to consecutive physical ones with equal rights. */
-export interface Mapping {
-  readonly gva: bigint;
-  readonly gpa: number;
-  readonly bytes: number;
-  readonly pageSize: number;
-  readonly flags: readonly string[];
 }
 
 export type SearchQuery = string;
