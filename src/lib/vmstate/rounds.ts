@@ -1,0 +1,104 @@
+/**
+ * Dirty rounds of a stream. QEMU does not mark its passes over the dirty bitmap, so they are inferred:
+ *
+ * - Within one pass a page is sent at most once, so a page that comes again proves a sync in between. A greedy cut at
+ *   the first repeat gives the least number of passes, hence never more than QEMU's own dirty-sync-count.
+ * - A sync happens between PARTs, so a cut moves back to the start of the PART that holds the repeat; a repeat inside
+ *   one PART (the extra sync thread of auto-converge since 9.2) cuts where it is.
+ * - The last sync is at completion: END is always a round of its own. That one is certain, as is the first.
+ * - With multifd since 8.1 a MULTIFD_FLUSH ends each scan of all RAM.
+ *
+ * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
+ */
+import { PageKind, type RamIndex } from './ram-index.ts';
+import type { Round, RoundEvidence, Section } from './snapshot.ts';
+
+export interface RoundHints {
+  /** Stream offset of POSTCOPY_RUN: pages behind it come on demand, not by passes. */
+  readonly postcopyStart?: number | undefined;
+  /** Stream offsets of MULTIFD_FLUSH records. */
+  readonly flushes?: readonly number[];
+}
+
+interface Cut {
+  readonly record: number;
+  readonly start: number;
+  readonly evidence: RoundEvidence;
+  readonly certain: boolean;
+  readonly why: string;
+}
+
+/** Where passes begin, in order. */
+function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): Cut[] {
+  const out: Cut[] = [];
+  /** 1 + last record of each page so far. */
+  const seen = new Uint32Array(ram.pages);
+  const postcopy = hints.postcopyStart ?? Infinity;
+  for (const section of sections) {
+    if (!section.records || section.records[0] === section.records[1]) continue;
+    const [first, last] = section.records;
+    const { start } = section;
+    const fixed = (why: string): void => {
+      out.push({ record: first, start, evidence: 'section', certain: true, why });
+    };
+    if (out.length === 0) fixed('the bulk pass: every page is dirty at setup');
+    else if (start > postcopy) {
+      if (out.at(-1)!.start < postcopy) fixed('postcopy: pages that the destination asked for, and the rest');
+      continue;
+    } else if (section.kind === 'end') fixed('END: the last sync, the guest has stopped');
+    for (let i = first; i < last; i++) {
+      const page = ram.pageOf(i);
+      const before = seen[page]! - 1;
+      seen[page] = i + 1;
+      if (before < out.at(-1)!.record) continue;
+      const why = `${pageName(ram, page)} comes again: there was a sync in between`;
+      if (before < first) out.push({ record: first, start, evidence: 'repeat', certain: false, why });
+      else
+        out.push({
+          record: i,
+          start: recordStart(ram, i),
+          evidence: 'repeat',
+          certain: false,
+          why: `${why}, inside one PART`
+        });
+    }
+  }
+  return out;
+}
+
+const recordStart = (ram: RamIndex, record: number): number =>
+  // The contents of a PAGE lie behind its 8-byte word.
+  ram.kindOf(record) === PageKind.normal ? ram.offsetOf(record) - 8 : ram.offsetOf(record);
+
+function pageName(ram: RamIndex, page: number): string {
+  const block = ram.blockOf(page);
+  return block ? `${block.idstr}+0x${((page - block.firstPage) * ram.pageSize).toString(16)}` : String(page);
+}
+
+/** The rounds of a stream, each labelled with what speaks for it. */
+export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: RoundHints = {}): readonly Round[] {
+  const found = cuts(sections, ram, hints);
+  const before = new Uint8Array(ram.pages);
+  const lastRam = sections.findLast((s) => s.records && s.records[1] > s.records[0]);
+  return found.map((cut, index) => {
+    const next = found[index + 1];
+    const last = next?.record ?? lastRam?.records?.[1] ?? ram.count;
+    const end = next?.start ?? lastRam?.end ?? cut.start;
+    const kinds = [0, 0, 0, 0, 0, 0, 0];
+    let again = 0;
+    for (let i = cut.record; i < last; i++) {
+      kinds[ram.kindOf(i)]!++;
+      const page = ram.pageOf(i);
+      if (before[page]) again++;
+      before[page] = 1;
+    }
+    return {
+      ...{ index, evidence: cut.evidence, certain: cut.certain, start: cut.start, end, why: cut.why },
+      ...{ records: [cut.record, last] as const, pages: last - cut.record, bytes: end - cut.start, again },
+      zero: kinds[PageKind.zero]! + kinds[PageKind.fill]!,
+      normal: kinds[PageKind.normal]! + kinds[PageKind.mapped]!,
+      xbzrle: kinds[PageKind.xbzrle]!,
+      compressed: kinds[PageKind.compressed]!
+    };
+  });
+}

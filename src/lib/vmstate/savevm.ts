@@ -1,0 +1,866 @@
+/**
+ * The framing of a migration stream, version 3. Source: QEMU migration/savevm.c, migration/savevm.h.
+ *
+ *   stream        ::= "QEVM" 3:u32 [configuration] item* EOF [vmdescription]
+ *   configuration ::= 07 vmstate
+ *   item          ::= (01|04) id:u32 name:counted instance:u32 version:u32 body [footer]      START, FULL
+ *                   | (02|03) id:u32 body [footer]                                            PART, END
+ *                   | 08 command:u16 length:u16 payload
+ *   footer        ::= 7e id:u32
+ *   EOF           ::= 00
+ *   vmdescription ::= 06 length:u32 JSON
+ *
+ * A body has no length: a description says where it ends, or the JSON at the end does, or its footer is searched for.
+ */
+import { openContainer } from './container.ts';
+import { KeptStream } from './kept-stream.ts';
+import { addMappedRam, addSharedRam } from './mapped-ram.ts';
+import { addMultifd } from './multifd.ts';
+import { commandNames, readCommand } from './mig-command.ts';
+import { PageStore } from './page-store.ts';
+import { Problems, type Problem } from './problem.ts';
+import { QemuFileReader, ShortRead } from './qemu-file.ts';
+import { readPage } from './ram-contents.ts';
+import { RamIndex } from './ram-index.ts';
+import { printable, RamFlag, RamReader, type RamContext } from './ram.ts';
+import { inferRounds } from './rounds.ts';
+import type {
+  Configuration,
+  Features,
+  Phase,
+  Round,
+  Section,
+  SectionKind,
+  Snapshot,
+  VmDescription
+} from './snapshot.ts';
+import { sectionLabel } from './snapshot.ts';
+import type { ByteSource, ByteStream } from './source.ts';
+import { StreamWindow } from './stream-window.ts';
+import { vmstate_configuration, type ConfigurationState } from './configuration.ts';
+import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
+import {
+  complaintProblem,
+  load,
+  type Descriptions,
+  type Loaded,
+  type Placed,
+  type VMStateDescription
+} from './vmstate.ts';
+
+export const QEMU_VM_FILE_MAGIC = 0x5145564d;
+export const QEMU_VM_FILE_VERSION = 3;
+
+/** QEMU_VM_*: the byte before each part of a stream. */
+export const VmSection = {
+  EOF: 0x00,
+  START: 0x01,
+  PART: 0x02,
+  END: 0x03,
+  FULL: 0x04,
+  SUBSECTION: 0x05,
+  VMDESCRIPTION: 0x06,
+  CONFIGURATION: 0x07,
+  COMMAND: 0x08,
+  FOOTER: 0x7e
+} as const;
+
+/** A device state that is larger than this cannot be told from garbage. */
+const LARGEST_BODY = 256 * 2 ** 20;
+const LARGEST_JSON = 64 * 2 ** 20;
+const MAX_SECTIONS = 1_000_000;
+/** 24 bytes each: 1.5 GiB of index, 256 GiB of pages sent. */
+const MAX_RECORDS = 2 ** 26;
+const REPORT_EVERY_MS = 100;
+
+export interface ReadOptions {
+  /** The devices' descriptions; without them the vmdescription explains what it can. */
+  readonly descriptions?: Descriptions;
+  readonly name?: string;
+  /** Called when something is there to be seen, at most every 100 ms; the snapshot is live, not a copy. */
+  readonly progress?: (snapshot: Snapshot, read: number) => void;
+  readonly signal?: AbortSignal;
+  /** Bound on page contents kept in memory for streams that cannot be read twice. */
+  readonly maxStoreBytes?: number;
+  /** Captures of multifd channels that belong to the stream. */
+  readonly channels?: readonly { readonly name: string; readonly source: ByteSource }[];
+  /** RAM files that an x-ignore-shared stream left out. */
+  readonly sharedRam?: readonly { readonly name: string; readonly source: ByteSource }[];
+}
+
+interface KnownSection {
+  readonly name: string;
+  readonly instance: number;
+  readonly version: number;
+}
+
+/** The snapshot while it is being read. */
+type Building = { -readonly [K in keyof Snapshot]: Snapshot[K] } & { sections: Section[] };
+
+/**
+ * Reads a stream, whatever it is wrapped in. Never throws for bad input: what could be read is in the snapshot, and
+ * its problems say what is wrong.
+ */
+export async function readSnapshot(input: ByteSource | ByteStream, options: ReadOptions = {}): Promise<Snapshot> {
+  return new SnapshotReader(options).read(input);
+}
+
+class SnapshotReader {
+  readonly #options: ReadOptions;
+  readonly #problems = new Problems();
+  readonly #ids = new Map<number, KnownSection>();
+  readonly #context: RamContext = {
+    ignoreShared: false,
+    mappedRam: false,
+    postcopyAdvised: false,
+    postcopyRunning: false
+  };
+  readonly #ram: RamIndex;
+  readonly #snapshot: Building;
+  #window!: StreamWindow;
+  #ramReader!: RamReader;
+  #random: ByteSource | undefined;
+  #kept: KeptStream | undefined;
+  #footers: boolean | undefined;
+  #phase: Phase = 'setup';
+  #packaged: { readonly index: number; readonly end: number } | undefined;
+  #vmDescriptions: Promise<VmDescriptions | undefined> | undefined;
+  #reported = 0;
+  #inputBytes = 0;
+
+  constructor(options: ReadOptions) {
+    this.#options = options;
+    this.#ram = new RamIndex(new PageStore(options.maxStoreBytes));
+    this.#snapshot = {
+      file: { name: options.name ?? '', bytes: 0, containers: [], streamOffset: 0 },
+      end: 0,
+      streamVersion: undefined,
+      configuration: undefined,
+      pageSize: this.#ram.pageSize,
+      sections: [],
+      ram: this.#ram,
+      rounds: [],
+      vmdescription: undefined,
+      features: noFeatures,
+      problems: this.#problems.list,
+      bytes: { size: 0, read: () => Promise.resolve(0) }
+    };
+  }
+
+  async read(input: ByteSource | ByteStream): Promise<Snapshot> {
+    const { counted, count } = countReads(input);
+    const opened = await openContainer(counted, this.#options.name);
+    const snapshot = this.#snapshot;
+    this.#inputBytes = 'size' in input ? input.size : 0;
+    snapshot.file = {
+      name: this.#options.name ?? '',
+      bytes: this.#inputBytes,
+      containers: opened.containers,
+      streamOffset: opened.streamOffset
+    };
+    for (const p of opened.problems) this.#problems.add(p);
+    this.#random = opened.random;
+    if (!opened.random) this.#kept = new KeptStream(this.#ram.store);
+    snapshot.bytes = opened.random ?? this.#kept!;
+    this.#window = new StreamWindow(opened.stream, opened.random, this.#kept);
+    this.#ramReader = new RamReader(this.#window, this.#ram, this.#problems, this.#context, !opened.random, (record) =>
+      readPage(snapshot, record)
+    );
+    this.#progress = () => this.#options.progress?.(snapshot, Math.min(count(), this.#inputBytes || count()));
+    if (!this.#problems.fatal) await this.#stream();
+    if (this.#window.error) {
+      const { message } = this.#window.error;
+      this.#problem(
+        'input-damaged',
+        'fatal',
+        this.#window.base + this.#window.end,
+        `the input cannot be read further: ${message}`
+      );
+    }
+    this.#window.keep(this.#window.end);
+    snapshot.end = this.#window.base + this.#window.end;
+    if (!('size' in input)) snapshot.file = { ...snapshot.file, bytes: count() };
+    await this.#others();
+    snapshot.rounds = this.#rounds();
+    snapshot.features = this.#features();
+    if (this.#problems.dropped > 0) {
+      this.#problem('more-problems', 'fatal', snapshot.end, `${this.#problems.dropped} more problems are not listed`);
+    }
+    return snapshot;
+  }
+
+  #progress: () => void = () => undefined;
+
+  #problem(
+    code: string,
+    severity: Problem['severity'],
+    at: number,
+    message: string,
+    more: Partial<Problem> = {}
+  ): void {
+    this.#problems.add({ code, severity, at, message, ...more });
+  }
+
+  /** Reports now and then, and gives way. Undefined when there is nothing to wait for. */
+  #breathe = (): Promise<void> | undefined => {
+    if (this.#options.signal?.aborted) throw new Cancelled();
+    const now = performance.now();
+    if (now - this.#reported < REPORT_EVERY_MS) return undefined;
+    const first = this.#reported === 0;
+    this.#reported = now;
+    this.#snapshot.end = this.#window.offset;
+    this.#snapshot.features = this.#features();
+    // Rounds take a pass over the records: worth it at the end only, but for the first look.
+    if (first) this.#snapshot.rounds = [];
+    this.#progress();
+    return new Promise((resolve) => setTimeout(resolve, 0));
+  };
+
+  async #stream(): Promise<void> {
+    try {
+      if (!(await this.#header())) return;
+      for (;;) {
+        if (this.#packaged && this.#window.offset >= this.#packaged.end) this.#leavePackaged();
+        if (this.#snapshot.sections.length >= MAX_SECTIONS) {
+          return this.#problem('too-many-sections', 'fatal', this.#window.offset, `more than ${MAX_SECTIONS} sections`);
+        }
+        if (this.#ram.count >= MAX_RECORDS) {
+          return this.#problem(
+            'too-many-pages',
+            'fatal',
+            this.#window.offset,
+            `more than ${MAX_RECORDS} pages were sent`
+          );
+        }
+        if (!(await this.#item())) return;
+        await this.#breathe();
+      }
+    } catch (error) {
+      if (!(error instanceof Cancelled)) throw error;
+      this.#problem('cancelled', 'warning', this.#window.offset, 'reading was cancelled here');
+    }
+  }
+
+  /** Appends a section whose end is where the window is now. */
+  #section(
+    kind: SectionKind,
+    start: number,
+    bodyStart: number,
+    more: Partial<Section> & Pick<Section, 'name'>
+  ): Section {
+    const { offset } = this.#window;
+    const section: Section = {
+      index: this.#snapshot.sections.length,
+      ...{ kind, instance: 0, sectionId: -1, version: 0, start, end: offset, bodyStart, bodyEnd: offset },
+      ...{ phase: this.#phase, fields: [] },
+      ...(this.#packaged ? { inside: this.#packaged.index } : {}),
+      ...more
+    };
+    this.#snapshot.sections.push(section);
+    this.#window.keep();
+    return section;
+  }
+
+  async #header(): Promise<boolean> {
+    const window = this.#window;
+    if (!(await window.need(8))) {
+      this.#problem('truncated', 'fatal', 0, `the stream has ${window.end} bytes, its header 8`);
+      return false;
+    }
+    const reader = window.reader();
+    const magic = reader.be32();
+    const version = reader.be32();
+    if (magic !== QEMU_VM_FILE_MAGIC) {
+      this.#problem(
+        'not-a-stream',
+        'fatal',
+        0,
+        `Not a migration stream, magic: ${hex(magic)} != ${hex(QEMU_VM_FILE_MAGIC)}`
+      );
+      return false;
+    }
+    this.#snapshot.streamVersion = version;
+    window.accept(reader);
+    this.#section('header', 0, 0, {
+      name: 'header',
+      fields: [
+        { name: 'magic', type: 'uint32', start: 0, end: 4, value: magic, about: { radix: 16 } },
+        { name: 'version', type: 'uint32', start: 4, end: 8, value: version }
+      ]
+    });
+    if (version !== QEMU_VM_FILE_VERSION) {
+      const hint = version === 2 ? 'SaveVM v2 format is obsolete and does not work anymore' : undefined;
+      this.#problem(
+        'stream-version',
+        'fatal',
+        4,
+        `Unsupported migration stream version ${version}`,
+        hint ? { hint } : {}
+      );
+      return false;
+    }
+    return true;
+  }
+
+  /** One item; false at the end of what can be read. */
+  async #item(): Promise<boolean> {
+    const window = this.#window;
+    if (!(await window.need(1))) {
+      // Postcopy, RAM-only captures and recordings have no EOF byte.
+      if (!this.#context.postcopyRunning) {
+        this.#problem('truncated', 'fatal', window.offset, 'the stream ends without EOF', {
+          hint: 'A capture that was cut, or a file that was not written to its end.'
+        });
+      }
+      return false;
+    }
+    const type = window.bytes[window.pos]!;
+    switch (type) {
+      case VmSection.START:
+      case VmSection.FULL:
+      case VmSection.PART:
+      case VmSection.END:
+        return this.#sectionItem(type);
+      case VmSection.CONFIGURATION:
+        return this.#configuration();
+      case VmSection.COMMAND:
+        return this.#command();
+      case VmSection.EOF:
+        return this.#eof();
+      default:
+        this.#problem('section-type', 'fatal', window.offset, `Unknown savevm section type ${type}`);
+        return this.#unreadable(window.offset);
+    }
+  }
+
+  async #configuration(): Promise<boolean> {
+    const window = this.#window;
+    const start = window.offset;
+    await window.need(1 << 16);
+    const reader = window.reader();
+    reader.skip(1);
+    const loaded = load<ConfigurationState>(reader, vmstate_configuration, 1);
+    window.accept(reader);
+    const { state } = loaded;
+    this.#section('configuration', start, start + 1, {
+      name: 'configuration',
+      fields: loaded.fields,
+      decodedBy: 'description'
+    });
+    const capabilities = state.capabilities ?? [];
+    const configuration: Configuration = {
+      machine: state.name ?? '',
+      capabilities,
+      ...(state.target_page_bits === undefined ? {} : { targetPageBits: state.target_page_bits }),
+      ...(state.uuid === undefined ? {} : { uuid: state.uuid })
+    };
+    this.#snapshot.configuration = configuration;
+    this.#context.ignoreShared = capabilities.includes('x-ignore-shared');
+    this.#context.mappedRam = capabilities.includes('mapped-ram');
+    if (state.target_page_bits !== undefined && state.target_page_bits !== 12) {
+      this.#problem(
+        'page-bits',
+        'warning',
+        start,
+        `target-page-bits is ${state.target_page_bits}: pages are read as 4096 bytes`
+      );
+    }
+    return this.#decoded(loaded, 'configuration');
+  }
+
+  /** Reports why decoding stopped; false when the stream cannot be followed. */
+  #decoded(loaded: Loaded<unknown>, section: string): boolean {
+    for (const c of loaded.complaints) this.#problems.add(complaintProblem(c, section));
+    if (!loaded.failure) return true;
+    this.#problem('field-damaged', 'fatal', loaded.failure.at, loaded.failure.message, { section });
+    return false;
+  }
+
+  async #sectionItem(type: number): Promise<boolean> {
+    const window = this.#window;
+    const start = window.offset;
+    await window.need(1 + 4 + 256 + 8);
+    const reader = window.reader();
+    const full = type === VmSection.START || type === VmSection.FULL;
+    let sectionId: number;
+    let known: KnownSection | undefined;
+    try {
+      reader.skip(1);
+      sectionId = reader.be32();
+      if (full) {
+        known = { name: printable(reader.countedString()), instance: reader.be32(), version: reader.be32() };
+        if (this.#ids.get(sectionId) && type === VmSection.START) {
+          this.#problem('section-id-twice', 'warning', start, `section id ${sectionId} is used again`, {
+            section: known.name
+          });
+        }
+        this.#ids.set(sectionId, known);
+      } else known = this.#ids.get(sectionId);
+    } catch (error) {
+      if (!(error instanceof ShortRead)) throw error;
+      this.#problem('truncated', 'fatal', start, `the stream ends in a section header: ${error.message}`);
+      return this.#unreadable(start);
+    }
+    if (!known) {
+      this.#problem('section-id-unknown', 'fatal', start, `Unknown savevm section ${sectionId}`);
+      return this.#unreadable(start);
+    }
+    window.accept(reader);
+    const kind = sectionKinds[type]!;
+    if (!this.#packaged) this.#enterPhase(kind);
+    const head = { kind, start, bodyStart: window.offset, sectionId, ...known };
+    return known.name === 'ram' && known.version === 4 ? this.#ramBody(head) : this.#deviceBody(head);
+  }
+
+  #enterPhase(kind: SectionKind): void {
+    if (kind === 'part' && this.#phase === 'setup') this.#phase = 'iterate';
+    else if (kind === 'end' || (kind === 'full' && this.#phase === 'iterate')) this.#phase = 'switchover';
+  }
+
+  async #ramBody(head: Head): Promise<boolean> {
+    const window = this.#window;
+    const first = this.#ram.count;
+    const fields: Placed[] = [];
+    let end;
+    try {
+      end = await this.#ramReader.read(fields, this.#breathe);
+    } catch (error) {
+      if (error instanceof Cancelled) this.#pushRam(head, first, fields, window.offset, { opaque: true });
+      throw error;
+    }
+    if (end === 'eof') {
+      window.pos = window.end;
+      this.#pushRam(head, first, fields, window.offset, { opaque: true });
+      return false;
+    }
+    if (end === 'bad') {
+      const bodyEnd = await this.#seekFooter(head.sectionId, 1);
+      if (bodyEnd === undefined) {
+        window.pos = window.end;
+        this.#pushRam(head, first, fields, window.offset, { opaque: true });
+        return false;
+      }
+      this.#problem('resynchronised', 'note', bodyEnd, 'reading goes on at the next footer of the ram section', {
+        section: 'ram/0'
+      });
+      this.#pushRam(head, first, fields, bodyEnd, { opaque: true });
+      return true;
+    }
+    const bodyEnd = window.offset;
+    await this.#footer(head);
+    this.#pushRam(head, first, fields, bodyEnd, {});
+    return true;
+  }
+
+  #pushRam(head: Head, first: number, fields: Placed[], bodyEnd: number, more: Partial<Section>): void {
+    this.#section(head.kind, head.start, head.bodyStart, {
+      ...head,
+      ...{ bodyEnd, fields, records: [first, this.#ram.count] as const },
+      ...more
+    });
+  }
+
+  async #deviceBody(head: Head): Promise<boolean> {
+    const window = this.#window;
+    const attempts: Attempt[] = [];
+    const wanted: (() => Promise<[VMStateDescription<object>, 'description' | 'vmdescription'] | undefined>)[] =
+      head.kind === 'full' || head.kind === 'start'
+        ? [
+            () => Promise.resolve(withOrigin(this.#options.descriptions?.find(head.name), 'description')),
+            async () => withOrigin((await this.#describe())?.find(head.name, head.instance), 'vmdescription')
+          ]
+        : [];
+    for (const find of wanted) {
+      const found = await find();
+      if (!found) continue;
+      const attempt = await this.#attempt(head, found[0], found[1]);
+      attempts.push(attempt);
+      if (!attempt.ends) continue;
+      window.pos += attempt.bytes;
+      const bodyEnd = window.offset;
+      await this.#footer(head);
+      this.#section(head.kind, head.start, head.bodyStart, {
+        ...head,
+        ...{ bodyEnd, fields: attempt.loaded.fields, decodedBy: attempt.by }
+      });
+      for (const c of attempt.loaded.complaints) this.#problems.add(complaintProblem(c, sectionLabel(head)));
+      if (attempts.length > 1) this.#mismatch(head, attempts[0]!, bodyEnd, 'note');
+      return true;
+    }
+    return this.#opaque(head, attempts);
+  }
+
+  /** Decodes with one description; `ends` tells whether what follows is what must follow. */
+  async #attempt(head: Head, vmsd: VMStateDescription<object>, by: Attempt['by']): Promise<Attempt> {
+    const window = this.#window;
+    for (let want = 1 << 16; ; want *= 4) {
+      await window.need(want);
+      const reader = window.reader();
+      const loaded = load(reader, vmsd, head.version);
+      const short = loaded.failure instanceof ShortRead || reader.left < 6;
+      if (short && !window.ended && want < LARGEST_BODY) continue;
+      const ends = !loaded.failure && this.#endsAt(reader.bytes, reader.pos, head.sectionId);
+      return { loaded, bytes: reader.pos, ends, by };
+    }
+  }
+
+  /** Whether a section may end at this index: its footer, or in streams without footers another item. */
+  #endsAt(bytes: Uint8Array, at: number, id: number): boolean {
+    if (footerAt(bytes, at, id)) return true;
+    const next = bytes[at];
+    return this.#footers !== true && (next === undefined || isItem(next) || next === VmSection.EOF);
+  }
+
+  /** Nothing explains the body to its end: it is kept up to its footer, with the rows of the best attempt. */
+  async #opaque(head: Head, attempts: readonly Attempt[]): Promise<boolean> {
+    const label = sectionLabel(head);
+    const bodyEnd = await this.#seekFooter(head.sectionId, 0);
+    const best = attempts.toSorted((a, b) => b.bytes - a.bytes)[0];
+    const window = this.#window;
+    if (bodyEnd === undefined) {
+      const failure = best?.loaded.failure;
+      const cut = window.ended && (failure instanceof ShortRead || !best);
+      window.pos = window.end;
+      this.#problem(
+        cut ? 'truncated' : 'section-footer-missing',
+        'fatal',
+        failure?.at ?? window.offset,
+        cut
+          ? `the stream ends inside ${label}${failure ? `: ${failure.message}` : ''}`
+          : `Missing section footer for ${printable(head.name)}`,
+        { section: label }
+      );
+    } else if (best) this.#mismatch(head, best, bodyEnd, 'warning');
+    this.#section(head.kind, head.start, head.bodyStart, {
+      ...head,
+      ...{ bodyEnd: bodyEnd ?? window.offset, opaque: true },
+      ...(best ? { fields: best.loaded.fields, decodedBy: best.by } : {})
+    });
+    return bodyEnd !== undefined;
+  }
+
+  #mismatch(head: Head, attempt: Attempt, bodyEnd: number, severity: 'note' | 'warning'): void {
+    const at = head.bodyStart + attempt.bytes;
+    const failure = attempt.loaded.failure;
+    const last = attempt.loaded.fields.at(-1)?.name;
+    this.#problem(
+      'section-mismatch',
+      severity,
+      failure?.at ?? at,
+      failure
+        ? `the ${attempt.by} does not fit: ${failure.message}`
+        : `Missing section footer for ${head.name}: the ${attempt.by} reads ${attempt.bytes} bytes, the section has ${bodyEnd - head.bodyStart}`,
+      { section: sectionLabel(head), ...(last ? { path: last } : {}) }
+    );
+  }
+
+  /** The footer behind a body, or why there is none. QEMU: check_section_footer. */
+  async #footer(head: Head): Promise<void> {
+    const window = this.#window;
+    await window.need(5);
+    const { bytes, pos } = window;
+    const there = bytes[pos] === VmSection.FOOTER && window.end - pos >= 5;
+    this.#footers ??= there;
+    if (!there) {
+      if (!this.#footers) return;
+      const cut = window.end - pos < 5 && window.ended;
+      this.#problem(
+        cut ? 'truncated' : 'section-footer-missing',
+        cut ? 'fatal' : 'warning',
+        window.offset,
+        cut ? `the stream ends before the footer of ${sectionLabel(head)}` : `Missing section footer for ${head.name}`,
+        {
+          section: sectionLabel(head)
+        }
+      );
+      return;
+    }
+    const id = window.view.getUint32(pos + 1);
+    if (id !== head.sectionId) {
+      this.#problem(
+        'footer-mismatch',
+        'warning',
+        window.offset,
+        `Mismatched section id in footer for ${head.name} - read ${hex(id)} expected ${hex(head.sectionId)}`,
+        { section: sectionLabel(head) }
+      );
+    }
+    window.pos = pos + 5;
+  }
+
+  /**
+   * Searches forward for the footer of a section followed by something that may follow one, and moves behind it.
+   * Returns the offset of the footer.
+   */
+  async #seekFooter(id: number, from: number): Promise<number | undefined> {
+    const window = this.#window;
+    const limit = window.offset + LARGEST_BODY;
+    window.pos += Math.min(from, window.end - window.pos);
+    for (;;) {
+      const pause = this.#breathe();
+      if (pause) await pause;
+      await window.need(64);
+      const { bytes, end } = window;
+      const last = window.ended ? end - 5 : end - 16;
+      let at = window.pos;
+      while ((at = bytes.indexOf(VmSection.FOOTER, at)) >= 0 && at <= last) {
+        if (footerAt(bytes, at, id) && this.#itemFollows(at + 5)) {
+          window.pos = at + 5;
+          return window.base + at;
+        }
+        at++;
+      }
+      window.pos = Math.max(window.pos, Math.min(last + 1, end));
+      if (window.ended || window.offset > limit) return undefined;
+      if (window.end - window.pos >= 64) window.pos = Math.max(window.pos, last + 1);
+      await window.need(1 << 16);
+    }
+  }
+
+  /** Whether what lies at an index of the window looks like another item of this stream, or its end. */
+  #itemFollows(at: number): boolean {
+    const { bytes, view, end } = this.#window;
+    if (at >= end) return true;
+    const type = bytes[at]!;
+    if (type === VmSection.EOF) return at + 1 >= end || bytes[at + 1] === VmSection.VMDESCRIPTION;
+    if (at + 5 > end) return false;
+    if (type === VmSection.PART || type === VmSection.END) return this.#ids.has(view.getUint32(at + 1));
+    if (type === VmSection.COMMAND) return view.getUint16(at + 1) < commandNames.length;
+    if (type !== VmSection.START && type !== VmSection.FULL) return false;
+    const length = bytes[at + 5] ?? 0;
+    const name = bytes.subarray(at + 6, at + 6 + length);
+    return length > 0 && name.every((c) => c >= 0x20 && c < 0x7f);
+  }
+
+  /** What is left cannot be told apart: one section of it, to the end of the input. */
+  async #unreadable(start: number): Promise<boolean> {
+    const window = this.#window;
+    await window.skip(Math.max(0, (this.#random?.size ?? Infinity) - window.offset));
+    window.pos = window.end;
+    this.#section('unreadable', start, start, { name: 'unreadable', opaque: true });
+    return false;
+  }
+
+  async #command(): Promise<boolean> {
+    const window = this.#window;
+    const start = window.offset;
+    await window.need(5 + 65536);
+    const reader = window.reader();
+    const read = readCommand(reader);
+    window.accept(reader);
+    if (read.name === 'POSTCOPY_ADVISE') this.#context.postcopyAdvised = true;
+    if (read.name === 'POSTCOPY_RUN') this.#context.postcopyRunning = true;
+    if (read.name === 'SWITCHOVER_START') this.#phase = 'switchover';
+    const section = this.#section('command', start, start + 5, {
+      name: read.name,
+      fields: read.fields,
+      decodedBy: 'description'
+    });
+    for (const p of read.problems) this.#problems.add(p);
+    if (read.packaged !== undefined) {
+      if (this.#packaged) this.#problem('packaged-nested', 'warning', start, 'a PACKAGED command inside another');
+      this.#phase = 'switchover';
+      this.#packaged = { index: section.index, end: window.offset + read.packaged };
+    }
+    return !read.failed;
+  }
+
+  #leavePackaged(): void {
+    const { end } = this.#packaged!;
+    const { offset } = this.#window;
+    if (offset !== end) {
+      this.#problem(
+        'packaged-length',
+        'warning',
+        offset,
+        `the packaged stream ends at ${offset}, its length said ${end}`
+      );
+    }
+    this.#packaged = undefined;
+  }
+
+  async #eof(): Promise<boolean> {
+    const window = this.#window;
+    const start = window.offset;
+    window.pos++;
+    this.#section('eof', start, start, { name: 'EOF' });
+    if (this.#packaged) return true;
+    if (!(await window.need(1))) return false;
+    if (window.bytes[window.pos] === VmSection.VMDESCRIPTION) await this.#vmdescription();
+    if (await window.need(1)) {
+      const left = window.end - window.pos;
+      const all = this.#random ? this.#random.size - window.offset : left;
+      this.#problem(
+        'trailing-bytes',
+        'note',
+        window.offset,
+        `${all}${window.ended || this.#random ? '' : ' or more'} bytes follow the end of the stream`
+      );
+    }
+    return false;
+  }
+
+  async #vmdescription(): Promise<void> {
+    const window = this.#window;
+    const start = window.offset;
+    if (!(await window.need(5))) {
+      return this.#problem('truncated', 'warning', start, 'the stream ends in the header of the vmdescription');
+    }
+    const length = window.view.getUint32(window.pos + 1);
+    if (length > LARGEST_JSON) {
+      this.#problem('vmdesc-length', 'warning', start + 1, `a vmdescription of ${length} bytes`);
+    }
+    await window.need(5 + Math.min(length, LARGEST_JSON));
+    const text = window.bytes.slice(
+      window.pos + 5,
+      Math.min(window.pos + 5 + Math.min(length, LARGEST_JSON), window.end)
+    );
+    window.pos += 5 + text.length;
+    if (text.length < length)
+      this.#problem('truncated', 'warning', window.offset, `the vmdescription has ${text.length} of ${length} bytes`);
+    const json = parseJson(text);
+    if (json === undefined) this.#problem('vmdesc-json', 'warning', start + 5, 'the vmdescription is no JSON');
+    const vmdescription: VmDescription = { start, end: window.offset, json };
+    this.#snapshot.vmdescription = vmdescription;
+    this.#section('vmdescription', start, start + 5, { name: 'vmdescription' });
+  }
+
+  /** The vmdescription before reading got there: from the end of the input when it is at hand. */
+  #describe(): Promise<VmDescriptions | undefined> {
+    return (this.#vmDescriptions ??= this.#findVmDescription());
+  }
+
+  async #findVmDescription(): Promise<VmDescriptions | undefined> {
+    const random = this.#random;
+    let tail: Uint8Array;
+    if (random) {
+      tail = new Uint8Array(Math.min(random.size, 16 * 2 ** 20));
+      const got = await random.read(random.size - tail.length, tail);
+      tail = tail.subarray(0, got);
+    } else {
+      const window = this.#window;
+      await window.need(LARGEST_JSON);
+      if (!window.ended) return undefined;
+      tail = window.bytes.subarray(window.pos, window.end);
+    }
+    const json = jsonAtEnd(tail);
+    return json === undefined ? undefined : parseVmDescription(json);
+  }
+
+  /** Pages that are not in the stream itself. */
+  async #others(): Promise<void> {
+    const { channels, sharedRam } = this.#options;
+    if (this.#context.mappedRam && this.#random) await addMappedRam(this.#random, this.#ram, this.#problems);
+    if (channels?.length) await addMultifd(channels, this.#ram, this.#problems);
+    for (const { name, source } of sharedRam ?? []) {
+      const block = this.#ram.blocks.find((b) => b.usedLength === source.size && this.#ram.latest(b.firstPage) < 0);
+      if (block) await addSharedRam(source, block, this.#ram);
+      else
+        this.#problem(
+          'ram-file-unused',
+          'warning',
+          0,
+          `no RAM block of ${source.size} bytes lacks its contents: ${name} is not used`
+        );
+    }
+  }
+
+  #rounds(): readonly Round[] {
+    return inferRounds(this.#snapshot.sections, this.#ram, {
+      postcopyStart: this.#snapshot.sections.find((s) => s.name === 'POSTCOPY_RUN')?.start,
+      flushes: this.#ramReader.flushes
+    });
+  }
+
+  #features(): Features {
+    const flags = this.#ramReader.flagsSeen;
+    const { sections } = this.#snapshot;
+    const has = (name: string): boolean => sections.some((s) => s.kind === 'command' && s.name === name);
+    return {
+      postcopy: has('POSTCOPY_LISTEN') || has('POSTCOPY_RUN'),
+      multifd: (flags & RamFlag.MULTIFD_FLUSH) !== 0 || (this.#options.channels?.length ?? 0) > 0,
+      mappedRam: this.#context.mappedRam,
+      ignoreShared: this.#context.ignoreShared,
+      xbzrle: (flags & RamFlag.XBZRLE) !== 0,
+      compress: (flags & RamFlag.COMPRESS_PAGE) !== 0,
+      // RAM comes first and has no END: the state was taken at the start and written last.
+      backgroundSnapshot:
+        sections.some((s) => s.kind === 'full') &&
+        this.#ram.count > 0 &&
+        !sections.some((s) => s.kind === 'end' && s.name === 'ram')
+    };
+  }
+}
+
+type Head = KnownSection & {
+  readonly kind: SectionKind;
+  readonly start: number;
+  readonly bodyStart: number;
+  readonly sectionId: number;
+};
+
+interface Attempt {
+  readonly loaded: Loaded<object>;
+  readonly bytes: number;
+  readonly ends: boolean;
+  readonly by: 'description' | 'vmdescription';
+}
+
+class Cancelled extends Error {}
+
+const noFeatures: Features = {
+  ...{ postcopy: false, multifd: false, mappedRam: false, ignoreShared: false },
+  ...{ xbzrle: false, compress: false, backgroundSnapshot: false }
+};
+
+const sectionKinds: Readonly<Record<number, SectionKind>> = { 1: 'start', 2: 'part', 3: 'end', 4: 'full' };
+const isItem = (type: number): boolean =>
+  (type >= VmSection.START && type <= VmSection.FULL) || type === VmSection.COMMAND;
+const hex = (n: number): string => n.toString(16).padStart(8, '0');
+
+const withOrigin = <T, B>(description: T | undefined, by: B): [T, B] | undefined =>
+  description ? [description, by] : undefined;
+
+function footerAt(bytes: Uint8Array, at: number, id: number): boolean {
+  return (
+    at + 5 <= bytes.length &&
+    bytes[at] === VmSection.FOOTER &&
+    ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0 === id
+  );
+}
+
+function parseJson(text: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(text)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The JSON of a vmdescription that ends where the bytes end. */
+function jsonAtEnd(bytes: Uint8Array): unknown {
+  const reader = new QemuFileReader(bytes);
+  for (let at = bytes.length - 6; at >= 0; at--) {
+    if (bytes[at] !== VmSection.VMDESCRIPTION || bytes[at + 5] !== 0x7b) continue;
+    reader.pos = at + 1;
+    if (reader.be32() === bytes.length - at - 5) return parseJson(bytes.subarray(at + 5));
+  }
+  return undefined;
+}
+
+/** The input with a counter of bytes taken from it. */
+function countReads(input: ByteSource | ByteStream): { counted: ByteSource | ByteStream; count: () => number } {
+  let read = 0;
+  const tally = (n: number): number => {
+    read += n;
+    return n;
+  };
+  const stream = (s: ByteStream): ByteStream => ({ read: async (target) => tally(await s.read(target)) });
+  if (!('size' in input)) return { counted: stream(input), count: () => read };
+  const counted: ByteSource = {
+    size: input.size,
+    read: async (at, target) => tally(await input.read(at, target)),
+    ...(input.stream ? { stream: () => stream(input.stream!()) } : {})
+  };
+  return { counted, count: () => read };
+}

@@ -1,0 +1,126 @@
+/**
+ * The part of the stream that is at hand while it arrives: a window that moves forward and grows only when a section
+ * must be seen whole. It lies in WebAssembly memory, so that pages are hashed without being moved.
+ */
+import { HashBuffer } from './page-hash.ts';
+import { QemuFileReader } from './qemu-file.ts';
+import type { KeptStream } from './kept-stream.ts';
+import type { ByteSource, ByteStream } from './source.ts';
+
+const START_BYTES = 1 << 20;
+
+export class StreamWindow {
+  readonly buffer = new HashBuffer(START_BYTES);
+  #input: ByteStream;
+  readonly #random: ByteSource | undefined;
+  readonly #kept: KeptStream | undefined;
+  /** Stream offset of `bytes[0]`. */
+  base = 0;
+  /** Index of the next byte to be parsed, and of the end of what arrived. */
+  pos = 0;
+  end = 0;
+  /** The input has no more bytes than are in the window. */
+  ended = false;
+  /** The error that ended the input early, if one did. */
+  error: Error | undefined;
+  view: DataView;
+
+  /**
+   * @param random the same bytes at random, when they can be had: lets `seek` jump
+   * @param kept takes every byte that was parsed, when they cannot be had again
+   */
+  constructor(input: ByteStream, random?: ByteSource, kept?: KeptStream) {
+    this.#input = input;
+    this.#random = random;
+    this.#kept = kept;
+    this.view = new DataView(this.buffer.memory.buffer, 64);
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.buffer.bytes;
+  }
+  /** Stream offset of the next byte. */
+  get offset(): number {
+    return this.base + this.pos;
+  }
+
+  /** Makes n bytes available from `pos` on, or as many as there are; true when they are there. */
+  async need(n: number): Promise<boolean> {
+    while (this.end - this.pos < n && !this.ended) await this.#fill(n);
+    return this.end - this.pos >= n;
+  }
+
+  async #fill(n: number): Promise<void> {
+    if (this.pos > 0 && this.pos + n > this.bytes.length) {
+      this.keep();
+      this.bytes.copyWithin(0, this.pos, this.end);
+      this.base += this.pos;
+      this.end -= this.pos;
+      this.pos = 0;
+    }
+    if (n > this.bytes.length) {
+      this.buffer.grow(Math.max(n, this.bytes.length * 2));
+      this.view = new DataView(this.buffer.memory.buffer, 64);
+    }
+    try {
+      const got = await this.#input.read(this.bytes.subarray(this.end));
+      if (got === 0) this.ended = true;
+      this.end += got;
+    } catch (error) {
+      this.error = error instanceof Error ? error : new Error(String(error));
+      this.ended = true;
+    }
+  }
+
+  /** Hands what was parsed up to here to the kept stream. */
+  keep(upTo = this.pos): void {
+    const from = this.#kept ? this.#kept.size - this.base : upTo;
+    if (from < upTo) this.#kept?.keep(this.bytes.subarray(from, upTo));
+  }
+
+  /** The page at an index of `bytes` is in a slot of the store. */
+  keepPage(at: number, slot: number): void {
+    this.keep(at);
+    this.#kept?.page(slot);
+  }
+
+  /** A reader over what is at hand; `accept` moves on to where it got. */
+  reader(): QemuFileReader {
+    return new QemuFileReader(this.bytes.subarray(this.pos, this.end), this.offset);
+  }
+  accept(reader: QemuFileReader): void {
+    this.pos += reader.pos;
+  }
+
+  /** Moves on by n bytes that need not be at hand; false when the stream ends before. */
+  async skip(n: number): Promise<boolean> {
+    const random = this.#random;
+    if (random && n > this.end - this.pos) {
+      const target = this.offset + n;
+      if (target > random.size) {
+        this.pos = this.end;
+        this.ended = true;
+        return false;
+      }
+      this.base = target;
+      this.pos = this.end = 0;
+      this.ended = false;
+      let at = target;
+      this.#input = {
+        read: async (into) => {
+          const got = await random.read(at, into);
+          at += got;
+          return got;
+        }
+      };
+      return true;
+    }
+    while (n > 0) {
+      if (!(await this.need(1))) return false;
+      const step = Math.min(n, this.end - this.pos);
+      this.pos += step;
+      n -= step;
+    }
+    return true;
+  }
+}
