@@ -1,0 +1,47 @@
+/** The streams that scripts/golden.mjs makes with native QEMU; git-ignored, so there may be none. */
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fileSource } from '../../src/bridge/file-source.ts';
+import type { ByteSource } from '../../src/lib/vmstate/source.ts';
+
+const root = fileURLToPath(new URL('../golden', import.meta.url));
+
+export interface Golden {
+  /** `7.2.22/pc-seed` */
+  readonly name: string;
+  readonly folder: string;
+  /** Path of the stream. */
+  readonly state: string;
+}
+
+/** Every stream with what was recorded beside it, sorted by name. */
+export function goldens(): Golden[] {
+  const folders = (at: string): string[] =>
+    existsSync(at)
+      ? readdirSync(at, { withFileTypes: true })
+          .filter((e) => e.isDirectory())
+          .map((e) => e.name)
+      : [];
+  const found = folders(root)
+    .flatMap((version) => folders(join(root, version)).map((scenario) => `${version}/${scenario}`))
+    .map((name) => ({ name, folder: join(root, name), state: join(root, name, 'state') }))
+    .filter(({ state, folder }) => existsSync(state) && existsSync(join(folder, 'meta.json')));
+  return found.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** A file recorded beside a stream as text, undefined where there is none. */
+export function recorded(golden: Golden, file: string): string | undefined {
+  const path = join(golden.folder, file);
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+/** Lends a stream as a source. */
+export async function withState<T>(golden: Golden, use: (source: ByteSource) => Promise<T>): Promise<T> {
+  const fd = openSync(golden.state, 'r');
+  try {
+    return await use(fileSource(fd));
+  } finally {
+    closeSync(fd);
+  }
+}
