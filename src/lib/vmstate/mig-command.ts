@@ -42,6 +42,7 @@ const lengths: Readonly<Record<string, number>> = {
 };
 
 export interface CommandRead {
+  readonly number: number;
   readonly name: string;
   readonly fields: readonly Placed[];
   readonly problems: readonly Problem[];
@@ -89,12 +90,13 @@ export function readCommand(file: QemuFileReader): CommandRead {
   const problems: Problem[] = [];
   const place = new Placer();
   let command = 'COMMAND';
+  let number = -1;
   const problem = (severity: Problem['severity'], message: string): void => {
     problems.push({ code: 'command', severity, section: command, at: start, message });
   };
   try {
     file.skip(1);
-    const number = place.read(file, 'cmd', { ...u32, type: 'uint16', read: (f) => f.be16() });
+    number = place.read(file, 'cmd', { ...u32, type: 'uint16', read: (f) => f.be16() });
     const length = place.read(file, 'len', { ...u32, type: 'uint16', read: (f) => f.be16() });
     command = commandNames[number] ?? `command ${number}`;
     if (number === 0 || number >= commandNames.length) {
@@ -108,6 +110,7 @@ export function readCommand(file: QemuFileReader): CommandRead {
     const packaged = payload(command, length, file, place);
     if (file.pos < bodyStart + length) file.skip(bodyStart + length - file.pos);
     return {
+      number,
       name: command,
       fields: place.rows,
       problems,
@@ -117,6 +120,6 @@ export function readCommand(file: QemuFileReader): CommandRead {
   } catch (error) {
     if (!(error instanceof ShortRead)) throw error;
     problem('fatal', `the stream ends in a command: ${error.message}`);
-    return { name: command, fields: place.rows, problems, failed: true };
+    return { number, name: command, fields: place.rows, problems, failed: true };
   }
 }

@@ -90,6 +90,7 @@ export interface ReadOptions {
 
 interface KnownSection {
   readonly name: string;
+  readonly idstr?: string;
   readonly instance: number;
   readonly version: number;
 }
@@ -388,7 +389,9 @@ class SnapshotReader {
       reader.skip(1);
       sectionId = reader.be32();
       if (full) {
-        known = { name: printable(reader.countedString()), instance: reader.be32(), version: reader.be32() };
+        const idstr = reader.countedString();
+        const name = printable(idstr);
+        known = { name, instance: reader.be32(), version: reader.be32(), ...(name === idstr ? {} : { idstr }) };
         if (this.#ids.get(sectionId) && type === VmSection.START) {
           this.#problem('section-id-twice', 'warning', start, `section id ${sectionId} is used again`, {
             section: known.name
@@ -653,6 +656,7 @@ class SnapshotReader {
     if (read.name === 'SWITCHOVER_START') this.#phase = 'switchover';
     const section = this.#section('command', start, start + 5, {
       name: read.name,
+      sectionId: read.number,
       fields: read.fields,
       decodedBy: 'description'
     });
@@ -683,7 +687,7 @@ class SnapshotReader {
     const window = this.#window;
     const start = window.offset;
     window.pos++;
-    this.#section('eof', start, start, { name: 'EOF' });
+    this.#section('eof', start, start + 1, { name: 'EOF' });
     if (this.#packaged) return true;
     if (!(await window.need(1))) return false;
     if (window.bytes[window.pos] === VmSection.VMDESCRIPTION) await this.#vmdescription();
@@ -722,7 +726,7 @@ class SnapshotReader {
     if (json === undefined) this.#problem('vmdesc-json', 'warning', start + 5, 'the vmdescription is no JSON');
     const vmdescription: VmDescription = { start, end: window.offset, json };
     this.#snapshot.vmdescription = vmdescription;
-    this.#section('vmdescription', start, start + 5, { name: 'vmdescription' });
+    this.#section('vmdescription', start, start + 5, { name: 'vmdescription', version: length });
   }
 
   /** The vmdescription before reading got there: from the end of the input when it is at hand. */

@@ -19,9 +19,11 @@ export interface Section {
   readonly name: string;
   /** instance_id; 0 for what is no section. */
   readonly instance: number;
-  /** section_id of the stream; -1 for what is no section. */
+  /** The idstr byte for byte (Latin-1), where `name` had to be made printable. */
+  readonly idstr?: string;
+  /** section_id of the stream; the number of a command; -1 for what is neither. */
   readonly sectionId: number;
-  /** version_id of START and FULL, carried to PART and END. */
+  /** version_id of START and FULL, carried to PART and END; the length that a vmdescription claims. */
   readonly version: number;
   /** From the type byte to behind the footer. Stream offsets. */
   readonly start: number;
