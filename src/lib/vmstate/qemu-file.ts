@@ -116,6 +116,7 @@ export class QemuFileWriter {
     return this.#length;
   }
 
+  /** Makes room for n bytes and returns where. Replaces buffer and view: take them after, never in one expression. */
   #grow(n: number): number {
     const at = this.#length;
     if (at + n > this.#bytes.length) {
@@ -129,16 +130,20 @@ export class QemuFileWriter {
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
   }
   be16(value: number): void {
-    this.#view.setUint16(this.#grow(2), value);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value);
   }
   be32(value: number): void {
-    this.#view.setUint32(this.#grow(4), value);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value);
   }
   be64(value: bigint): void {
-    this.#view.setBigUint64(this.#grow(8), BigInt.asUintN(64, value));
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, BigInt.asUintN(64, value));
   }
   /** be64 of a double that is a whole number below 2^53. */
   be64FromNumber(value: number): void {
@@ -147,7 +152,8 @@ export class QemuFileWriter {
     this.#view.setUint32(at + 4, value >>> 0);
   }
   buffer(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
   }
   zeros(n: number): void {
     const at = this.#grow(n);
