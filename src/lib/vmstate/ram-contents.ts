@@ -103,7 +103,7 @@ export async function visitPages(
   }
   fetch = fetch.sort((a, b) => a.source - b.source || a.at - b.at);
   const window = new Uint8Array(WINDOW);
-  for (let i = 0; i < fetch.length; ) {
+  for (let i = 0; i < fetch.length;) {
     signal?.throwIfAborted();
     const { source, at } = fetch[i]!;
     let j = i + 1;

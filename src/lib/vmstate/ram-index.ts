@@ -81,6 +81,10 @@ export class RamIndex {
   readonly pageSize = 4096;
   count = 0;
   pages = 0;
+  /** Pages sent at least once. */
+  distinctPages = 0;
+  /** Records of each kind. */
+  readonly byKind = new Float64Array(8);
 
   readonly #where = new Column((n) => new Float64Array(n));
   readonly #page = new Column((n) => new Uint32Array(n));
@@ -105,8 +109,18 @@ export class RamIndex {
   }
 
   /** Appends a record. Records are in time order: the last one of a page is what the page became. */
-  add(kind: number, page: number, offset: number, source: number, hashLow: number, hashHigh: number, slot: number): void {
+  add(
+    kind: number,
+    page: number,
+    offset: number,
+    source: number,
+    hashLow: number,
+    hashHigh: number,
+    slot: number
+  ): void {
     const i = this.count++;
+    this.byKind[kind]!++;
+    if (this.latest(page) < 0) this.distinctPages++;
     this.#where.set(i, source * SOURCE_UNIT + offset);
     this.#page.set(i, ((kind << 28) | page) >>> 0);
     this.#hashLow.set(i, hashLow);
