@@ -47,7 +47,8 @@ export interface RegisterInfo {
   readonly about?: Meaning;
 }
 
-const reg =
+/** A register with a codec of its own. */
+export const reg =
   <T>(size: number, codec: Codec<T>) =>
   (addr: number, name: string, about: Meaning = {}): RegisterInfo => ({
     addr,
