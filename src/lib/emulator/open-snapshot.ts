@@ -19,7 +19,7 @@ type Legend = RamColumn['legend'];
 
 export class OpenSnapshot {
   readonly id: number;
-  readonly cancel = new AbortController();
+  readonly cancel: AbortController;
   snapshot: Snapshot;
   files: readonly OpenedFile[];
   done = false;
@@ -31,11 +31,12 @@ export class OpenSnapshot {
   #tables: Promise<ReadonlyMap<number, number>> | undefined;
   #looks: Promise<{ readonly entropy: Uint8Array; readonly guess: Uint8Array }> | undefined;
 
-  constructor(id: number, snapshot: Snapshot, files: readonly OpenedFile[], total: number) {
+  constructor(id: number, snapshot: Snapshot, files: readonly OpenedFile[], total: number, cancel: AbortController) {
     this.id = id;
     this.snapshot = snapshot;
     this.files = files;
     this.total = total;
+    this.cancel = cancel;
   }
 
   /** What is worked out from the whole is worked out anew when there is more of it. */

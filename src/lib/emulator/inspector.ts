@@ -1,0 +1,181 @@
+/** The explorer's worker without the worker: `Inspector` of `api.ts` over opened snapshots. Runs in Node too. */
+import { transfer } from 'comlink';
+import { vcpus, pagingOf, walk, mappings, withCr3, type Paging } from '../vmstate/page-walk.ts';
+import { blockSource } from '../vmstate/ram-contents.ts';
+import { pageKindNames } from '../vmstate/ram-index.ts';
+import { readSnapshot } from '../vmstate/savevm.ts';
+import { placedAtOffset, sectionAt, type Snapshot } from '../vmstate/snapshot.ts';
+import { readRange } from '../vmstate/source.ts';
+import { joinPath } from '../vmstate/vmstate.ts';
+import type { Inspector, Location, Mapping, SnapshotId } from './api.ts';
+import { descriptions } from './descriptions.ts';
+import { blobSource } from './host/blob-source.ts';
+import { sortFiles } from './host/sort-files.ts';
+import { OpenSnapshot, sectionInfo } from './open-snapshot.ts';
+
+const MAX_BYTES = 1 << 20;
+const MAX_MAPPINGS = 100_000;
+/** Progress is told at most this often, and less often when telling takes long (thousands of sections). */
+const REPORT_EVERY_MS = 100;
+
+export function createInspector(): Inspector {
+  const opened = new Map<SnapshotId, OpenSnapshot>();
+  let lastId = 0;
+  let search: AbortController | undefined;
+
+  const get = (id: SnapshotId): OpenSnapshot => {
+    const found = opened.get(id);
+    if (!found) throw new Error(`snapshot ${id} is closed`);
+    return found;
+  };
+  const bytesOf = (bytes: Uint8Array<ArrayBuffer>): Uint8Array => transfer(bytes, [bytes.buffer]);
+
+  return {
+    async open(files, progress) {
+      const sorted = await sortFiles(files);
+      const id = ++lastId;
+      const total = sorted.state.size;
+      let open: OpenSnapshot | undefined;
+      let nextReport = 0;
+      const cancel = new AbortController();
+      const update = (snapshot: Snapshot, read: number): OpenSnapshot => {
+        open ??= new OpenSnapshot(id, snapshot, sorted.files, total, cancel);
+        open.update(snapshot, read);
+        opened.set(id, open);
+        return open;
+      };
+      const snapshot = await readSnapshot(blobSource(sorted.state), {
+        descriptions,
+        name: sorted.state.name,
+        signal: cancel.signal,
+        channels: sorted.channels.map((f) => ({ name: f.name, source: blobSource(f) })),
+        sharedRam: sorted.ram.map((f) => ({ name: f.name, source: blobSource(f) })),
+        progress(partial, read) {
+          const start = performance.now();
+          if (start < nextReport) return;
+          progress(update(partial, read).info());
+          nextReport = start + Math.max(REPORT_EVERY_MS, 10 * (performance.now() - start));
+        }
+      });
+      const done = update(snapshot, total);
+      done.done = true;
+      const info = done.info();
+      progress(info);
+      return info;
+    },
+    cancel: (id) => opened.get(id)?.cancel.abort(),
+    close(id) {
+      opened.get(id)?.cancel.abort();
+      opened.delete(id);
+    },
+    fields: async (id, section) => get(id).snapshot.sections[section]?.fields ?? [],
+    async bytes(id, start, end) {
+      const { snapshot } = get(id);
+      return bytesOf(await readRange(snapshot.bytes, start, Math.min(end, start + MAX_BYTES, snapshot.end)));
+    },
+    locate: async (id, offset) => locate(get(id).snapshot, offset),
+    async ramColumn(id, colouring, round) {
+      const column = await get(id).column(colouring, round);
+      return transfer(column, [column.bytes.buffer as ArrayBuffer]);
+    },
+    page: (id, page, record) => get(id).page(page, record),
+    async physical(id, gpa, bytes) {
+      return bytesOf(await readRange(get(id).physical, gpa, gpa + Math.min(bytes, MAX_BYTES)));
+    },
+    memoryMap: async (id) => get(id).map.ranges,
+    async walk(id, gva, cr3) {
+      const open = get(id);
+      return walk(open.pages, paging(open, cr3), gva);
+    },
+    async mappings(id, cr3) {
+      const open = get(id);
+      const out: Mapping[] = [];
+      for await (const mapping of mappings(open.pages, paging(open, cr3))) {
+        out.push(mapping);
+        if (out.length >= MAX_MAPPINGS) break;
+      }
+      return out;
+    },
+    async search(id, query, hit) {
+      search?.abort();
+      const mine = (search = new AbortController());
+      const { searchSnapshot } = await import('../vmstate/search.ts');
+      const open = get(id);
+      return searchSnapshot(open.snapshot, query, hit, { signal: mine.signal, map: open.map });
+    },
+    cancelSearch: () => search?.abort(),
+    async diff(left, right) {
+      const { diffSnapshots } = await import('../vmstate/diff.ts');
+      return diffSnapshots(get(left.id).snapshot, get(right.id).snapshot, left.round, right.round);
+    },
+    async check(id, destination) {
+      const { check } = await import('../vmstate/checks.ts');
+      const { machines } = await import('./hw/i386/machines.ts');
+      return check(get(id).snapshot, destination, machines);
+    },
+    async explain(message, id) {
+      const { explain } = await import('../vmstate/explain.ts');
+      return explain(message, id === undefined ? undefined : get(id).snapshot);
+    },
+    async export(id, kind, block) {
+      const { exportSnapshot } = await import('../vmstate/export.ts');
+      const pieces: Blob[] = [];
+      // A Blob of each piece: the browser may put them to disk, a gigabyte in the worker's heap it may not.
+      for await (const piece of exportSnapshot(get(id).snapshot, kind, block)) pieces.push(new Blob([piece]));
+      return new Blob(pieces);
+    },
+    async hashBlock(id, name) {
+      const { snapshot } = get(id);
+      const block = snapshot.ram.block(name);
+      if (!block) throw new Error(`there is no RAM block '${name}'`);
+      const { sha256 } = await import('../vmstate/sha256.ts');
+      return sha256(blockSource(snapshot, block));
+    }
+  };
+}
+
+function paging(open: OpenSnapshot, cr3: bigint | undefined): Paging {
+  const cpu = vcpus(open.snapshot)[0];
+  const found = cpu === undefined ? undefined : pagingOf(open.snapshot, cpu);
+  if (!found) throw new Error('the snapshot has no cpu section: without CR3 there is nothing to walk from');
+  return cr3 === undefined ? found : withCr3(found, cr3);
+}
+
+function locate(snapshot: Snapshot, offset: number): Location {
+  const section = sectionAt(snapshot.sections, offset);
+  const chain = section ? placedAtOffset(section.fields, offset) : [];
+  let path = '';
+  const paths = chain.map((row) => (path = joinPath(path, row.name)));
+  return {
+    section: section && sectionInfo(section),
+    chain: chain.map(({ children: _, ...row }) => row),
+    paths,
+    ...(section?.records && chain.length === 0 ? recordAt(snapshot, section.records, offset) : {})
+  };
+}
+
+/** The page record whose bytes hold a stream offset. */
+function recordAt(
+  snapshot: Snapshot,
+  [first, last]: readonly [number, number],
+  offset: number
+): Pick<Location, 'record'> {
+  const { ram } = snapshot;
+  // Records know where their contents begin; the word before them is at most 8 + 256 bytes back.
+  let record = Math.min(ram.firstRecordAt(offset + 1, last), last) - 1;
+  if (record + 1 < last) {
+    const next = ram.offsetOf(record + 1);
+    const contents = pageKindNames[ram.kindOf(record)] === 'normal' ? ram.pageSize : 9;
+    if (record < first || (offset >= ram.offsetOf(record) + contents && offset < next)) record++;
+  }
+  if (record < first) return {};
+  const page = ram.pageOf(record);
+  const block = ram.blockOf(page);
+  if (!block) return {};
+  return {
+    record: {
+      ...{ record, page, kind: pageKindNames[ram.kindOf(record)]!, block: block.idstr },
+      offset: (page - block.firstPage) * ram.pageSize
+    }
+  };
+}
