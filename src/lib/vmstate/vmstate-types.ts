@@ -98,6 +98,18 @@ export const arrayOf = <T>(element: Codec<T>, n: number, { from = 0, abouts }: A
     }
   );
 
+/** n raw bytes of which each has its meaning: one value, and a row for each byte below it. */
+export const namedBytes = (n: number, abouts: readonly (Meaning | undefined)[], type = 'buffer'): Codec<Uint8Array> =>
+  codec(
+    type,
+    (file, _into, place) => {
+      const at = file.pos;
+      for (let i = 0; i < n; i++) place.read(file, `[${i}]`, u8, undefined, abouts[i] ?? {});
+      return file.bytes.slice(at, at + n);
+    },
+    (f, v) => buffer(n, type).write(f, v)
+  );
+
 /** u8 1 before each element, u8 0 at the end (VMSTATE_QTAILQ_V, VMSTATE_QLIST_V). */
 export const qtailq = <T>(element: Codec<T>, type = 'qtailq'): Codec<T[]> =>
   codec(
