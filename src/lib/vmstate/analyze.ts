@@ -89,7 +89,7 @@ async function sectionOf(
     );
     return new Map([['section sizes', new Map(sizes)]]);
   }
-  const vmsd = described?.find(section.name, section.instance);
+  const vmsd = described?.find(section.idstr ?? section.name, section.instance);
   if (!vmsd && section.fields.length === 0) return '';
   const end = Math.min(section.bodyEnd, section.bodyStart + MAX_SECTION);
   const body = await readRange(snapshot.bytes, section.bodyStart, end);
@@ -107,7 +107,7 @@ export async function analyze(snapshot: Snapshot): Promise<ReadonlyMap<string, A
   for (const section of snapshot.sections) {
     if (section.kind !== 'start' && section.kind !== 'full') continue;
     const value = await sectionOf(snapshot, section, described);
-    byId.set(section.sectionId, [`${section.name} (${section.sectionId})`, value]);
+    byId.set(section.sectionId, [`${section.idstr ?? section.name} (${section.sectionId})`, value]);
   }
   return new Map(byId.values());
 }

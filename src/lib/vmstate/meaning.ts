@@ -29,15 +29,15 @@ export function bitValues(value: number | bigint, bytes: number, bits: readonly 
   });
 }
 
-/** Names of what is set, then the bits that have no name: `PE IOPL=3 +0x80`. */
+/** Names of what is set, then the bits that have no name: `PE | IOPL=3 | 0x80`. */
 function bitsText(value: number | bigint, bytes: number, bits: readonly Bits[]): string {
   let rest = unsigned(value, bytes);
   for (const { bit, width = 1 } of bits) rest &= ~(maskOf(width) << BigInt(bit));
   const names = bitValues(value, bytes, bits)
     .filter((b) => b.value !== 0n || b.bits.values?.[0] !== undefined)
     .map((b) => b.text);
-  if (rest !== 0n) names.push(`+0x${rest.toString(16)}`);
-  return names.join(' ');
+  if (rest !== 0n) names.push(`0x${rest.toString(16)}`);
+  return names.join(' | ');
 }
 
 const BINARY_UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
@@ -120,6 +120,8 @@ export function formatLeaf(value: Leaf, type: string, bytes: number, about: Mean
     return name === undefined ? String(value) : `${value} (${name})`;
   }
   if (value instanceof Uint8Array) return bytesText(value, most);
+  // A struct without fields, an array without elements.
+  if (typeof value === 'object') return '';
   if (type === 'timer') {
     return BigInt(value) === TIMER_NOT_ARMED ? 'not armed' : explained(value, bytes, { unit: 'ns' }, value.toString());
   }

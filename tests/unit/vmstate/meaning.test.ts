@@ -49,12 +49,12 @@ const cr0: Meaning = {
 };
 
 test('set bits are named, groups with their value, and nameless bits added up', () => {
-  expect(formatValue(row(0x80003005, 'uint32', 4, cr0))).toBe('0x80003005 (PE IOPL=3 mode=off PG +0x4)');
-  expect(formatValue(row(2n ** 63n + 0x4000n, 'uint64', 8, cr0))).toBe('0x8000000000004000 (mode=slow XD)');
+  expect(formatValue(row(0x80003005, 'uint32', 4, cr0))).toBe('0x80003005 (PE | IOPL=3 | mode=off | PG | 0x4)');
+  expect(formatValue(row(2n ** 63n + 0x4000n, 'uint64', 8, cr0))).toBe('0x8000000000004000 (mode=slow | XD)');
 });
 
 test('a negative value has the bits that it has on the wire', () => {
-  expect(formatValue(row(-1, 'int32', 4, { bits: [{ name: 'top', bit: 31 }] }))).toBe('0xffffffff (top +0x7fffffff)');
+  expect(formatValue(row(-1, 'int32', 4, { bits: [{ name: 'top', bit: 31 }] }))).toBe('0xffffffff (top | 0x7fffffff)');
 });
 
 test('all bit groups can be listed, set or not', () => {
