@@ -3,3 +3,11 @@ declare module 'virtual:iced-x86' {
   const load: () => Promise<typeof import('iced-x86')>;
   export default load;
 }
+interface Window {
+  /** For tests and lessons. */
+  migrascope: {
+    readonly version: string;
+    /** Settles when nothing is pending: no call to a worker, no code or panel on its way. */
+    idle(): Promise<void>;
+  };
+}

@@ -3,6 +3,10 @@ export class Activity {
   #pending = 0;
   #waiting: (() => void)[] = [];
 
+  get busy(): boolean {
+    return this.#pending > 0;
+  }
+
   track<T>(promise: Promise<T>): Promise<T> {
     this.#pending++;
     const done = () => {

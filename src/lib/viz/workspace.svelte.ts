@@ -8,7 +8,9 @@ import { Pictures } from './pictures.ts';
 import { Session } from './session.svelte.ts';
 import { SelectionState } from './selection.svelte.ts';
 import { Settings, type Store } from './settings.svelte.ts';
-import { panelRow, panelsOf, type PanelId, type Slot } from './shell/panels.ts';
+import type { Picker } from './shell/palette.ts';
+import type { ViewState } from './url-state.ts';
+import { panelRow, panelsOf, type PanelId, type Area } from './shell/panels.ts';
 
 export class Workspace {
   readonly activity = new Activity();
@@ -27,8 +29,18 @@ export class Workspace {
   sample = $state<string>();
   /** Said by the live region. */
   announcement = $state('');
-  /** Slot that fills the workbench. */
-  maximised = $state<Slot>();
+  /** What the palette is asked for; undefined: it is closed. */
+  picker = $state.raw<Picker>();
+  /** What the link that the page was opened by asks for, until its file is there. */
+  wanted = $state.raw<ViewState>();
+  /** Why the last thing asked for was not done. */
+  refusal = $state<string>();
+  /** Counts how often the panels were put back. */
+  layoutReset = $state(0);
+  /** Where the keyboard is. */
+  areaWithFocus = $state<Area>();
+  /** Area that fills the workbench. */
+  maximised = $state<Area>();
   /** Panel that has, or shall get, the focus. */
   focused = $state.raw<{ readonly panel: PanelId }>();
   readonly #kept = new Map<string, unknown>();
@@ -42,20 +54,53 @@ export class Workspace {
     this.commands = new Commands(this.mac);
   }
 
-  /** The panel that a slot shows. */
-  tab(slot: Slot): PanelId | undefined {
-    const wanted = this.view.get(`tab.${slot}`);
-    const choices = panelsOf(slot);
+  /** The panel that a area shows. */
+  tab(area: Area): PanelId | undefined {
+    const wanted = this.view.get(`tab.${area}`);
+    const choices = panelsOf(area);
     return (choices.find((p) => p.id === wanted) ?? choices[0])?.id;
   }
 
-  /** Brings a panel to the front of its slot; with `focus`, moves the keyboard there. */
+  /** Brings a panel to the front of its area; with `focus`, moves the keyboard there. */
   show(panel: PanelId, focus = false): void {
-    const { slot } = panelRow(panel);
-    if (panelsOf(slot)[0]?.id === panel) this.view.delete(`tab.${slot}`);
-    else this.view.set(`tab.${slot}`, panel);
-    if (this.maximised !== undefined && this.maximised !== slot) this.maximised = undefined;
+    const { area } = panelRow(panel);
+    if (panelsOf(area)[0]?.id === panel) this.view.delete(`tab.${area}`);
+    else this.view.set(`tab.${area}`, panel);
+    if (this.maximised !== undefined && this.maximised !== area) this.maximised = undefined;
     if (focus) this.focused = { panel };
+  }
+
+  /** Every way in: the button, a drop, a sample. `sample`: its id, for links. */
+  open(files: readonly File[], sample?: string): Promise<void> {
+    this.sample = sample;
+    this.refusal = undefined;
+    return this.activity.track(this.session.open(files));
+  }
+
+  /** What a person did cannot be done: said where they look, and aloud. */
+  refuse(why: string): void {
+    this.refusal = why;
+    this.announce(why);
+  }
+
+  close(): void {
+    this.session.close();
+    this.other.close();
+    this.selection.reset();
+    this.sample = this.refusal = this.wanted = this.maximised = undefined;
+    this.announce('Closed.');
+  }
+
+  /** Fills the search box and searches. */
+  search(query: string): void {
+    this.view.set('search.query', query);
+    this.show('search');
+  }
+
+  resetLayout(): void {
+    for (const key of [...this.view.keys()]) if (key.startsWith('tab.')) this.view.delete(key);
+    this.maximised = undefined;
+    this.layoutReset++;
   }
 
   /** State of a panel that outlives the panel: made at first use. */

@@ -2,21 +2,23 @@
 import type { Component } from 'svelte';
 
 /** Areas of the workbench; each shows one of its panels at a time, with tabs when it has several. */
-export type Slot = 'left' | 'leftBottom' | 'main' | 'side' | 'bottomLeft' | 'bottomMiddle' | 'bottomRight';
+export const areas = ['left', 'leftBottom', 'main', 'side', 'bottomLeft', 'bottomMiddle', 'bottomRight'] as const;
+export type Area = (typeof areas)[number];
 
 export interface PanelRow {
   readonly id: string;
   /** On the tab. */
   readonly title: string;
-  readonly slot: Slot;
+  readonly area: Area;
   readonly load: () => Promise<{ readonly default: Component }>;
 }
 
 const rows = [
-  { id: 'problems', title: 'Problems', slot: 'leftBottom', load: () => import('../problems/ProblemLog.svelte') }
+  { id: 'sections', title: 'Sections', area: 'left', load: () => import('../fields/FieldTree.svelte') },
+  { id: 'problems', title: 'Problems', area: 'leftBottom', load: () => import('../problems/ProblemLog.svelte') }
 ] as const satisfies readonly PanelRow[];
 
 export type PanelId = (typeof rows)[number]['id'];
 export const panels: readonly (PanelRow & { readonly id: PanelId })[] = rows;
-export const panelsOf = (slot: Slot) => panels.filter((p) => p.slot === slot);
+export const panelsOf = (area: Area) => panels.filter((p) => p.area === area);
 export const panelRow = (id: PanelId) => panels.find((p) => p.id === id)!;
