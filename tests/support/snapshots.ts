@@ -23,9 +23,26 @@ function place(
     }
     at +=
       value instanceof Uint8Array ? value.length : typeof value === 'bigint' ? 8 : typeof value === 'boolean' ? 1 : 4;
-    const type = value instanceof Uint8Array ? 'buffer' : typeof value === 'bigint' ? 'uint64' : 'uint32';
+    const type = wireType(name, value);
     return { name, type, start, end: at, value, ...(about?.[name] ? { about: about[name] } : {}) };
   });
+}
+
+function wireType(name: string, value: Leaf): string {
+  if (value instanceof Uint8Array) return value.length === 256 ? 'pci config' : 'buffer';
+  if (typeof value === 'bigint') return name.startsWith('timer') ? 'timer' : 'uint64';
+  return typeof value === 'boolean' ? 'bool' : 'uint32';
+}
+
+/** Puts the values at their spans, big-endian. */
+function write(view: DataView, rows: readonly Placed[]): void {
+  for (const { start, value, children } of rows) {
+    if (children) write(view, children);
+    else if (value instanceof Uint8Array) new Uint8Array(view.buffer).set(value, start);
+    else if (typeof value === 'bigint') view.setBigUint64(start, BigInt.asUintN(64, value));
+    else if (typeof value === 'boolean') view.setUint8(start, value ? 1 : 0);
+    else if (typeof value === 'number') view.setUint32(start, value);
+  }
 }
 
 export interface SectionSpec {
@@ -106,12 +123,14 @@ export function snapshot(spec: SnapshotSpec): Snapshot {
   const stream = new Uint8Array(bodies.length * PAGE + 65536);
   bodies.forEach((b, i) => stream.set(b, i * PAGE));
 
+  const view = new DataView(stream.buffer);
   let at = bodies.length * PAGE;
   const sections: Section[] = [];
   if (ram.blocks.length > 0) sections.push(section({ name: 'ram', kind: 'start', version: 4 }, 0, 0, at));
   for (const s of spec.sections ?? []) {
     const made = section(s, sections.length, at);
     sections.push(made);
+    write(view, made.fields);
     at = made.end;
   }
   return {

@@ -7,8 +7,8 @@
 import { readPage, blockSource } from './ram-contents.ts';
 import type { RamBlock } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
-import type { ByteSource } from './source.ts';
-import { leaves } from './vmstate.ts';
+import { readRange, type ByteSource } from './source.ts';
+import type { Placed } from './vmstate.ts';
 
 const GiB = 2 ** 30;
 const PAGE = 4096;
@@ -36,7 +36,7 @@ export interface MemoryMap {
 
 interface MachineRule {
   readonly name: RegExp;
-  /** The section of the host bridge, and where its PAM registers are. */
+  /** The section of the PCI host bridge, and where its PAM registers are. Without one, firmware is not write-protected. */
   readonly bridge?: string;
   readonly pam?: number;
   /** Bytes of RAM below 4 GiB when no max-ram-below-4g is given. */
@@ -44,34 +44,53 @@ interface MachineRule {
 }
 
 const rules: readonly MachineRule[] = [
-  { name: /^pc-q35-|^q35$/, bridge: 'mch', pam: 0x90, lowmem: (ram) => (ram >= 0xb0000000 ? 0x80000000 : 0xb0000000) },
   {
-    name: /^pc-|^pc$|^isapc|^xenfv/,
+    name: /^pc-q35-|^q35$/,
+    bridge: 'mch',
+    pam: 0x90,
+    lowmem: (ram) => (ram >= 0xb0000000 ? 0x80000000 : 0xb0000000)
+  },
+  {
+    name: /^pc-|^pc$|^xenfv/,
     bridge: 'I440FX',
     pam: 0x59,
     // Machine types up to 1.7 do not align the split to a gigabyte (gigabyte_align).
     lowmem: (ram, machine) => (ram < 0xe0000000 || /^pc-(i440fx-)?[01]\./.test(machine) ? 0xe0000000 : 0xc0000000)
   },
+  { name: /^isapc/, lowmem: (ram) => (ram < 0xe0000000 ? 0xe0000000 : 0xc0000000) },
   { name: /^microvm/, lowmem: () => 0xc0000000 }
 ];
 
-/** Memory behind a PCI BAR, by the name that QEMU gives the block behind the device's path. */
+/** The one block of a PCI device that carries no path. */
+const VMWARE_FIFO = 'vmsvga.fifo';
+/** Register of the PCI BAR that shows a block, by the name that QEMU gives it behind the device's path. */
 const barOfBlock: Readonly<Record<string, number>> = {
   'vga.vram': 0x10,
+  'qxl.vgavram': 0x10,
   'qxl.vram': 0x14,
   'qxl.vrom': 0x18,
-  'vmsvga.vram': 0x14,
+  [VMWARE_FIFO]: 0x18,
   'bochs-display-vram': 0x10,
   'ivshmem.bar2': 0x18
 };
+/** VMware's adapter has its video memory behind BAR1. */
+const PCI_VENDOR_ID_VMWARE = 0x15ad;
 const PCI_ROM_ADDRESS = 0x30;
 
 /** PCI configuration space of the device whose section this is: 256 or 4096 bytes. */
-export function pciConfig(section: Section | undefined): Uint8Array | undefined {
-  if (!section) return undefined;
-  for (const { row } of leaves(section.fields)) {
-    const { value } = row;
-    if (row.name === 'config' && value instanceof Uint8Array && value.length >= 256) return value;
+export async function pciConfig(snapshot: Snapshot, section: Section | undefined): Promise<Uint8Array | undefined> {
+  const row = section && findType(section.fields, 'pci config', 0);
+  if (!row || row.end - row.start < 256 || row.end - row.start > PAGE) return undefined;
+  const bytes = await readRange(snapshot.bytes, row.start, row.end);
+  return bytes.length === row.end - row.start ? bytes : undefined;
+}
+
+/** The first row of a wire type, depth first. PCI devices come within a few levels. */
+function findType(rows: readonly Placed[], type: string, depth: number): Placed | undefined {
+  for (const row of rows) {
+    if (row.type === type) return row;
+    const found = depth < 8 && row.children ? findType(row.children, type, depth + 1) : undefined;
+    if (found) return found;
   }
   return undefined;
 }
@@ -121,6 +140,12 @@ class Canvas {
     return this.#ranges.flatMap((r) => clip(r, gpa, bytes));
   }
 
+  /** Where something behind everything else and 4 GiB could go. */
+  end(alignment: number): number {
+    const end = this.#ranges.reduce((max, r) => Math.max(max, r.gpa + r.bytes), 4 * GiB);
+    return Math.ceil(end / alignment) * alignment;
+  }
+
   /** Sorted, neighbours joined. */
   finish(): PhysicalRange[] {
     const out: PhysicalRange[] = [];
@@ -157,7 +182,7 @@ export function mainBlocks(blocks: readonly RamBlock[]): readonly RamBlock[] {
 }
 
 /** Lays a snapshot's RAM blocks out as its machine does. */
-export function memoryMap(snapshot: Snapshot): MemoryMap {
+export async function memoryMap(snapshot: Snapshot): Promise<MemoryMap> {
   const blocks = snapshot.ram.blocks.slice(0, MAX_BLOCKS);
   const canvas = new Canvas();
   const unmapped = new Map<string, string>();
@@ -166,17 +191,24 @@ export function memoryMap(snapshot: Snapshot): MemoryMap {
   const main = mainBlocks(blocks);
 
   paintMain(canvas, main, rule, machine);
-  const bridge = rule?.bridge === undefined ? undefined : sectionOf(snapshot, `/${rule.bridge}`);
-  if (rule?.pam !== undefined) paintLegacy(canvas, blocks, pciConfig(bridge), rule.pam);
-  else paintBios(canvas, blocks);
-
+  if (rule) {
+    const bridge = rule.bridge === undefined ? undefined : sectionOf(snapshot, `/${rule.bridge}`);
+    paintLegacy(canvas, blocks, rule, await pciConfig(snapshot, bridge));
+  }
   const devices = devicesByPath(snapshot);
   for (const block of blocks) {
     if (main.includes(block) || firmware.test(block.idstr)) continue;
     if (block.idstr.startsWith('/rom@')) unmapped.set(block.idstr, 'read by firmware through fw_cfg');
-    else if (devicePath.test(block.idstr)) paintBar(canvas, devices, block, unmapped);
-    else if (block.gpa) canvas.paint(whole(block, block.gpa));
-    else unmapped.set(block.idstr, 'nothing in the stream says where it is mapped');
+    else if (devicePath.test(block.idstr) || block.idstr === VMWARE_FIFO) {
+      const path = block.idstr.slice(0, block.idstr.indexOf('/') + 1);
+      const device = path === '' ? sectionOf(snapshot, '/vmware_vga') : devices.get(path);
+      const why = paintBar(canvas, block, await pciConfig(snapshot, device));
+      if (why) unmapped.set(block.idstr, why);
+    } else if (block.gpa) canvas.paint(whole(block, block.gpa));
+    else if (rule?.pam !== undefined && isMain(block)) {
+      const why = 'memory devices (pc-dimm, nvdimm, virtio-mem) are taken to follow each other behind memory';
+      canvas.paint({ ...whole(block, canvas.end(GiB)), assumed: why });
+    } else unmapped.set(block.idstr, 'nothing in the stream says where it is mapped');
   }
   return { ranges: canvas.finish(), unmapped: [...unmapped].map(([block, why]) => ({ block, why })) };
 }
@@ -217,43 +249,52 @@ function paintMain(canvas: Canvas, main: readonly RamBlock[], rule: MachineRule 
   }
 }
 
-/** Firmware below 4 GiB; pflash chips lie below each other from the top. */
-function paintBios(canvas: Canvas, blocks: readonly RamBlock[]): void {
+/**
+ * Firmware, and what shows between 640 KiB and 1 MiB: the VGA hole, option ROMs and the last 128 KiB of the firmware,
+ * or the RAM that the host bridge's PAM registers let through instead.
+ */
+function paintLegacy(
+  canvas: Canvas,
+  blocks: readonly RamBlock[],
+  rule: MachineRule,
+  bridge: Uint8Array | undefined
+): void {
+  const named = (name: string): RamBlock | undefined => blocks.find((b) => b.idstr === name);
+  const rom = rule.pam === undefined ? {} : { readOnly: true };
+  // pflash chips lie below each other from the top.
   let top = 4 * GiB;
-  for (const name of ['pc.bios', 'system.flash0', 'system.flash1']) {
-    const block = blocks.find((b) => b.idstr === name);
+  for (const block of [named('pc.bios'), named('system.flash0'), named('system.flash1')]) {
     if (!block || block.usedLength > top) continue;
     top -= block.usedLength;
-    canvas.paint({ ...whole(block, top), readOnly: true });
+    canvas.paint({ ...whole(block, top), ...rom });
   }
-}
-
-/** 640 KiB to 1 MiB: the VGA hole, and what the host bridge's PAM registers let through. */
-function paintLegacy(canvas: Canvas, blocks: readonly RamBlock[], bridge: Uint8Array | undefined, pam: number): void {
-  const ram = canvas.cut(0xc0000, 0x40000);
-  paintBios(canvas, blocks);
-  canvas.paint({ gpa: 0xa0000, bytes: 0x20000 });
-  // What PCI shows there: option ROMs and the last 128 KiB of the firmware.
-  const pci = new Canvas();
-  const rom = blocks.find((b) => b.idstr === 'pc.rom');
-  if (rom) pci.paint({ ...whole(rom, 0xc0000), readOnly: true });
-  const copy = blocks.find((b) => b.idstr === 'isa-bios');
-  const bios = copy ?? blocks.find((b) => b.idstr === 'pc.bios' || b.idstr === 'system.flash0');
+  if (blocks.some((b) => b.idstr.endsWith('vga.vram'))) canvas.paint({ gpa: 0xa0000, bytes: 0x20000 });
+  const roms = new Canvas();
+  const optionRoms = named('pc.rom');
+  if (optionRoms) roms.paint({ ...whole(optionRoms, 0xc0000), ...rom });
+  const bios = named('isa-bios') ?? named('pc.bios') ?? named('system.flash0');
   if (bios) {
     const bytes = Math.min(bios.usedLength, 0x20000);
-    pci.paint({ gpa: 0x100000 - bytes, bytes, block: bios.idstr, offset: bios.usedLength - bytes, readOnly: true });
+    roms.paint({ gpa: 0x100000 - bytes, bytes, block: bios.idstr, offset: bios.usedLength - bytes, ...rom });
   }
+  if (rule.pam === undefined) {
+    for (const part of roms.cut(0xc0000, 0x40000)) canvas.paint(part);
+  } else paintPam(canvas, roms, rule.pam, bridge);
+}
+
+/** 13 segments; each reads from RAM or from what PCI shows there. */
+function paintPam(canvas: Canvas, roms: Canvas, pam: number, bridge: Uint8Array | undefined): void {
+  const ram = canvas.cut(0xc0000, 0x40000);
+  const why = bridge ? {} : { assumed: 'the PAM registers were not decoded: RAM is taken' };
   for (let segment = 0; segment < 13; segment++) {
     const gpa = segment === 0 ? 0xf0000 : 0xc0000 + (segment - 1) * 0x4000;
     const bytes = segment === 0 ? 0x10000 : 0x4000;
-    const register = bridge?.[pam + ((segment + 1) >> 1)];
     // Segment 0 is the high nibble of the first register, then low before high. QEMU reads RAM in mode 2 as well.
-    const mode = register === undefined ? 3 : (register >> (segment % 2 === 0 ? 4 : 0)) & 3;
+    const register = bridge?.[pam + ((segment + 1) >> 1)] ?? 0x33;
+    const mode = (register >> (segment % 2 === 0 ? 4 : 0)) & 3;
+    const parts = mode === 0 ? roms.cut(gpa, bytes) : ram.flatMap((r) => clip(r, gpa, bytes));
     canvas.paint({ gpa, bytes });
-    for (const part of mode === 0 ? pci.cut(gpa, bytes) : ram.flatMap((r) => clip(r, gpa, bytes))) {
-      const why = register === undefined ? { assumed: 'the PAM registers were not decoded: RAM is taken' } : {};
-      canvas.paint({ ...part, ...(mode === 1 ? { readOnly: true } : {}), ...why });
-    }
+    for (const part of parts) canvas.paint({ ...part, ...(mode === 1 ? { readOnly: true } : {}), ...why });
   }
 }
 
@@ -266,26 +307,19 @@ function devicesByPath(snapshot: Snapshot): ReadonlyMap<string, Section> {
   return found;
 }
 
-function paintBar(
-  canvas: Canvas,
-  devices: ReadonlyMap<string, Section>,
-  block: RamBlock,
-  unmapped: Map<string, string>
-): void {
+/** Maps a device's block where its BAR points; returns why it is not mapped otherwise. */
+function paintBar(canvas: Canvas, block: RamBlock, config: Uint8Array | undefined): string | undefined {
   const slash = block.idstr.indexOf('/');
-  const path = block.idstr.slice(0, slash + 1);
   const name = block.idstr.slice(slash + 1);
   const isRom = name.endsWith('.rom');
-  const register = isRom ? PCI_ROM_ADDRESS : barOfBlock[name];
-  const config = pciConfig(devices.get(path));
-  if (register === undefined) unmapped.set(block.idstr, 'no rule says which BAR shows it');
-  else if (!config) unmapped.set(block.idstr, `the PCI configuration space of ${path.slice(0, -1)} was not decoded`);
-  else {
-    const gpa = barAddress(config, register);
-    const bar = isRom ? 'expansion ROM BAR' : `BAR${(register - 0x10) / 4}`;
-    if (gpa === undefined) unmapped.set(block.idstr, `${bar} is not enabled`);
-    else canvas.paint({ ...whole(block, gpa), ...(isRom ? { readOnly: true } : {}) });
-  }
+  const vmware = name === 'vga.vram' && config && (word(config, 0) & 0xffff) === PCI_VENDOR_ID_VMWARE;
+  const register = isRom ? PCI_ROM_ADDRESS : vmware ? 0x14 : barOfBlock[name];
+  if (register === undefined) return 'no rule says which BAR shows it';
+  if (!config) return `the PCI configuration space of ${block.idstr.slice(0, slash) || block.idstr} was not decoded`;
+  const gpa = barAddress(config, register);
+  if (gpa === undefined) return `${isRom ? 'expansion ROM BAR' : `BAR${(register - 0x10) / 4}`} is not enabled`;
+  canvas.paint({ ...whole(block, gpa), ...(isRom ? { readOnly: true } : {}) });
+  return undefined;
 }
 
 /** The range that holds a guest-physical address. */
@@ -318,7 +352,7 @@ export function pageAt(snapshot: Snapshot, map: MemoryMap, gpa: number): number 
 const SMALL = 16 * PAGE;
 
 /** Guest-physical memory as of the end of the stream, as the CPU reads it; holes and devices read as zeros. */
-export function physicalSource(snapshot: Snapshot, map = memoryMap(snapshot)): ByteSource {
+export function physicalSource(snapshot: Snapshot, map: MemoryMap): ByteSource {
   const last = map.ranges.at(-1);
   const size = last ? last.gpa + last.bytes : 0;
   return {
