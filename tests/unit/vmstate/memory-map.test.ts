@@ -17,7 +17,7 @@ const allRam = { 0x58: 0x33333000, 0x5c: 0x33333333 };
 test('a pc splits its memory at 3 GiB once 3.5 GiB are reached, and says what it assumed', async () => {
   const pc = async (bytes: number) =>
     (await memoryMap(snapshot({ machine: 'pc-i440fx-7.2', blocks: { 'pc.ram': bytes } }))).ranges;
-  expect((await pc(3.25 * GiB)).at(-1)).toMatchObject({ gpa: 0, bytes: 3.25 * GiB });
+  expect((await pc(3.25 * GiB)).at(-1)).toMatchObject({ gpa: 0x100000, bytes: 3.25 * GiB - MiB });
   expect((await pc(4 * GiB)).at(-1)).toMatchObject({ gpa: 4 * GiB, bytes: GiB, offset: 3 * GiB });
   expect((await pc(4 * GiB)).at(-1)?.assumed).toMatch('max-ram-below-4g');
 });
@@ -30,14 +30,14 @@ test('machine types up to 1.7 split at 3.5 GiB', async () => {
 test('a q35 splits at 2 GiB once 2.75 GiB are reached', async () => {
   const q35 = async (bytes: number) =>
     (await memoryMap(snapshot({ machine: 'pc-q35-10.0', blocks: { 'pc.ram': bytes } }))).ranges;
-  expect((await q35(2.5 * GiB)).at(-1)).toMatchObject({ gpa: 0, bytes: 2.5 * GiB });
+  expect((await q35(2.5 * GiB)).at(-1)).toMatchObject({ gpa: 0x100000, bytes: 2.5 * GiB - MiB });
   expect((await q35(4 * GiB)).at(-1)).toMatchObject({ gpa: 4 * GiB, bytes: 2 * GiB, offset: 2 * GiB });
 });
 
 test('two memory backends lie one behind the other across the hole', async () => {
   const s = snapshot({ machine: 'pc-q35-10.0', blocks: { ram1: 3 * GiB, ram0: GiB } });
   expect((await lines(s)).slice(-3)).toEqual([
-    '0-3fffffff ram ram0 @0',
+    '100000-3fffffff ram ram0 @100000',
     '40000000-7fffffff ram ram1 @0',
     '100000000-17fffffff ram ram1 @40000000'
   ]);
