@@ -1,0 +1,288 @@
+/**
+ * What a stream is wrapped in: compression, libvirt's save header, the VM state of a qcow2 snapshot, in any order.
+ * Told apart by content, never by name.
+ */
+import { gunzip } from './gzip.ts';
+import { readLibvirtHeader } from './libvirt.ts';
+import { Damage, PeekStream } from './peek-stream.ts';
+import type { Problem } from './problem.ts';
+import { openQcow2, VmState, type Qcow2Snapshot } from './qcow2.ts';
+import { sniff, type FileKind, type Sniffed } from './sniff.ts';
+import { fromChunks, readRange, sequential, slice, type ByteSource, type ByteStream } from './source.ts';
+import { unxz } from './xz.ts';
+import { unzstd } from './zstd.ts';
+
+export { sniff } from './sniff.ts';
+
+export type ContainerName = 'gzip' | 'zstd' | 'xz' | 'libvirt' | 'qcow2';
+
+export interface OpenedContainer {
+  /** Outermost first; empty for a raw stream. */
+  readonly containers: ContainerName[];
+  /** What is inside: `qemu-stream`, or what was found in its place. */
+  readonly kind: FileKind;
+  /** The QEMU stream in order. It ends early where the input is damaged; `problems` then says where. */
+  readonly stream: ByteStream;
+  /** The same bytes at random, when nothing was decompressed. */
+  readonly random?: ByteSource;
+  /** Where in the file the stream starts, when nothing was decompressed; 0 inside a qcow2 image. */
+  readonly streamOffset: number;
+  /** Grows while `stream` is read. */
+  readonly problems: Problem[];
+  /** Worth telling: the libvirt domain, other snapshots of the image. */
+  readonly notes: string[];
+}
+
+export interface ContainerOptions {
+  /** Of a qcow2 image the snapshot with this name or id; else the last one that has a VM state. */
+  readonly snapshot?: string;
+}
+
+/** Containers inside containers that are opened. */
+const MAX_DEPTH = 8;
+/** Enough to tell every kind of file apart. */
+const HEAD = 4096;
+/** `file:` with an offset: how far a stream's magic is searched. */
+const SEARCH = 64 * 2 ** 20;
+const PIECE = 2 ** 20;
+
+const DECODERS: Partial<Record<FileKind, (input: PeekStream) => AsyncGenerator<Uint8Array, void, undefined>>> = {
+  gzip: gunzip,
+  zstd: unzstd,
+  xz: unxz
+};
+
+/** @param name the file's name, for messages */
+export async function openContainer(
+  input: ByteSource | ByteStream,
+  name?: string,
+  options: ContainerOptions = {}
+): Promise<OpenedContainer> {
+  const opener = new Opener(input, name, options);
+  try {
+    await opener.open();
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error;
+    opener.damaged(error, 0);
+  }
+  return opener.opened();
+}
+
+class Opener {
+  readonly #name: string;
+  readonly #options: ContainerOptions;
+  readonly #containers: ContainerName[] = [];
+  readonly #problems: Problem[] = [];
+  readonly #notes: string[] = [];
+  /** The layer that is looked at: at random, or only in order. */
+  #random: ByteSource | undefined;
+  #stream: PeekStream | undefined;
+  #offset = 0;
+  #kind: FileKind = 'unknown';
+
+  constructor(input: ByteSource | ByteStream, name: string | undefined, options: ContainerOptions) {
+    this.#name = name ?? 'the file';
+    this.#options = options;
+    if ('size' in input) this.#random = input;
+    else this.#stream = new PeekStream(input);
+  }
+
+  opened(): OpenedContainer {
+    return {
+      containers: this.#containers,
+      kind: this.#kind,
+      stream: this.#inOrder(),
+      ...(this.#random ? { random: this.#random } : {}),
+      streamOffset: this.#offset,
+      problems: this.#problems,
+      notes: this.#notes
+    };
+  }
+
+  async open(): Promise<void> {
+    for (let depth = 0; depth <= MAX_DEPTH; depth++) {
+      const found = sniff(await this.#head(), this.#random?.size);
+      this.#kind = found.kind;
+      if (found.kind === 'qemu-stream') return;
+      const decode = DECODERS[found.kind];
+      if (decode) this.#decode(found.kind as ContainerName, decode);
+      else if (found.kind === 'libvirt') await this.#libvirt();
+      else if (found.kind === 'qcow2') {
+        if (!(await this.#qcow2())) return;
+      } else return this.#otherwise(found);
+    }
+    this.#problem('container-too-deep', 0, `more than ${MAX_DEPTH} containers inside each other`);
+  }
+
+  async #head(): Promise<Uint8Array> {
+    return this.#random ? readRange(this.#random, 0, HEAD) : this.#inOrder().peek(HEAD);
+  }
+
+  #inOrder(): PeekStream {
+    return (this.#stream ??= new PeekStream(
+      this.#random ? sequential(this.#random) : { read: () => Promise.resolve(0) }
+    ));
+  }
+
+  #problem(code: string, at: number, message: string, hint?: string, severity: Problem['severity'] = 'fatal'): void {
+    this.#problems.push({ code, severity, at, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** @param at bytes that came out before */
+  damaged(damage: Damage, at: number): void {
+    const where = `byte ${damage.at} of ${this.#containers.length > 1 ? 'the container' : this.#name}`;
+    this.#problem('container-damaged', at, `${damage.message} (${where})`, undefined, damage.severity);
+  }
+
+  #decode(name: ContainerName, decode: (input: PeekStream) => AsyncGenerator<Uint8Array, void, undefined>): void {
+    const input = this.#inOrder();
+    this.#containers.push(name);
+    this.#random = undefined;
+    this.#offset = 0;
+    this.#stream = new PeekStream(fromChunks(this.#untilDamage(decode(input))));
+  }
+
+  /** The chunks before the damage; then the problem, and the end. */
+  async *#untilDamage(
+    chunks: AsyncGenerator<Uint8Array, void, undefined>
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let at = 0;
+    try {
+      for await (const chunk of chunks) {
+        at += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error;
+      this.damaged(error, at);
+    }
+  }
+
+  async #libvirt(): Promise<void> {
+    const header = await readLibvirtHeader(new PeekStream(this.#random ? sequential(this.#random) : this.#inOrder()));
+    this.#containers.push('libvirt');
+    const domain = header.domain === undefined ? '' : ` of domain ${JSON.stringify(header.domain)}`;
+    this.#notes.push(
+      `libvirt save image${domain}, ${header.wasRunning ? 'running' : 'paused'} when saved, format ${header.format}`
+    );
+    if (!header.finished) {
+      this.#problem('libvirt-partial', 0, 'save image is incomplete: libvirt did not finish it', undefined, 'warning');
+    }
+    await this.#skip(header.streamOffset);
+  }
+
+  /** The stream begins n bytes further on. */
+  async #skip(n: number): Promise<void> {
+    if (this.#random) {
+      if (n > this.#random.size)
+        throw new Damage(this.#random.size, `the file ends before byte ${n}, where the stream begins`);
+      this.#random = slice(this.#random, n);
+      this.#offset += n;
+      this.#stream = undefined;
+    } else await this.#inOrder().skip(n);
+  }
+
+  /** Goes on with the state of a snapshot. False where there is none. */
+  async #qcow2(): Promise<boolean> {
+    if (!this.#random) {
+      const hint = 'Decompress it first: its parts must be read out of order.';
+      this.#problem('qcow2-compressed', 0, 'a qcow2 image inside a compressed file cannot be opened', hint);
+      return false;
+    }
+    const image = await openQcow2(this.#random);
+    const found = image.snapshots.filter((s) => s.stateSize > 0);
+    const wanted = this.#options.snapshot;
+    const chosen =
+      wanted === undefined
+        ? found.at(-1)
+        : (found.find((s) => s.name === wanted) ?? found.find((s) => s.id === wanted));
+    this.#containers.push('qcow2');
+    if (!chosen) {
+      const which = wanted === undefined ? '' : ` ${JSON.stringify(wanted)}`;
+      const without = image.snapshots.length > 0 ? ', only snapshots of the disk' : '';
+      const hint = 'Take one with the monitor command savevm, or drop the file of a migration.';
+      this.#problem('qcow2-no-state', 60, `the qcow2 image has no snapshot${which} with a VM state${without}`, hint);
+      return false;
+    }
+    const others = found.filter((s) => s !== chosen);
+    this.#notes.push(`snapshot ${describe(chosen)} of the qcow2 image`);
+    if (others.length > 0) this.#notes.push(`other snapshots with a VM state: ${others.map(describe).join(', ')}`);
+    const state = new VmState(this.#random, image, chosen);
+    if (state.size < chosen.stateSize) {
+      const message = `qcow2: the cluster map ends after ${state.size} of ${chosen.stateSize} bytes of VM state`;
+      this.#problem('container-damaged', state.size, message, undefined, 'warning');
+    }
+    this.#random = this.#untilBroken(state);
+    this.#offset = 0;
+    this.#stream = undefined;
+    return true;
+  }
+
+  /** A source that ends where it is broken. */
+  #untilBroken(source: ByteSource): ByteSource {
+    let end = source.size;
+    return {
+      size: source.size,
+      read: async (at, target) => {
+        try {
+          return await source.read(at, target.subarray(0, Math.max(0, end - at)));
+        } catch (error) {
+          if (!(error instanceof Damage)) throw error;
+          if (at < end) this.damaged(error, at);
+          end = Math.min(end, at);
+          return 0;
+        }
+      }
+    };
+  }
+
+  /** Nothing to be opened: perhaps a stream that does not begin at the beginning, else say what it is. */
+  async #otherwise(found: Sniffed): Promise<void> {
+    const unnamed = found.kind === 'unknown' || found.kind === 'zeros' || found.kind === 'ram';
+    const at = unnamed ? await this.#search() : undefined;
+    if (at !== undefined) {
+      this.#kind = 'qemu-stream';
+      this.#notes.push(`the stream begins at byte ${at}: written to a file: URI with an offset`);
+      return;
+    }
+    const inside = this.#containers.length > 0 ? ` inside ${this.#containers.join(', ')}` : '';
+    const hint = found.hint ?? 'A migration stream begins with QEVM. Make one with `migrate "exec:cat > vm.state"`.';
+    this.#problem(`not-a-stream`, 0, `${this.#name} is no migration stream: this is ${found.what}${inside}`, hint);
+  }
+
+  /** Finds the magic and version further on, moves there, and returns where it was. */
+  async #search(): Promise<number | undefined> {
+    const stream = this.#inOrder();
+    for (let at = 0; at < SEARCH;) {
+      const piece = await stream.peek(PIECE);
+      const found = findMagic(piece);
+      if (found >= 0) {
+        if (this.#random) await this.#skip(at + found);
+        else await stream.skip(found);
+        return at + found;
+      }
+      if (piece.length < PIECE) break;
+      // The magic may lie across the end of the piece.
+      const step = piece.length - MAGIC.length - 1;
+      await stream.skip(step);
+      at += step;
+    }
+    this.#stream = this.#random ? undefined : stream;
+    return undefined;
+  }
+}
+
+/** QEVM, version 3. */
+const MAGIC = [0x51, 0x45, 0x56, 0x4d, 0, 0, 0, 3];
+
+/** Index of the magic where a section that can come first follows: START, FULL or CONFIGURATION. */
+function findMagic(bytes: Uint8Array): number {
+  for (let at = bytes.indexOf(0x51); at >= 0; at = bytes.indexOf(0x51, at + 1)) {
+    if (!MAGIC.every((b, i) => bytes[at + i] === b)) continue;
+    if ([1, 4, 7, 8].includes(bytes[at + MAGIC.length] ?? 0)) return at;
+  }
+  return -1;
+}
+
+const describe = ({ id, name, date }: Qcow2Snapshot): string =>
+  `${JSON.stringify(name)} (id ${id}, ${new Date(date).toISOString().slice(0, 16).replace('T', ' ')})`;
