@@ -2,41 +2,79 @@
  * The one file that gathers what hw/** and target/** know of device state. Adding a device is one row here.
  */
 import { descriptionTable, type Descriptions } from '../vmstate/vmstate.ts';
+import { vmstate_acpi } from './hw/acpi/piix4.ts';
+import { vmstate_spk } from './hw/audio/pcspk.ts';
 import { vmstate_isa_fdc } from './hw/block/fdc.ts';
 import { vmstate_parallel_isa } from './hw/char/parallel.ts';
 import { vmstate_isa_serial, vmstate_pci_serial } from './hw/char/serial.ts';
+import { vmstate_cpu_common } from './hw/core/cpu.ts';
+import { vmstate_i8257 } from './hw/dma/i8257.ts';
+import { vmstate_i2c_bus } from './hw/i2c/core.ts';
+import { vmstate_ich9_smb } from './hw/i2c/smbus_ich9.ts';
+import { vmstate_acpi_build } from './hw/i386/acpi-build.ts';
+import { vmstate_kvmclock } from './hw/i386/kvm/clock.ts';
 import { vmstate_port92_isa } from './hw/i386/port92.ts';
+import { vmstate_vapic } from './hw/i386/vapic.ts';
 import { vmstate_vmmouse } from './hw/i386/vmmouse.ts';
 import { vmstate_ich9_ahci } from './hw/ide/ahci.ts';
 import { vmstate_ide_isa } from './hw/ide/isa.ts';
 import { vmstate_ide_pci } from './hw/ide/piix.ts';
 import { vmstate_kbd_isa } from './hw/input/pckbd.ts';
 import { vmstate_ps2_keyboard, vmstate_ps2_mouse } from './hw/input/ps2.ts';
+import { vmstate_apic } from './hw/intc/apic.ts';
+import { vmstate_pic } from './hw/intc/i8259.ts';
+import { vmstate_ioapic } from './hw/intc/ioapic.ts';
+import { vmstate_ich9_lpc } from './hw/isa/lpc_ich9.ts';
 import { vmstate_piix3, vmstate_piix4 } from './hw/isa/piix.ts';
 import { vmstate_fw_cfg } from './hw/nvram/fw_cfg.ts';
 import { vmstate_i440fx } from './hw/pci-host/i440fx.ts';
 import { vmstate_mch } from './hw/pci-host/q35.ts';
 import { vmstate_pcibus } from './hw/pci/pci.ts';
 import { vmstate_pcihost } from './hw/pci/pci_host.ts';
+import { vmstate_rtc } from './hw/rtc/mc146818rtc.ts';
+import { vmstate_hpet } from './hw/timer/hpet.ts';
+import { vmstate_pit } from './hw/timer/i8254.ts';
+import { vmstate_globalstate } from './migration/global_state.ts';
+import { vmstate_timers } from './system/cpu-timers.ts';
+import { vmstate_x86_cpu } from './target/i386/machine.ts';
 
 export const descriptions: Descriptions = descriptionTable([
+  vmstate_acpi,
+  vmstate_acpi_build,
+  vmstate_apic,
+  vmstate_cpu_common,
   vmstate_fw_cfg,
+  vmstate_globalstate,
+  vmstate_hpet,
+  vmstate_i2c_bus,
   vmstate_i440fx,
+  vmstate_i8257,
   vmstate_ich9_ahci,
+  vmstate_ich9_lpc,
+  vmstate_ich9_smb,
   vmstate_ide_isa,
   vmstate_ide_pci,
+  vmstate_ioapic,
   vmstate_isa_fdc,
   vmstate_isa_serial,
   vmstate_kbd_isa,
+  vmstate_kvmclock,
   vmstate_mch,
   vmstate_parallel_isa,
   vmstate_pci_serial,
   vmstate_pcibus,
   vmstate_pcihost,
+  vmstate_pic,
   vmstate_piix3,
   vmstate_piix4,
+  vmstate_pit,
   vmstate_port92_isa,
   vmstate_ps2_keyboard,
   vmstate_ps2_mouse,
-  vmstate_vmmouse
+  vmstate_rtc,
+  vmstate_spk,
+  vmstate_timers,
+  vmstate_vapic,
+  vmstate_vmmouse,
+  vmstate_x86_cpu
 ]);
