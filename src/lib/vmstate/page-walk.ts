@@ -214,8 +214,9 @@ function reserved(entry: Entry, lv: Level, paging: Paging): string | undefined {
   if (paging.mode === '32-bit') {
     if (large) check(21, 21);
   } else if (paging.mode === 'PAE' && lv.name === 'PDPT') {
+    // Not bit 5: TCG marks these entries accessed, as no processor does.
     check(1, 2);
-    check(5, 8);
+    check(6, 8);
     check(52, 63);
   } else {
     if (lv === PML4 || lv === PML5) check(7, 7);
