@@ -12,6 +12,8 @@
  *
  * A body has no length: a description says where it ends, or the JSON at the end does, or its footer is searched for.
  */
+import { vmstate_block } from './block.ts';
+import { vmstate_dirty_bitmap } from './block-dirty-bitmap.ts';
 import { openContainer } from './container.ts';
 import { KeptStream } from './kept-stream.ts';
 import { addMappedRam, addSharedRam } from './mapped-ram.ts';
@@ -41,6 +43,7 @@ import { vmstate_configuration, type ConfigurationState } from './configuration.
 import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
 import {
   complaintProblem,
+  descriptionTable,
   load,
   type Descriptions,
   type Loaded,
@@ -466,13 +469,18 @@ class SnapshotReader {
   async #deviceBody(head: Head): Promise<boolean> {
     const window = this.#window;
     const attempts: Attempt[] = [];
-    const wanted: (() => Promise<[VMStateDescription<object>, 'description' | 'vmdescription'] | undefined>)[] =
-      head.kind === 'full' || head.kind === 'start'
-        ? [
-            () => Promise.resolve(withOrigin(this.#options.descriptions?.find(head.name), 'description')),
-            async () => withOrigin((await this.#describe())?.find(head.name, head.instance), 'vmdescription')
-          ]
-        : [];
+    const handler = withOrigin(handlers.find(head.name), 'description' as const);
+    const state = head.kind === 'full' || head.kind === 'start';
+    const wanted: (() => Promise<[VMStateDescription<object>, Attempt['by']] | undefined>)[] = [
+      () =>
+        Promise.resolve(
+          handler ?? (state ? withOrigin(this.#options.descriptions?.find(head.name), 'description') : undefined)
+        ),
+      async () =>
+        state && !handler
+          ? withOrigin((await this.#describe())?.find(head.name, head.instance), 'vmdescription')
+          : undefined
+    ];
     for (const find of wanted) {
       const found = await find();
       if (!found) continue;
@@ -811,6 +819,9 @@ interface Attempt {
 }
 
 class Cancelled extends Error {}
+
+/** Sections that come in parts and have no vmdescription (QEMU: SaveVMHandlers). "ram" has a reader of its own. */
+const handlers: Descriptions = descriptionTable([vmstate_block, vmstate_dirty_bitmap]);
 
 const noFeatures: Features = {
   ...{ postcopy: false, multifd: false, mappedRam: false, ignoreShared: false },

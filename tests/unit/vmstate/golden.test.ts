@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-const descriptions = undefined;
+import { descriptions } from '../../../src/lib/emulator/descriptions.ts';
 import { blockSource } from '../../../src/lib/vmstate/ram-contents.ts';
 import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import { readRange } from '../../../src/lib/vmstate/source.ts';

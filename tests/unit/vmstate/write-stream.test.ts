@@ -5,7 +5,7 @@ import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
 import { bytesSource, readRange } from '../../../src/lib/vmstate/source.ts';
 import { writeStream, type WriteMode } from '../../../src/lib/vmstate/write-stream.ts';
-const descriptions = undefined;
+import { descriptions } from '../../../src/lib/emulator/descriptions.ts';
 import { goldens, withState } from '../../support/golden.ts';
 
 async function written(snapshot: Snapshot, mode: WriteMode): Promise<Uint8Array> {
