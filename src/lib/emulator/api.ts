@@ -8,11 +8,13 @@ import type { PhysicalRange } from '../vmstate/memory-map.ts';
 import type { Mapping, Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { RamBlock } from '../vmstate/ram-index.ts';
+import type { Density, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
 import type { Placed } from '../vmstate/vmstate.ts';
 
 export type { PhysicalRange } from '../vmstate/memory-map.ts';
 export type { Mapping, Walk, WalkStep } from '../vmstate/page-walk.ts';
+export type { Density, HotPage, HotRange, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
 
 export type SnapshotId = number;
 
@@ -74,7 +76,8 @@ export interface RamColumn {
   readonly colouring: RamColouring;
   readonly bytes: Uint8Array;
   /** What the byte values mean: names by value, or a scale from 0 to 255. */
-  readonly legend: readonly { readonly value: number; readonly name: string }[] | { readonly low: string; readonly high: string };
+  readonly legend:
+    readonly { readonly value: number; readonly name: string }[] | { readonly low: string; readonly high: string };
 }
 
 export interface PageSend {
@@ -191,13 +194,23 @@ export interface Inspector {
   locate(id: SnapshotId, offset: number): Promise<Location>;
   ramColumn(id: SnapshotId, colouring: RamColouring, round?: number): Promise<RamColumn>;
   page(id: SnapshotId, page: number, record?: number): Promise<PageInfo>;
+  /** Page records by where they lie in [start, end) of the stream; with `only`, those of these pages. */
+  density(id: SnapshotId, start: number, end: number, buckets: number, only?: PageRuns): Promise<Density>;
+  /** What was sent in [start, end) of the stream, summed up. */
+  stretch(id: SnapshotId, start: number, end: number): Promise<StretchStatistics>;
+  /** How often each page was sent in [start, end) of the stream, over all blocks; 255 stands for more. */
+  sends(id: SnapshotId, start: number, end: number): Promise<Uint8Array>;
   /** Guest-physical bytes as of the end of the stream; holes and devices read as zeros. */
   physical(id: SnapshotId, gpa: number, bytes: number): Promise<Uint8Array>;
   /** RAM blocks as the machine maps them: guest-physical ranges to block offsets. */
   memoryMap(id: SnapshotId): Promise<readonly PhysicalRange[]>;
   walk(id: SnapshotId, gva: bigint, cr3?: bigint): Promise<Walk>;
   mappings(id: SnapshotId, cr3?: bigint): Promise<readonly Mapping[]>;
-  search(id: SnapshotId, query: SearchQuery, hit: (hits: readonly SearchHit[], progress: number) => void): Promise<number>;
+  search(
+    id: SnapshotId,
+    query: SearchQuery,
+    hit: (hits: readonly SearchHit[], progress: number) => void
+  ): Promise<number>;
   cancelSearch(): void;
   diff(left: DiffSide, right: DiffSide): Promise<Difference>;
   /** What would fail when this state is loaded there. */
@@ -215,5 +228,11 @@ export interface Location {
   readonly chain: readonly Placed[];
   /** Paths of `chain`, full ones. */
   readonly paths: readonly string[];
-  readonly record?: { readonly record: number; readonly page: number; readonly kind: string; readonly block: string; readonly offset: number };
+  readonly record?: {
+    readonly record: number;
+    readonly page: number;
+    readonly kind: string;
+    readonly block: string;
+    readonly offset: number;
+  };
 }

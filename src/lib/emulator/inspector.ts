@@ -3,6 +3,7 @@ import { transfer } from 'comlink';
 import { vcpus, pagingOf, walk, mappings, withCr3, type Paging } from '../vmstate/page-walk.ts';
 import { blockSource } from '../vmstate/ram-contents.ts';
 import { pageKindNames } from '../vmstate/ram-index.ts';
+import { density, sendsIn, stretchStatistics } from '../vmstate/ram-statistics.ts';
 import { readSnapshot } from '../vmstate/savevm.ts';
 import { placedAtOffset, sectionAt, type Snapshot } from '../vmstate/snapshot.ts';
 import { readRange } from '../vmstate/source.ts';
@@ -15,6 +16,7 @@ import { OpenSnapshot, sectionInfo } from './open-snapshot.ts';
 
 const MAX_BYTES = 1 << 20;
 const MAX_MAPPINGS = 100_000;
+const MAX_BUCKETS = 10_000;
 /** Progress is told at most this often, and less often when telling takes long (thousands of sections). */
 const REPORT_EVERY_MS = 100;
 
@@ -79,6 +81,15 @@ export function createInspector(): Inspector {
       return transfer(column, [column.bytes.buffer as ArrayBuffer]);
     },
     page: (id, page, record) => get(id).page(page, record),
+    async density(id, start, end, buckets, only) {
+      const open = get(id);
+      return density(open.snapshot, open.repeated, { start, end, buckets: Math.min(buckets, MAX_BUCKETS), only });
+    },
+    async stretch(id, start, end) {
+      const open = get(id);
+      return stretchStatistics(open.snapshot, open.repeated, { start, end });
+    },
+    sends: async (id, start, end) => bytesOf(sendsIn(get(id).snapshot, start, end)),
     async physical(id, gpa, bytes) {
       return bytesOf(await readRange(get(id).physical, gpa, gpa + Math.min(bytes, MAX_BYTES)));
     },

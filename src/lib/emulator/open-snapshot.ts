@@ -11,6 +11,7 @@ import {
   type PageTable
 } from '../vmstate/ram-contents.ts';
 import { PageKind, pageKindNames } from '../vmstate/ram-index.ts';
+import { repeatedRecords } from '../vmstate/ram-statistics.ts';
 import { sectionAt, type Round, type Snapshot } from '../vmstate/snapshot.ts';
 import type { ByteSource } from '../vmstate/source.ts';
 import type { OpenedFile, PageInfo, PageSend, RamColouring, RamColumn, SectionInfo, SnapshotInfo } from './api.ts';
@@ -28,6 +29,7 @@ export class OpenSnapshot {
   #map: MemoryMap | undefined;
   #physical: ByteSource | undefined;
   #pages: PhysicalPages | undefined;
+  #repeated: Uint8Array | undefined;
   #tables: Promise<ReadonlyMap<number, number>> | undefined;
   #looks: Promise<{ readonly entropy: Uint8Array; readonly guess: Uint8Array }> | undefined;
 
@@ -43,7 +45,7 @@ export class OpenSnapshot {
   update(snapshot: Snapshot, read: number): void {
     this.snapshot = snapshot;
     this.read = read;
-    this.#map = this.#physical = this.#pages = this.#tables = this.#looks = undefined;
+    this.#map = this.#physical = this.#pages = this.#repeated = this.#tables = this.#looks = undefined;
   }
 
   info(): SnapshotInfo {
@@ -80,6 +82,10 @@ export class OpenSnapshot {
   }
   get pages(): PhysicalPages {
     return (this.#pages ??= new PhysicalPages(this.snapshot, this.map));
+  }
+  /** Records whose page had been sent before. */
+  get repeated(): Uint8Array {
+    return (this.#repeated ??= repeatedRecords(this.snapshot.ram));
   }
   /** Page → levels it serves as, or-ed bits of `levelNames`. */
   tables(): Promise<ReadonlyMap<number, number>> {

@@ -1,0 +1,202 @@
+/**
+ * What was sent in a stretch of the stream: kinds by place, repeats, hot pages. Only the sections that overlap the
+ * stretch are looked at, so that zooming in costs less than the whole.
+ */
+import { PageKind, type RamIndex } from './ram-index.ts';
+import type { Section, Snapshot } from './snapshot.ts';
+
+/** Kinds as rounds sum them up: `zero` holds fill, `normal` holds mapped. */
+export const sendClasses = ['zero', 'normal', 'xbzrle', 'compressed'] as const;
+export type SendClass = (typeof sendClasses)[number];
+
+/** Page numbers over all blocks, [first, end), rising. */
+export type PageRuns = readonly (readonly [first: number, end: number])[];
+
+/** Page records by where they lie in the stream. */
+export interface Density {
+  readonly start: number;
+  readonly end: number;
+  readonly buckets: number;
+  /** Records by bucket and class: `counts[bucket * 4 + class]`, classes as in `sendClasses`. */
+  readonly counts: Uint32Array;
+  /** Records by bucket whose page had been sent before. */
+  readonly again: Uint32Array;
+}
+
+export interface HotPage {
+  readonly page: number;
+  readonly sends: number;
+}
+export interface HotRange {
+  /** First page, and how many behind it were sent about as often. */
+  readonly page: number;
+  readonly pages: number;
+  readonly sends: number;
+}
+
+export interface StretchStatistics extends Readonly<Record<SendClass, number>> {
+  readonly start: number;
+  readonly end: number;
+  readonly records: number;
+  /** Different pages. */
+  readonly pages: number;
+  /** Records whose page had been sent before, in the stretch or ahead of it. */
+  readonly again: number;
+  /** Records whose page had been sent before in the stretch itself. */
+  readonly repeats: number;
+  readonly blocks: readonly { readonly block: string; readonly records: number }[];
+  /** Pages sent most often, most often first; those sent once are left out. */
+  readonly hotPages: readonly HotPage[];
+  /** Runs of neighbouring pages that were each sent at least half as often as the hottest. */
+  readonly hotRanges: readonly HotRange[];
+}
+
+const classOf = new Uint8Array(8);
+classOf[PageKind.zero] = classOf[PageKind.fill] = 0;
+classOf[PageKind.normal] = classOf[PageKind.mapped] = 1;
+classOf[PageKind.xbzrle] = 2;
+classOf[PageKind.compressed] = 3;
+
+/** One bit a record: its page had been sent before. */
+export function repeatedRecords(ram: RamIndex): Uint8Array {
+  const bits = new Uint8Array((ram.count + 7) >>> 3);
+  const seen = new Uint8Array((ram.pages + 7) >>> 3);
+  for (let i = 0; i < ram.count; i++) {
+    const page = ram.pageOf(i);
+    const bit = 1 << (page & 7);
+    if (seen[page >>> 3]! & bit) bits[i >>> 3]! |= 1 << (i & 7);
+    else seen[page >>> 3]! |= bit;
+  }
+  return bits;
+}
+
+/** Sections with page records that overlap [start, end), in stream order. */
+function ramSections(sections: readonly Section[], start: number, end: number): Section[] {
+  return sections.filter(
+    (s) => s.records !== undefined && s.records[1] > s.records[0] && s.start < end && s.end > start
+  );
+}
+
+/** Calls `visit` for each record of [start, end) with its stream offset. */
+function eachRecord(
+  { sections, ram }: Snapshot,
+  start: number,
+  end: number,
+  visit: (record: number, offset: number) => void
+): void {
+  for (const section of ramSections(sections, start, end)) {
+    const [first, last] = section.records!;
+    // Contents that came on another channel have no place in the stream: spread over the section they came with.
+    const step = (section.bodyEnd - section.bodyStart) / (last - first);
+    for (let i = first; i < last; i++) {
+      let offset = ram.offsetOf(i);
+      if (ram.sourceOf(i) !== 0) offset = section.bodyStart + (i - first) * step;
+      if (offset >= start && offset < end) visit(i, offset);
+    }
+  }
+}
+
+/** The stretch cut into equal buckets; with `only`, records of those pages alone. `repeated`: `repeatedRecords`. */
+export function density(
+  snapshot: Snapshot,
+  repeated: Uint8Array,
+  { start, end, buckets, only }: { start: number; end: number; buckets: number; only?: PageRuns }
+): Density {
+  const counts = new Uint32Array(buckets * sendClasses.length);
+  const again = new Uint32Array(buckets);
+  const { ram } = snapshot;
+  const wanted = only && pageMask(ram, only);
+  const perByte = buckets / Math.max(1, end - start);
+  eachRecord(snapshot, start, end, (record, offset) => {
+    if (wanted && !wanted[ram.pageOf(record)]) return;
+    const bucket = Math.min(buckets - 1, Math.floor((offset - start) * perByte));
+    counts[bucket * sendClasses.length + classOf[ram.kindOf(record)]!]!++;
+    if (repeated[record >>> 3]! & (1 << (record & 7))) again[bucket]!++;
+  });
+  return { start, end, buckets, counts, again };
+}
+
+function pageMask(ram: RamIndex, runs: PageRuns): Uint8Array {
+  const mask = new Uint8Array(ram.pages);
+  for (const [first, end] of runs) mask.fill(1, first, Math.min(end, ram.pages));
+  return mask;
+}
+
+/** How often each page was sent in [start, end), over all blocks; 255 stands for more. */
+export function sendsIn(snapshot: Snapshot, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const sends = new Uint8Array(snapshot.ram.pages);
+  eachRecord(snapshot, start, end, (record) => {
+    const page = snapshot.ram.pageOf(record);
+    if (sends[page]! < 255) sends[page]!++;
+  });
+  return sends;
+}
+
+/** Sums up [start, end). `most`: hot pages and ranges that are listed. */
+export function stretchStatistics(
+  snapshot: Snapshot,
+  repeated: Uint8Array,
+  { start, end, most = 100 }: { start: number; end: number; most?: number }
+): StretchStatistics {
+  const { ram } = snapshot;
+  const sends = new Uint32Array(ram.pages);
+  const classes = [0, 0, 0, 0];
+  let records = 0;
+  let again = 0;
+  eachRecord(snapshot, start, end, (record) => {
+    records++;
+    classes[classOf[ram.kindOf(record)]!]!++;
+    if (repeated[record >>> 3]! & (1 << (record & 7))) again++;
+    sends[ram.pageOf(record)]!++;
+  });
+  let pages = 0;
+  let hottest = 0;
+  for (const n of sends) {
+    if (n > 0) pages++;
+    if (n > hottest) hottest = n;
+  }
+  const blocks = ram.blocks
+    .map((b) => ({ block: b.idstr, records: sum(sends, b.firstPage, b.firstPage + b.pages) }))
+    .filter((b) => b.records > 0);
+  return {
+    ...{ start, end, records, pages, again, repeats: records - pages, blocks },
+    ...{ zero: classes[0]!, normal: classes[1]!, xbzrle: classes[2]!, compressed: classes[3]! },
+    hotPages: hotPages(sends, hottest, most),
+    hotRanges: hotRanges(sends, Math.max(2, Math.ceil(hottest / 2)), most)
+  };
+}
+
+function sum(values: Uint32Array, first: number, end: number): number {
+  let total = 0;
+  for (let i = first; i < end; i++) total += values[i]!;
+  return total;
+}
+
+function hotPages(sends: Uint32Array, hottest: number, most: number): HotPage[] {
+  // How many pages were sent n times tells from which n on they fit the list: no sorting of a million pages.
+  const cap = Math.min(hottest, 0xffff);
+  if (cap < 2) return [];
+  const withSends = new Uint32Array(cap + 1);
+  for (const n of sends) withSends[Math.min(n, cap)]!++;
+  let least = cap;
+  let hotter = 0;
+  for (; least > 2 && hotter + withSends[least]! < most; least--) hotter += withSends[least]!;
+  const found: HotPage[] = [];
+  let room = most - hotter;
+  sends.forEach((n, page) => {
+    if (n > least || (n === least && room-- > 0)) found.push({ page, sends: n });
+  });
+  return found.sort((a, b) => b.sends - a.sends || a.page - b.page).slice(0, most);
+}
+
+function hotRanges(sends: Uint32Array, least: number, most: number): HotRange[] {
+  const found: HotRange[] = [];
+  for (let page = 0; page < sends.length; page++) {
+    if (sends[page]! < least) continue;
+    const first = page;
+    let total = 0;
+    for (; page < sends.length && sends[page]! >= least; page++) total += sends[page]!;
+    found.push({ page: first, pages: page - first, sends: total });
+  }
+  return found.sort((a, b) => b.sends - a.sends || a.page - b.page).slice(0, most);
+}
