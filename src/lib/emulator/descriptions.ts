@@ -5,9 +5,13 @@ import { descriptionTable, type Descriptions } from '../vmstate/vmstate.ts';
 import { vmstate_acpi } from './hw/acpi/piix4.ts';
 import { vmstate_spk } from './hw/audio/pcspk.ts';
 import { vmstate_isa_fdc } from './hw/block/fdc.ts';
+import { vmstate_virtio_blk } from './hw/block/virtio-blk.ts';
 import { vmstate_parallel_isa } from './hw/char/parallel.ts';
 import { vmstate_isa_serial, vmstate_pci_serial } from './hw/char/serial.ts';
+import { vmstate_virtio_console } from './hw/char/virtio-serial-bus.ts';
 import { vmstate_cpu_common } from './hw/core/cpu.ts';
+import { vmstate_vga_pci } from './hw/display/vga-pci.ts';
+import { vmstate_virtio_vga_base } from './hw/display/virtio-vga.ts';
 import { vmstate_i8257 } from './hw/dma/i8257.ts';
 import { vmstate_i2c_bus } from './hw/i2c/core.ts';
 import { vmstate_ich9_smb } from './hw/i2c/smbus_ich9.ts';
@@ -26,14 +30,18 @@ import { vmstate_pic } from './hw/intc/i8259.ts';
 import { vmstate_ioapic } from './hw/intc/ioapic.ts';
 import { vmstate_ich9_lpc } from './hw/isa/lpc_ich9.ts';
 import { vmstate_piix3, vmstate_piix4 } from './hw/isa/piix.ts';
+import { vmstate_virtio_net } from './hw/net/virtio-net.ts';
 import { vmstate_fw_cfg } from './hw/nvram/fw_cfg.ts';
 import { vmstate_i440fx } from './hw/pci-host/i440fx.ts';
 import { vmstate_mch } from './hw/pci-host/q35.ts';
 import { vmstate_pcibus } from './hw/pci/pci.ts';
 import { vmstate_pcihost } from './hw/pci/pci_host.ts';
 import { vmstate_rtc } from './hw/rtc/mc146818rtc.ts';
+import { vmstate_virtio_scsi } from './hw/scsi/virtio-scsi.ts';
 import { vmstate_hpet } from './hw/timer/hpet.ts';
 import { vmstate_pit } from './hw/timer/i8254.ts';
+import { vmstate_virtio_balloon } from './hw/virtio/virtio-balloon.ts';
+import { vmstate_virtio_rng } from './hw/virtio/virtio-rng.ts';
 import { vmstate_globalstate } from './migration/global_state.ts';
 import { vmstate_timers } from './system/cpu-timers.ts';
 import { vmstate_x86_cpu } from './target/i386/machine.ts';
@@ -75,6 +83,14 @@ export const descriptions: Descriptions = descriptionTable([
   vmstate_spk,
   vmstate_timers,
   vmstate_vapic,
+  vmstate_vga_pci,
+  vmstate_virtio_balloon,
+  vmstate_virtio_blk,
+  vmstate_virtio_console,
+  vmstate_virtio_net,
+  vmstate_virtio_rng,
+  vmstate_virtio_scsi,
+  vmstate_virtio_vga_base,
   vmstate_vmmouse,
   vmstate_x86_cpu
 ]);
