@@ -6,8 +6,13 @@ import { build } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** @returns {Promise<void>} */
-export async function bundle() {
+/**
+ * @param {string} [entry] a module of ours
+ * @param {string} [outDir]
+ * @param {string} [name] file name of the bundle
+ * @returns {Promise<void>}
+ */
+export async function bundle(entry = 'src/bridge/cli.ts', outDir = 'bin/dist', name = 'migrascope.mjs') {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   await build({
     root,
@@ -17,12 +22,12 @@ export async function bundle() {
     define: { __VERSION__: JSON.stringify(version) },
     ssr: { noExternal: true },
     build: {
-      ssr: 'src/bridge/cli.ts',
-      outDir: 'bin/dist',
-      emptyOutDir: true,
+      ssr: entry,
+      outDir,
+      emptyOutDir: outDir === 'bin/dist',
       target: 'node20',
       minify: false,
-      rollupOptions: { output: { entryFileNames: 'migrascope.mjs', codeSplitting: false } }
+      rollupOptions: { output: { entryFileNames: name, codeSplitting: false } }
     }
   });
 }

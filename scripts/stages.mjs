@@ -1,0 +1,148 @@
+// Runs commands one after another for the other scripts: shows what runs, how long it took, and what mends a failure.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+/** Where the test runners leave their counts; git-ignored. */
+export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cache'), 'test-results');
+
+/**
+ * @typedef {object} Stage
+ * @property {string} name
+ * @property {readonly string[]} command program and arguments; a program of node_modules by its name
+ * @property {string} [fix] what to run when it fails
+ * @property {() => { passed: number, failed: number }} [counts] what a test runner counted, read after it ran
+ * @property {Readonly<Record<string, string>>} [env]
+ */
+
+/**
+ * @typedef {object} Outcome
+ * @property {string} name
+ * @property {boolean} ok
+ * @property {number} seconds
+ * @property {{ passed: number, failed: number } | undefined} counts
+ */
+
+/** The program itself, or the one that a package put into node_modules. */
+const programOf = (/** @type {string} */ name) => {
+  const local = join(root, 'node_modules', '.bin', name);
+  return existsSync(local) ? local : name;
+};
+
+/**
+ * Runs a command with the terminal as its own; whether it ended well.
+ * @param {readonly string[]} command
+ * @param {Readonly<Record<string, string>>} [env]
+ */
+export function run([program = '', ...args], env = {}) {
+  const shell = process.platform === 'win32';
+  const { status, error } = spawnSync(programOf(program), args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell,
+    env: { ...process.env, ...env }
+  });
+  if (error) console.error(`${program}: ${error.message}`);
+  return status === 0;
+}
+
+/** Whether a program is on the PATH. */
+export const present = (/** @type {string} */ program) =>
+  spawnSync(process.platform === 'win32' ? 'where' : 'which', [program], { stdio: 'ignore' }).status === 0;
+
+/** `npm` as it was called, so that it is found wherever it lies. */
+export const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
+
+/**
+ * @param {readonly Stage[]} stages
+ * @returns {Outcome[]} one for each stage; all are run, whatever fails
+ */
+export function runStages(stages) {
+  return stages.map(({ name, command, fix, counts, env }) => {
+    console.log(`\n=== ${name}: ${command.join(' ')}`);
+    const start = Date.now();
+    const ok = run(command, env);
+    const seconds = (Date.now() - start) / 1000;
+    console.log(`=== ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds.toFixed(1)} s`);
+    if (!ok && fix) console.log(`    to mend it: ${fix}`);
+    return { name, ok, seconds, counts: counts?.() };
+  });
+}
+
+/**
+ * A table of stages with their times.
+ * @param {readonly Outcome[]} outcomes
+ */
+export function printTable(outcomes) {
+  const width = Math.max(...outcomes.map(({ name }) => name.length));
+  console.log('');
+  for (const { name, ok, seconds, counts } of outcomes) {
+    const counted = counts ? `  ${counts.passed} passed, ${counts.failed} failed` : '';
+    console.log(`${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(7)} s${counted}`);
+  }
+}
+
+/** @param {string} path */
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A fresh file for a runner's results. */
+const resultFile = (/** @type {string} */ name) => {
+  mkdirSync(results, { recursive: true });
+  const path = join(results, `${name}.json`);
+  rmSync(path, { force: true });
+  return path;
+};
+
+/**
+ * A stage of vitest with its counts.
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @param {string} fix
+ * @returns {Stage}
+ */
+export function vitest(name, args, fix) {
+  const file = resultFile(name);
+  return {
+    name,
+    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+    fix,
+    counts: () => {
+      const json = readJson(file);
+      // A file that does not even load fails without a test of its own.
+      const broken = json?.testResults?.filter(
+        (/** @type {{ status: string, assertionResults: unknown[] }} */ r) =>
+          r.status === 'failed' && r.assertionResults.length === 0
+      ).length;
+      return { passed: json?.numPassedTests ?? 0, failed: (json?.numFailedTests ?? 1) + (broken ?? 0) };
+    }
+  };
+}
+
+/**
+ * A stage of Playwright with its counts.
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @param {string} fix
+ * @returns {Stage}
+ */
+export function playwright(name, args, fix) {
+  const file = resultFile(name);
+  return {
+    name,
+    command: ['playwright', 'test', '--reporter=list,json', ...args],
+    env: { PLAYWRIGHT_JSON_OUTPUT_NAME: file },
+    fix,
+    counts: () => {
+      const stats = readJson(file)?.stats;
+      return { passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0), failed: stats ? stats.unexpected : 1 };
+    }
+  };
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+// Everything that CI runs, set up from nothing: packages, native QEMU and its test streams, verify, build, end to end.
+// Without apt or root the checks that need them are skipped, and it says which and why.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { installPackages } from './packages.mjs';
+import { qemus } from './qemu/qemu.mjs';
+import { playwright, present, printTable, results, root, run, runStages } from './stages.mjs';
+import { verifyStages } from './verify.mjs';
+
+/** @type {string[]} */
+const skipped = [];
+
+/** Debian packages that checks need beside QEMU, which scripts/qemu/install.mjs unpacks without installing. */
+const debian = [
+  { program: 'chromium', package: 'chromium', for: 'the end-to-end tests' },
+  { program: 'python3', package: 'python3', for: "the comparison with QEMU's analyze-migration.py" }
+];
+
+function installDebian() {
+  const missing = debian.filter(({ program }) => !present(program));
+  if (missing.length === 0) return;
+  const able = present('apt-get') && process.getuid?.() === 0;
+  const names = missing.map((m) => m.package);
+  if (able) {
+    run(['apt-get', 'update', '-qq']);
+    run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...names], {
+      DEBIAN_FRONTEND: 'noninteractive'
+    });
+  }
+  const why = !present('apt-get') ? 'there is no apt' : able ? 'apt could not install it' : 'only root may install it';
+  for (const m of debian) if (!present(m.program)) skipped.push(`${m.for}: ${m.program} is missing and ${why}`);
+}
+
+const start = Date.now();
+if (!installPackages()) process.exit(1);
+installDebian();
+const node = process.execPath;
+const outcomes = runStages([
+  { name: 'prepare', command: ['svelte-kit', 'sync'] },
+  {
+    name: 'native QEMU',
+    command: [node, join(root, 'scripts/qemu/install.mjs')],
+    fix: 'npm run golden needs apt and a network'
+  }
+]);
+if (qemus().length > 0) {
+  outcomes.push(
+    ...runStages([
+      { name: 'golden', command: [node, join(root, 'scripts/golden.mjs'), '--fast'], fix: 'npm run golden' }
+    ])
+  );
+} else skipped.push('everything that needs streams of native QEMU: it is not installed (see above)');
+
+outcomes.push(
+  ...runStages([
+    ...verifyStages(),
+    { name: 'build', command: [node, join(root, 'scripts/build.mjs')], fix: 'npm run build' }
+  ])
+);
+if (!existsSync(join(root, 'playwright.config.ts')))
+  skipped.push('the end-to-end tests: there is no playwright.config.ts');
+else if (present('chromium')) {
+  outcomes.push(...runStages([playwright('end to end', [], 'npx playwright test FILE --headed')]));
+}
+
+printTable(outcomes);
+for (const what of skipped) console.log(`SKIPPED ${what}`);
+console.log(`all in ${((Date.now() - start) / 1000).toFixed(0)} s`);
+// A stage that is no test runner counts when it fails, as one failure.
+const passed = outcomes.reduce((sum, { counts }) => sum + (counts?.passed ?? 0), 0);
+const failed = outcomes.reduce((sum, { ok, counts }) => sum + Math.max(counts?.failed ?? 0, ok ? 0 : 1), 0);
+const line = `${passed} passed, ${failed} failed`;
+mkdirSync(results, { recursive: true });
+writeFileSync(join(results, 'summary.txt'), `${line}\n`);
+console.log(line);
+process.exit(failed === 0 ? 0 : 1);
