@@ -7,8 +7,8 @@
 import { readPage, blockSource } from './ram-contents.ts';
 import type { RamBlock } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
-import { readRange, type ByteSource } from './source.ts';
-import type { Placed } from './vmstate.ts';
+import type { ByteSource } from './source.ts';
+import { leaves, type Placed } from './vmstate.ts';
 
 const GiB = 2 ** 30;
 const PAGE = 4096;
@@ -77,12 +77,21 @@ const barOfBlock: Readonly<Record<string, number>> = {
 const PCI_VENDOR_ID_VMWARE = 0x15ad;
 const PCI_ROM_ADDRESS = 0x30;
 
-/** PCI configuration space of the device whose section this is: 256 or 4096 bytes. */
-export async function pciConfig(snapshot: Snapshot, section: Section | undefined): Promise<Uint8Array | undefined> {
+/** PCI configuration space of the device whose section this is, put together from what was decoded: 256 or 4096 bytes. */
+export function pciConfig(section: Section | undefined): Uint8Array | undefined {
   const row = section && findType(section.fields, 'pci config', 0);
-  if (!row || row.end - row.start < 256 || row.end - row.start > PAGE) return undefined;
-  const bytes = await readRange(snapshot.bytes, row.start, row.end);
-  return bytes.length === row.end - row.start ? bytes : undefined;
+  const size = row ? row.end - row.start : 0;
+  if (!row || size < 256 || size > PAGE) return undefined;
+  const bytes = new Uint8Array(size);
+  for (const { row: leaf } of leaves([row])) {
+    const { value, start, end } = leaf;
+    if (value instanceof Uint8Array) bytes.set(value, start - row.start);
+    else if (typeof value === 'number' || typeof value === 'bigint') {
+      // Registers are little-endian.
+      for (let i = start, rest = BigInt(value); i < end; i++, rest >>= 8n) bytes[i - row.start] = Number(rest & 0xffn);
+    }
+  }
+  return bytes;
 }
 
 /** The first row of a wire type, depth first. PCI devices come within a few levels. */
@@ -182,7 +191,7 @@ export function mainBlocks(blocks: readonly RamBlock[]): readonly RamBlock[] {
 }
 
 /** Lays a snapshot's RAM blocks out as its machine does. */
-export async function memoryMap(snapshot: Snapshot): Promise<MemoryMap> {
+export function memoryMap(snapshot: Snapshot): MemoryMap {
   const blocks = snapshot.ram.blocks.slice(0, MAX_BLOCKS);
   const canvas = new Canvas();
   const unmapped = new Map<string, string>();
@@ -193,7 +202,7 @@ export async function memoryMap(snapshot: Snapshot): Promise<MemoryMap> {
   paintMain(canvas, main, rule, machine);
   if (rule) {
     const bridge = rule.bridge === undefined ? undefined : sectionOf(snapshot, `/${rule.bridge}`);
-    paintLegacy(canvas, blocks, rule, await pciConfig(snapshot, bridge));
+    paintLegacy(canvas, blocks, rule, pciConfig(bridge));
   }
   const devices = devicesByPath(snapshot);
   for (const block of blocks) {
@@ -202,7 +211,7 @@ export async function memoryMap(snapshot: Snapshot): Promise<MemoryMap> {
     else if (devicePath.test(block.idstr) || block.idstr === VMWARE_FIFO) {
       const path = block.idstr.slice(0, block.idstr.indexOf('/') + 1);
       const device = path === '' ? sectionOf(snapshot, '/vmware_vga') : devices.get(path);
-      const why = paintBar(canvas, block, await pciConfig(snapshot, device));
+      const why = paintBar(canvas, block, pciConfig(device));
       if (why) unmapped.set(block.idstr, why);
     } else if (block.gpa) canvas.paint(whole(block, block.gpa));
     else if (rule?.pam !== undefined && isMain(block)) {
@@ -352,7 +361,7 @@ export function pageAt(snapshot: Snapshot, map: MemoryMap, gpa: number): number 
 const SMALL = 16 * PAGE;
 
 /** Guest-physical memory as of the end of the stream, as the CPU reads it; holes and devices read as zeros. */
-export function physicalSource(snapshot: Snapshot, map: MemoryMap): ByteSource {
+export function physicalSource(snapshot: Snapshot, map = memoryMap(snapshot)): ByteSource {
   const last = map.ranges.at(-1);
   const size = last ? last.gpa + last.bytes : 0;
   return {

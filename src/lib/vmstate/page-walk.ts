@@ -6,7 +6,7 @@
  * MAXPHYADDR is not in a stream: 52 is taken, so only bits that are reserved on every processor count as reserved.
  * In PAE mode the four PDPT entries are read from memory, not from the processor's hidden registers.
  */
-import { pageAt, type MemoryMap } from './memory-map.ts';
+import { memoryMap, pageAt, type MemoryMap } from './memory-map.ts';
 import { readPage } from './ram-contents.ts';
 import { PageKind } from './ram-index.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -152,7 +152,7 @@ export class PhysicalPages {
   readonly #cache = new Map<number, DataView>();
   static readonly #zeros = new DataView(new ArrayBuffer(PAGE));
 
-  constructor(snapshot: Snapshot, map: MemoryMap) {
+  constructor(snapshot: Snapshot, map = memoryMap(snapshot)) {
     this.#snapshot = snapshot;
     this.map = map;
   }
@@ -384,7 +384,7 @@ export interface PageTableUse {
 /** Which pages are page tables, found from every vCPU's CR3. Tables of processes that no vCPU runs are not found. */
 export async function pageTableUse(
   snapshot: Snapshot,
-  pages: PhysicalPages,
+  pages = new PhysicalPages(snapshot),
   { maxTables = 1 << 18, signal }: Pick<MappingLimits, 'maxTables' | 'signal'> = {}
 ): Promise<PageTableUse> {
   const found = new Map<number, number>();

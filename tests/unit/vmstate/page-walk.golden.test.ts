@@ -1,7 +1,6 @@
 /** Page walks against native QEMU's `gva2gpa` at the same stop. */
 import { describe, expect, test } from 'vitest';
 import { descriptions } from '../../../src/lib/emulator/descriptions.ts';
-import { memoryMap } from '../../../src/lib/vmstate/memory-map.ts';
 import { mappings, pageTableUse, pagingOf, PhysicalPages, walk } from '../../../src/lib/vmstate/page-walk.ts';
 import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import { goldens, recorded, withState } from '../../support/golden.ts';
@@ -21,7 +20,7 @@ describe.skipIf(all.length === 0)('streams of native QEMU with page walks (npm r
   test.each(all)('$name translates $walks.length addresses as QEMU did', async ({ golden, walks }) => {
     await withState(golden, async (source) => {
       const s = await readSnapshot(source, { descriptions });
-      const pages = new PhysicalPages(s, await memoryMap(s));
+      const pages = new PhysicalPages(s);
       const paging = pagingOf(s)!;
       const ours: Answer[] = [];
       for (const { virtual } of walks) {
@@ -35,7 +34,7 @@ describe.skipIf(all.length === 0)('streams of native QEMU with page walks (npm r
   test.each(all)('in $name the list of mappings agrees with the walks', async ({ golden, walks }) => {
     await withState(golden, async (source) => {
       const s = await readSnapshot(source, { descriptions });
-      const pages = new PhysicalPages(s, await memoryMap(s));
+      const pages = new PhysicalPages(s);
       const runs = [];
       for await (const run of mappings(pages, pagingOf(s)!)) runs.push(run);
       for (const { virtual, physical } of walks) {

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { memoryMap } from '../../../src/lib/vmstate/memory-map.ts';
 import {
   levelNames,
   mappings,
@@ -36,11 +35,10 @@ function guest(section: SectionSpec | SectionSpec[], tables: Record<number, Uint
     sections: Array.isArray(section) ? section : [section]
   });
 }
-const memory = async (s: Snapshot) => new PhysicalPages(s, await memoryMap(s));
-const go = async (s: Snapshot, gva: bigint) => walk(await memory(s), pagingOf(s)!, gva);
+const go = async (s: Snapshot, gva: bigint) => walk(new PhysicalPages(s), pagingOf(s)!, gva);
 async function all(s: Snapshot, limits?: MappingLimits): Promise<Mapping[]> {
   const out: Mapping[] = [];
-  for await (const m of mappings(await memory(s), pagingOf(s)!, limits)) out.push(m);
+  for await (const m of mappings(new PhysicalPages(s), pagingOf(s)!, limits)) out.push(m);
   return out;
 }
 function table32(entries: Record<number, number>): Uint8Array {
@@ -168,7 +166,7 @@ test('a table that maps itself is cut off, and the reason is told', async () => 
   const some = await all(s, { maxTables: 20, maxRuns: 100, onCut: (w) => why.push(w) });
   expect(some.length).toBeLessThanOrEqual(100);
   expect(why).toHaveLength(1);
-  const use = await pageTableUse(s, await memory(s));
+  const use = await pageTableUse(s);
   expect([...use.levels].map(([page, bits]) => [page, levelNames(bits)])).toEqual([[1, ['PML4', 'PDPT', 'PD', 'PT']]]);
 });
 
@@ -180,14 +178,14 @@ test('page tables are found from the CR3 of every vCPU', async () => {
     0x9000: table({ 7: 0x2007n, 8: 0xffff_ffff_f007n })
   });
   expect(vcpus(s)).toEqual([0, 1]);
-  const use = await pageTableUse(s, await memory(s));
+  const use = await pageTableUse(s);
   expect(Object.fromEntries(use.levels)).toEqual({ 1: 8, 2: 4, 3: 2, 4: 1, 9: 8 });
   expect(use.cut).toBe(false);
 });
 
 test('another CR3 gives another address space', async () => {
   const s = guest(cpu(PG, 0x1000n, PAE, LONG), { 0x5000: table({ 0: 0x6007n }), 0x6000: table({ 0: 0x83n }) });
-  const w = await walk(await memory(s), withCr3(pagingOf(s)!, 0x5000n), 0x1234n);
+  const w = await walk(new PhysicalPages(s), withCr3(pagingOf(s)!, 0x5000n), 0x1234n);
   expect(w.gpa).toBe(0x1234);
 });
 
