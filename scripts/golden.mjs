@@ -1,89 +1,91 @@
 #!/usr/bin/env node
-// Makes the test streams with every installed QEMU: tests/golden/<version>/<scenario>/{state,meta.json,analyze.json}.
-// A scenario that is already there with the same command line is left alone.
-import { execFile } from 'node:child_process';
+// Makes the test streams with every installed QEMU, under tests/golden/<version>/<scenario>/: `state`, the channels beside
+// it, `meta.json` (how it was made and what QEMU knew at that moment) and `analyze.json` (analyze-migration.py's view).
+// A scenario that is already there in this definition is left alone.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import { containers, wrapStream } from './golden/containers.mjs';
+import { make } from './golden/make.mjs';
 import { scenarios } from './golden/scenarios.mjs';
-import { toFile, withMachine } from './qemu/machine.mjs';
-import { hashBlocks } from './qemu/memory.mjs';
 import { golden, qemus } from './qemu/qemu.mjs';
 
-/** Monitor commands whose answers tests compare decoded state with. */
-const INFO = [
-  'status',
-  'registers -a',
-  'cpus',
-  'lapic',
-  'pic',
-  'pci',
-  'qtree',
-  'mtree -f',
-  'ramblock',
-  'block',
-  'migrate'
-];
-
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, qemu: { type: 'string' }, fast: { type: 'boolean' }, force: { type: 'boolean' } }
+  options: {
+    only: { type: 'string' },
+    qemu: { type: 'string' },
+    fast: { type: 'boolean' },
+    force: { type: 'boolean' },
+    list: { type: 'boolean' },
+    help: { type: 'boolean' }
+  }
 });
+if (values.help) {
+  console.log(`Usage: scripts/golden.mjs [--fast] [--only NAME,...] [--qemu SUITE] [--force] [--list]
+--fast makes the part that CI needs; benches are made only when named.`);
+  process.exit(0);
+}
+const only = values.only?.split(',');
+
+/** @param {{ name: string, fast?: boolean, onDemand?: boolean }} row */
+const wanted = ({ name, fast = false, onDemand = false }) =>
+  only ? only.includes(name) : values.fast ? fast : !onDemand;
+
+/** @param {unknown} definition changes whenever the files it makes would */
+const keyOf = (definition) =>
+  createHash('sha256')
+    .update(JSON.stringify(definition, (_, value) => (typeof value === 'function' ? String(value) : value)))
+    .digest('hex');
 
 /**
- * What QEMU's own script makes of a stream; a failure is kept as text, as tests then use the RAM hashes instead.
  * @param {import('./qemu/qemu.mjs').Qemu} qemu
- * @param {string} folder
+ * @param {{ name: string }} row
+ * @param {(folder: string) => Promise<Record<string, unknown>> | Record<string, unknown>} fill
+ * @returns {Promise<boolean>} whether it is there now
  */
-async function analyze(qemu, folder) {
-  const run = promisify(execFile);
+async function once(qemu, row, fill) {
+  const folder = join(golden, qemu.version, row.name);
+  const record = join(folder, 'meta.json');
+  const key = keyOf(row);
+  if (!values.force && existsSync(record) && JSON.parse(readFileSync(record, 'utf8')).key === key) return true;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const start = Date.now();
   try {
-    const args = ['-B', qemu.analyze, '-f', join(folder, 'state'), '-d', 'state'];
-    const { stdout } = await run('python3', args, { maxBuffer: 1 << 28, timeout: 60_000 });
-    writeFileSync(join(folder, 'analyze.json'), stdout);
-  } catch (error) {
-    writeFileSync(join(folder, 'analyze.error.txt'), error instanceof Error ? error.message : String(error));
-  }
-}
-
-/**
- * @param {import('./qemu/qemu.mjs').Qemu} qemu
- * @param {import('./golden/scenarios.mjs').Scenario} scenario
- * @param {string} folder
- */
-async function make(qemu, scenario, folder) {
-  writeFileSync(join(folder, 'disk.raw'), '');
-  truncateSync(join(folder, 'disk.raw'), 16 << 20);
-  const use = async (/** @type {import('./qemu/machine.mjs').Machine} */ machine) => {
-    await machine.waitFor(scenario.ready ?? 'No bootable device');
-    if (!scenario.live) await machine.qmp('stop');
-    const queryMigrate = await machine.migrate(toFile('state'));
-    /** @type {Record<string, string>} */
-    const info = {};
-    for (const topic of INFO) info[topic] = await machine.hmp(`info ${topic}`);
-    const ram = await hashBlocks(machine);
-    return { commandLine: machine.commandLine, queryMigrate, events: machine.events, ram, info };
-  };
-  const record = await withMachine(qemu, scenario.args, use, { cwd: folder });
-  await analyze(qemu, folder);
-  return record;
-}
-
-for (const qemu of qemus()) {
-  for (const scenario of scenarios) {
-    const folder = join(golden, qemu.version, scenario.name);
-    const key = createHash('sha256').update(JSON.stringify(scenario)).digest('hex');
-    const metaPath = join(folder, 'meta.json');
-    if (existsSync(metaPath) && JSON.parse(readFileSync(metaPath, 'utf8')).key === key && !values.force) continue;
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    const start = Date.now();
-    const record = await make(qemu, scenario, folder);
+    const meta = await fill(folder);
     const { suite, version } = qemu;
-    writeFileSync(
-      metaPath,
-      JSON.stringify({ key, scenario: scenario.name, qemu: { suite, version }, ...record }, null, 1)
-    );
-    console.log(`${version} ${scenario.name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
+    writeFileSync(record, JSON.stringify({ key, scenario: row.name, qemu: { suite, version }, ...meta }, null, 1));
+    console.log(`${version} ${row.name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
+    return true;
+  } catch (error) {
+    console.error(`*** ${qemu.version} ${row.name}: ${error instanceof Error ? error.message : error}`);
+    return false;
   }
 }
+
+/** @param {import('./qemu/qemu.mjs').Qemu} qemu @returns {Promise<number>} how many failed */
+async function makeAll(qemu) {
+  const major = parseInt(qemu.version, 10);
+  const fits = scenarios.filter(({ since = 0, until = Infinity }) => major >= since && major <= until);
+  let failed = 0;
+  for (const scenario of fits.filter(wanted)) {
+    if (!(await once(qemu, scenario, (folder) => make(qemu, scenario, folder)))) failed++;
+  }
+  for (const container of containers.filter(wanted)) {
+    const source = join(golden, qemu.version, container.of);
+    if (!(await once(qemu, container, (folder) => wrapStream(container, qemu.suite, source, folder)))) failed++;
+  }
+  return failed;
+}
+
+if (values.list) {
+  for (const { name } of [...scenarios, ...containers].filter(wanted)) console.log(name);
+  process.exit(0);
+}
+const chosen = qemus().filter(({ suite }) => !values.qemu || suite === values.qemu);
+if (chosen.length === 0)
+  console.log('No native QEMU here (scripts/qemu/install.mjs): no test streams, their tests are skipped.');
+// The versions run side by side: one guest keeps one core busy.
+const failures = await Promise.all(chosen.map(makeAll));
+process.exit(failures.some((count) => count > 0) ? 1 : 0);

@@ -1,23 +1,464 @@
-// The test streams, one row each: what machine, what happens in it, how it is migrated.
+// The test streams, one row each: what machine, what happens in it, how it is migrated. `make.mjs` explains the columns.
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { paging, pagingModes, writer } from '../qemu/guest.mjs';
+import { linuxGuest, seedMachine } from '../qemu/linux.mjs';
+import { hashBlocks } from '../qemu/memory.mjs';
+import { runOf } from '../qemu/qemu.mjs';
+import { Recorder } from '../qemu/recorder.mjs';
+import { zoo } from './zoo.mjs';
 
-/** The machine of QEMU Wasm's migration example, without its kernel. */
-const SEED = ['-m', '512M', '-nic', 'none'];
+/** @typedef {import('./make.mjs').Scenario} Scenario */
+/** @typedef {import('../qemu/machine.mjs').Machine} Machine */
+
 const SMALL = ['-m', '64M', '-nic', 'none'];
+const DISK = ['-drive', 'if=virtio,format=raw,file=disk.raw'];
+const disk = { 'disk.raw': 16 << 20 };
+const UUID = '01234567-89ab-cdef-0123-456789abcdef';
+
+/** 24 MiB of noise, of which 4 MiB are rewritten round and round. */
+const busyGuest = () => writer({ pages: 6144, working: 1024, delay: 4000 });
+const idleGuest = () => writer({ pages: 6144 });
+/** Pages that compress well: a quarter of each is noise. */
+const compressibleGuest = () => writer({ pages: 4096, words: 256, working: 512, delay: 8000 });
+
+/** A link so slow and a limit so tight that the busy guest keeps it going until `afterRounds` opens it. */
+const slowLink = { 'max-bandwidth': 48 << 20, 'downtime-limit': 5 };
+const openLink = { 'max-bandwidth': 10 ** 10, 'downtime-limit': 2000 };
 
 /**
- * @typedef {object} Scenario
- * @property {string} name
- * @property {boolean} [fast] belongs to the corpus CI makes
- * @property {number} [since] the least major QEMU version
- * @property {number} [until] the last major QEMU version
- * @property {readonly string[]} args
- * @property {string} [ready] the text on the serial port to wait for
- * @property {boolean} [live] migrated while it runs
+ * Acts once as soon as QEMU has synced its dirty bitmap often enough.
+ * @param {number} rounds
+ * @param {(machine: Machine) => Promise<unknown>} action
+ * @returns {NonNullable<Scenario['during']>}
  */
+const afterRounds = (rounds, action) => (machine) => {
+  let acted = false;
+  return async ({ ram }) => {
+    if (acted || !ram || ram['dirty-sync-count'] < rounds) return;
+    acted = true;
+    await action(machine);
+  };
+};
+
+const convergeAfter = (/** @type {number} */ rounds) =>
+  afterRounds(rounds, (machine) => machine.qmp('migrate-set-parameters', openLink));
+
+const switchToPostcopy = afterRounds(2, async (machine) => {
+  await machine.qmp('migrate-start-postcopy');
+});
+
+/** What a stopped guest maps where, by QEMU's own page walk. @param {Machine} machine @param {readonly bigint[]} addresses */
+async function pageWalk(machine, addresses) {
+  const walk = [];
+  for (const address of addresses) {
+    const answer = await machine.hmp(`gva2gpa 0x${address.toString(16)}`);
+    const [, physical] = /gpa: (\w+)/.exec(answer) ?? [];
+    walk.push({
+      virtual: `0x${address.toString(16)}`,
+      physical: physical && `0x${BigInt(`0x${physical.replace(/^0x/, '')}`).toString(16)}`
+    });
+  }
+  return walk;
+}
+
+/**
+ * 1,000 addresses of a paused Linux: in and at the edges of what `info mem` says is mapped, and some anywhere.
+ * @param {Machine} machine
+ */
+async function linuxAddresses(machine) {
+  const lines = (await machine.hmp('info mem')).matchAll(/^([0-9a-f]{16})-([0-9a-f]{16})/gm);
+  const ranges = [...lines].map(([, first, end]) => [BigInt(`0x${first}`), BigInt(`0x${end}`)]);
+  /** @type {Set<bigint>} */
+  const addresses = new Set();
+  for (let turn = 0n; addresses.size < 1000; turn++) {
+    for (const [first = 0n, end = 0n] of ranges) {
+      const step = ((end - first) * ((turn * 37n) % 101n)) / 101n;
+      addresses
+        .add(first + step)
+        .add(BigInt.asUintN(64, first - 1n))
+        .add(end);
+      if (addresses.size >= 1000) break;
+    }
+  }
+  return [...addresses].slice(0, 1000);
+}
 
 /** @type {readonly Scenario[]} */
-export const scenarios = [
+const machines = [
   { name: 'pc', fast: true, args: ['-m', '64M'], ready: 'iPXE' },
-  { name: 'pc-seed', fast: true, args: [...SEED, '-drive', 'if=virtio,format=raw,file=disk.raw'] },
-  { name: 'q35', fast: true, args: ['-M', 'q35', ...SMALL] }
+  { name: 'pc-seed', fast: true, args: ['-m', '512M', '-nic', 'none', ...DISK], files: disk },
+  { name: 'q35', fast: true, args: ['-M', 'q35', ...SMALL] },
+  { name: 'running', fast: true, live: true, args: SMALL },
+  { name: 'smp', fast: true, args: [...SMALL, '-smp', '4'] },
+  { name: 'two-vcpus', args: [...SMALL, '-smp', '2'], live: true },
+  { name: 'cpu-max', fast: true, args: [...SMALL, '-cpu', 'max'] },
+  { name: 'q35-smp-max', fast: true, args: ['-M', 'q35', ...SMALL, '-smp', '2', '-cpu', 'max'] },
+  { name: 'isapc', until: 10, args: ['-M', 'isapc', '-m', '64M'], ready: 'iPXE' },
+  { name: 'microvm', args: ['-M', 'microvm', '-m', '64M'], ready: 'SeaBIOS' },
+  { name: 'no-hpet-no-acpi', args: ['-M', 'pc,hpet=off,acpi=off', ...SMALL] },
+  // Above the PCI hole pc.ram is one block in two places of guest memory.
+  { name: 'four-gigabytes', args: ['-m', '4G', '-nic', 'none'] },
+  // Machine types that leave out parts of the framing: footers and the configuration section came with 2.4.
+  { name: 'pc-2.3', until: 8, fast: true, args: ['-M', 'pc-i440fx-2.3', ...SMALL] },
+  { name: 'pc-2.9', until: 9, args: ['-M', 'pc-i440fx-2.9', ...SMALL] },
+  { name: 'pc-4.0', args: ['-M', 'pc-i440fx-4.0', ...SMALL], until: 10 },
+  { name: 'pc-7.2', since: 8, fast: true, args: ['-M', 'pc-i440fx-7.2', ...SMALL] },
+  { name: 'no-vmdesc', fast: true, args: ['-M', 'pc,suppress-vmdesc=on', ...SMALL] },
+  { name: 'no-footers', args: [...SMALL, '-global', 'migration.send-section-footer=off'] },
+  // 11.1 aborts when it saves such a machine.
+  { name: 'no-configuration', until: 10, args: [...SMALL, '-global', 'migration.send-configuration=off'] },
+  ...zoo
 ];
+
+/** @type {readonly Scenario[]} */
+const capabilities = [
+  {
+    name: 'ignore-shared',
+    fast: true,
+    guest: idleGuest,
+    args: [
+      '-M',
+      'pc,memory-backend=ram0',
+      '-nic',
+      'none',
+      '-m',
+      '64M',
+      '-object',
+      'memory-backend-file,id=ram0,size=64M,mem-path=ram,share=on'
+    ],
+    capabilities: ['x-ignore-shared']
+  },
+  { name: 'uuid', fast: true, args: [...SMALL, '-uuid', UUID], capabilities: ['validate-uuid'] },
+  {
+    name: 'precopy-rounds',
+    fast: true,
+    live: true,
+    load: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['events'],
+    parameters: slowLink,
+    during: convergeAfter(10)
+  },
+  {
+    name: 'auto-converge',
+    live: true,
+    load: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['events', 'auto-converge'],
+    parameters: { ...slowLink, 'cpu-throttle-initial': 50, 'cpu-throttle-increment': 40 },
+    during: convergeAfter(20)
+  },
+  {
+    name: 'xbzrle',
+    fast: true,
+    live: true,
+    load: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['xbzrle', 'events'],
+    parameters: { ...slowLink, 'max-bandwidth': 8 << 20 },
+    during: convergeAfter(8)
+  },
+  {
+    name: 'compress',
+    until: 8,
+    fast: true,
+    live: true,
+    load: true,
+    guest: compressibleGuest,
+    args: SMALL,
+    capabilities: ['compress', 'events'],
+    parameters: { ...slowLink, 'max-bandwidth': 4 << 20, 'compress-threads': 2 },
+    during: convergeAfter(4)
+  },
+  ...['none', 'zlib', 'zstd'].map((compression) => ({
+    name: compression === 'none' ? 'multifd' : `multifd-${compression}`,
+    fast: true,
+    live: true,
+    guest: compressibleGuest,
+    args: SMALL,
+    capabilities: ['multifd', 'events'],
+    parameters: { ...slowLink, 'max-bandwidth': 8 << 20, 'multifd-channels': 3, 'multifd-compression': compression },
+    via: /** @type {const} */ ('destination'),
+    during: convergeAfter(4)
+  })),
+  {
+    name: 'multifd-swallowed',
+    guest: idleGuest,
+    args: SMALL,
+    capabilities: ['multifd'],
+    parameters: { 'multifd-channels': 2 },
+    via: 'recorder'
+  },
+  {
+    name: 'multifd-legacy-zero-pages',
+    since: 9,
+    guest: idleGuest,
+    args: SMALL,
+    capabilities: ['multifd'],
+    parameters: { 'zero-page-detection': 'legacy' },
+    via: 'recorder'
+  },
+  {
+    name: 'mapped-ram',
+    since: 9,
+    fast: true,
+    load: true,
+    guest: idleGuest,
+    args: SMALL,
+    capabilities: ['mapped-ram'],
+    via: 'mapped'
+  },
+  {
+    name: 'file-offset',
+    since: 9,
+    args: SMALL,
+    via: async (machine) => ({ samples: await machine.migrate('file:state,offset=4096') })
+  },
+  {
+    name: 'mapped-ram-multifd',
+    since: 9,
+    live: true,
+    load: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['mapped-ram', 'multifd'],
+    via: 'mapped'
+  },
+  {
+    name: 'return-path',
+    fast: true,
+    guest: idleGuest,
+    args: SMALL,
+    capabilities: ['return-path', 'late-block-activate'],
+    via: 'destination'
+  },
+  {
+    name: 'switchover-ack',
+    since: 9,
+    guest: idleGuest,
+    args: SMALL,
+    capabilities: ['return-path', 'switchover-ack'],
+    via: 'destination'
+  },
+  {
+    name: 'postcopy',
+    fast: true,
+    live: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['postcopy-ram', 'events'],
+    parameters: slowLink,
+    via: 'destination',
+    during: switchToPostcopy
+  },
+  // The guest goes on at the destination and asks for the pages it touches.
+  {
+    name: 'postcopy-faults',
+    fast: true,
+    live: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['postcopy-ram', 'return-path', 'events'],
+    parameters: { ...slowLink, 'max-postcopy-bandwidth': 32 << 20 },
+    via: 'running destination',
+    during: switchToPostcopy
+  },
+  {
+    name: 'postcopy-preempt',
+    live: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['postcopy-ram', 'postcopy-preempt', 'return-path', 'events'],
+    parameters: { ...slowLink, 'max-postcopy-bandwidth': 32 << 20 },
+    via: 'running destination',
+    during: switchToPostcopy
+  },
+  // Advised, so that the block list carries page sizes where they differ, but never switched.
+  { name: 'postcopy-advised', guest: idleGuest, args: SMALL, capabilities: ['postcopy-ram'], via: 'destination' },
+  {
+    name: 'background-snapshot',
+    fast: true,
+    live: true,
+    load: true,
+    guest: busyGuest,
+    args: SMALL,
+    capabilities: ['background-snapshot'],
+    parameters: { 'max-bandwidth': 16 << 20 }
+  },
+  {
+    name: 'dirty-bitmaps',
+    args: [
+      ...SMALL,
+      '-blockdev',
+      'driver=file,filename=disk.raw,node-name=disk0',
+      '-device',
+      'virtio-blk-pci,drive=disk0'
+    ],
+    files: disk,
+    prepare: (machine) => machine.qmp('block-dirty-bitmap-add', { node: 'disk0', name: 'backup', granularity: 65536 }),
+    capabilities: ['dirty-bitmaps']
+  },
+  { name: 'block', until: 8, args: [...SMALL, ...DISK], files: disk, capabilities: ['block'] },
+  {
+    name: 'cpr-reboot',
+    since: 9,
+    fast: true,
+    guest: idleGuest,
+    args: [
+      '-M',
+      'pc,memory-backend=ram0',
+      ...SMALL,
+      '-object',
+      'memory-backend-file,id=ram0,size=64M,mem-path=ram,share=on'
+    ],
+    capabilities: ['x-ignore-shared'],
+    parameters: { mode: 'cpr-reboot' }
+  },
+  {
+    name: 'cpr-transfer',
+    since: 10,
+    fast: true,
+    guest: idleGuest,
+    args: [
+      '-M',
+      'pc,memory-backend=ram0,aux-ram-share=on',
+      ...SMALL,
+      '-object',
+      'memory-backend-memfd,id=ram0,size=64M,share=on'
+    ],
+    parameters: { mode: 'cpr-transfer' },
+    via: async (machine, folder) => {
+      const main = await new Recorder(folder).listen();
+      const cpr = await new Recorder(folder, { hangUpAfter: 500 }).listen();
+      const channel = (/** @type {string} */ type, /** @type {Recorder} */ { socket }) => ({
+        'channel-type': type,
+        addr: { transport: 'socket', type: 'unix', path: socket }
+      });
+      await machine.qmp('migrate', { channels: [channel('main', main), channel('cpr', cpr)] });
+      const samples = await machine.migrated();
+      await Promise.all([main.close(), cpr.close()]);
+      return { samples };
+    }
+  }
+];
+
+/** @type {readonly Scenario[]} */
+const guests = [
+  ...Object.keys(pagingModes).map((mode) => ({
+    name: `paging-${mode}`,
+    fast: true,
+    args: [...SMALL, '-cpu', 'max'],
+    guest: () => paging(mode).image,
+    after: async (/** @type {Machine} */ machine) => ({ pageWalk: await pageWalk(machine, paging(mode).addresses) })
+  })),
+  {
+    name: 'linux',
+    fast: true,
+    args: () => seedMachine({ memory: '256M' }),
+    ready: '\n# ',
+    prepare: async (machine, folder) => {
+      await machine.shell('echo test > /tmp/before-migration');
+      copyFileSync(linuxGuest().systemMap, join(folder, 'System.map'));
+    },
+    after: async (machine) => {
+      await machine.hmp('pmemsave 0 0x10000000 pmemsave');
+      await machine.hmp('dump-guest-memory dump.elf');
+      return { pageWalk: await pageWalk(machine, await linuxAddresses(machine)) };
+    }
+  },
+  {
+    name: 'linux-max',
+    fast: true,
+    args: () => [...seedMachine({ memory: '256M' }), '-cpu', 'max', '-smp', '2'],
+    ready: '\n# ',
+    // Registers of both processors hold something when the stream is made: each works, the AVX state is in use.
+    live: true,
+    prepare: (machine) => machine.shell('(while :; do sha256sum /bin/busybox; done > /dev/null) & sleep 1')
+  },
+  {
+    name: 'linux-seed',
+    args: () => seedMachine(),
+    ready: '\n# ',
+    prepare: (machine) => machine.shell('echo test > /tmp/before-migration')
+  },
+  {
+    name: 'linux-suspended',
+    args: () => seedMachine({ memory: '256M' }),
+    ready: '\n# ',
+    live: true,
+    prepare: async (machine) => {
+      machine.type('echo mem > /sys/power/state\r');
+      await machine.event('SUSPEND');
+    }
+  },
+  // Characters that the stopped guest has not read wait in the serial port's FIFO.
+  {
+    name: 'serial-busy',
+    args: () => seedMachine({ memory: '256M' }),
+    ready: '\n# ',
+    prepare: async (machine) => {
+      await machine.qmp('stop');
+      machine.type('echo typed while stopped\r');
+      await sleep(200);
+    }
+  },
+  // A disk that fails its first read stops the machine with the request in flight.
+  ...['virtio-blk-pci', 'ide-hd', 'scsi-hd'].map((device) => ({
+    name: `in-flight-${device}`,
+    fast: device === 'virtio-blk-pci',
+    live: true,
+    files: disk,
+    args: [
+      ...SMALL,
+      ...[
+        '-blockdev',
+        'driver=blkdebug,node-name=disk0,image.driver=file,image.filename=disk.raw,inject-error.0.event=read_aio,inject-error.0.iotype=read'
+      ],
+      ...(device === 'scsi-hd' ? ['-device', 'virtio-scsi-pci'] : []),
+      ...['-device', `${device},drive=disk0,rerror=stop`]
+    ],
+    ready: 'SeaBIOS',
+    prepare: (/** @type {Machine} */ machine) => machine.event('STOP')
+  })),
+  // Two internal snapshots of one disk; the first one's RAM hashes are under `prepared`, the second one's under `ram`.
+  {
+    name: 'qcow2-snapshots',
+    fast: true,
+    guest: busyGuest,
+    create: ({ suite }, folder) => {
+      const path = join(folder, 'disk.qcow2');
+      runOf(suite, 'usr/bin/qemu-img', ['create', '-q', '-f', 'qcow2', '-o', 'compat=1.1', path, '16M']);
+    },
+    args: [...SMALL, '-drive', 'if=virtio,format=qcow2,file=disk.qcow2'],
+    prepare: async (machine) => {
+      await machine.qmp('stop');
+      await machine.hmp('savevm first');
+      const first = await hashBlocks(machine);
+      await machine.qmp('cont');
+      await sleep(100);
+      return { first };
+    },
+    via: async (machine) => {
+      await machine.hmp('savevm second');
+      return { samples: [] };
+    }
+  }
+];
+
+/** @type {readonly Scenario[]} */
+const benches = [
+  {
+    name: 'bench-512m',
+    onDemand: true,
+    args: ['-m', '512M', '-nic', 'none'],
+    guest: () => writer({ pages: 24 << 10 })
+  },
+  { name: 'bench-2g', onDemand: true, args: ['-m', '2G', '-nic', 'none'], guest: () => writer({ pages: 480 << 10 }) }
+];
+
+export const scenarios = [...machines, ...capabilities, ...guests, ...benches];
