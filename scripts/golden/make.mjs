@@ -42,7 +42,7 @@ import { Recorder } from '../qemu/recorder.mjs';
 
 /** Monitor commands whose answers tests compare decoded state with. */
 // prettier-ignore
-const INFO = ['status', 'registers -a', 'cpus', 'lapic', 'pic', 'pci', 'qtree', 'mtree -f', 'ramblock', 'block', 'usb', 'mem', 'migrate', 'migrate_capabilities', 'migrate_parameters'];
+const INFO = ['status', 'registers -a', 'cpus', 'lapic', 'pic', 'pci', 'qtree', 'mtree -f', 'ramblock', 'block', 'usb', 'migrate', 'migrate_capabilities', 'migrate_parameters'];
 
 /**
  * What QEMU's own script makes of a stream. A failure is kept as text: tests then use the RAM hashes instead.

@@ -95,8 +95,8 @@ const machines = [
   { name: 'two-vcpus', args: [...SMALL, '-smp', '2'], live: true },
   { name: 'cpu-max', fast: true, args: [...SMALL, '-cpu', 'max'] },
   { name: 'q35-smp-max', fast: true, args: ['-M', 'q35', ...SMALL, '-smp', '2', '-cpu', 'max'] },
-  { name: 'isapc', until: 10, args: ['-M', 'isapc', '-m', '64M'], ready: 'iPXE' },
-  { name: 'microvm', args: ['-M', 'microvm', '-m', '64M'], ready: 'SeaBIOS' },
+  { name: 'isapc', until: 10, args: ['-M', 'isapc', ...SMALL] },
+  { name: 'microvm', since: 9, args: ['-M', 'microvm', '-m', '64M'], ready: 'SeaBIOS' },
   { name: 'no-hpet-no-acpi', args: ['-M', 'pc,hpet=off,acpi=off', ...SMALL] },
   // Above the PCI hole pc.ram is one block in two places of guest memory.
   { name: 'four-gigabytes', args: ['-m', '4G', '-nic', 'none'] },
@@ -107,8 +107,8 @@ const machines = [
   { name: 'pc-7.2', since: 8, fast: true, args: ['-M', 'pc-i440fx-7.2', ...SMALL] },
   { name: 'no-vmdesc', fast: true, args: ['-M', 'pc,suppress-vmdesc=on', ...SMALL] },
   { name: 'no-footers', args: [...SMALL, '-global', 'migration.send-section-footer=off'] },
-  // 11.1 aborts when it saves such a machine.
-  { name: 'no-configuration', until: 10, args: [...SMALL, '-global', 'migration.send-configuration=off'] },
+  // 10 and 11 abort when they save such a machine.
+  { name: 'no-configuration', until: 8, args: [...SMALL, '-global', 'migration.send-configuration=off'] },
   ...zoo
 ];
 
@@ -417,7 +417,7 @@ const guests = [
       ...SMALL,
       ...[
         '-blockdev',
-        'driver=blkdebug,node-name=disk0,image.driver=file,image.filename=disk.raw,inject-error.0.event=read_aio,inject-error.0.iotype=read'
+        'driver=blkdebug,node-name=disk0,image.driver=file,image.filename=disk.raw,inject-error.0.event=none,inject-error.0.iotype=read'
       ],
       ...(device === 'scsi-hd' ? ['-device', 'virtio-scsi-pci'] : []),
       ...['-device', `${device},drive=disk0,rerror=stop`]

@@ -4,13 +4,15 @@
 
 const SMALL = ['-m', '64M', '-nic', 'none'];
 const Q35 = ['-M', 'q35', ...SMALL];
-const disk = { 'disk.raw': 16 << 20 };
 
 /** @param {readonly string[]} names each with its options, as -device takes them */
 const devices = (...names) => names.flatMap((name) => ['-device', name]);
 
 /** An empty medium for a device that wants one. @param {string} id */
-const medium = (id) => ['-drive', `if=none,id=${id},format=raw,file=disk.raw,file.locking=off,readonly=on`];
+const medium = (id) => ['-drive', `if=none,id=${id},format=raw,file=${id}.raw`];
+
+/** @param {readonly string[]} ids */
+const mediaFiles = (...ids) => Object.fromEntries(ids.map((id) => [`${id}.raw`, 16 << 20]));
 
 /** Network cards without their boot ROMs, which SeaBIOS would try one after another. @param {readonly string[]} names */
 const cards = (...names) =>
@@ -25,7 +27,7 @@ export const zoo = [
   {
     name: 'usb',
     fast: true,
-    files: disk,
+    files: mediaFiles('stick'),
     args: [
       ...SMALL,
       ...medium('stick'),
@@ -35,28 +37,36 @@ export const zoo = [
   },
   {
     name: 'q35-usb',
-    files: disk,
+    files: mediaFiles('stick'),
     args: [
       ...Q35,
       ...medium('stick'),
-      ...devices('ich9-usb-ehci1,id=ehci', 'usb-hub,bus=ehci.0', 'usb-mouse,bus=ehci.0', 'nec-usb-xhci,id=xhci'),
-      ...devices('usb-storage,bus=ehci.0,drive=stick', 'usb-wacom-tablet,bus=xhci.0', 'usb-ccid,bus=xhci.0')
+      ...devices('ich9-usb-ehci1,id=ehci', 'nec-usb-xhci,id=xhci', 'usb-hub,bus=xhci.0', 'usb-mouse,bus=xhci.0'),
+      ...devices('usb-storage,bus=ehci.0,drive=stick', 'usb-ccid,bus=xhci.0')
     ]
   },
   {
     name: 'q35-storage',
     fast: true,
-    files: disk,
+    files: mediaFiles('sata', 'blk'),
     args: [
       ...Q35,
-      ...['sata', 'nvme', 'blk'].flatMap(medium),
-      ...devices('ide-hd,drive=sata,bus=ide.0', 'nvme,drive=nvme,serial=1', 'virtio-blk-pci,drive=blk,num-queues=2')
+      ...['sata', 'blk'].flatMap(medium),
+      ...devices('ide-hd,drive=sata,bus=ide.0', 'virtio-blk-pci,drive=blk,num-queues=2')
     ]
+  },
+  // Older versions refuse: "State blocked by non-migratable device".
+  {
+    name: 'q35-nvme',
+    since: 11,
+    fast: true,
+    files: mediaFiles('nvme'),
+    args: [...Q35, ...medium('nvme'), ...devices('nvme,drive=nvme,serial=1')]
   },
   {
     name: 'pc-storage',
     fast: true,
-    files: disk,
+    files: mediaFiles('sata', 'cd', 'floppy', 'ide'),
     args: [
       ...SMALL,
       ...['sata', 'cd', 'floppy', 'ide'].flatMap(medium),
@@ -66,7 +76,7 @@ export const zoo = [
   },
   {
     name: 'scsi',
-    files: disk,
+    files: mediaFiles('virtio', 'lsi', 'mega', 'mpt', 'pv', 'am', 'card'),
     args: [
       ...SMALL,
       ...['virtio', 'lsi', 'mega', 'mpt', 'pv', 'am', 'card'].flatMap(medium),
@@ -94,12 +104,7 @@ export const zoo = [
     name: 'virtio-others',
     args: [
       ...['-m', '64M,slots=2,maxmem=1G', '-nic', 'none', '-object', 'memory-backend-ram,id=mem1,size=64M'],
-      ...['-object', 'cryptodev-backend-builtin,id=crypto0'],
-      ...devices(
-        'virtio-crypto-pci,cryptodev=crypto0',
-        'virtio-mouse-pci',
-        'virtio-mem-pci,memdev=mem1,requested-size=16M'
-      )
+      ...devices('virtio-mouse-pci', 'virtio-mem-pci,memdev=mem1,requested-size=16M')
     ]
   },
   {
@@ -124,7 +129,8 @@ export const zoo = [
     name: 'watchdogs',
     args: [
       ...SMALL,
-      ...devices('i6300esb', 'ib700', 'ipmi-bmc-sim,id=bmc', 'isa-ipmi-kcs,bmc=bmc', 'edu', 'isa-debugcon')
+      ...['-chardev', 'null,id=null'],
+      ...devices('i6300esb', 'ib700', 'ipmi-bmc-sim,id=bmc', 'isa-ipmi-kcs,bmc=bmc', 'edu', 'isa-debugcon,chardev=null')
     ]
   },
   {
@@ -139,9 +145,11 @@ export const zoo = [
       ...devices('pcie-pci-bridge,id=bridge', 'ioh3420,id=ioh,chassis=4', 'pxb-pcie,bus_nr=64,id=pxb')
     ]
   },
-  { name: 'q35-amd-iommu', args: [...Q35, ...devices('amd-iommu')] },
   {
     name: 'pc-bridges',
-    args: [...SMALL, ...devices('pci-bridge,chassis_nr=1,id=b1', 'pcie-root-port,id=p1', 'e1000,bus=b1,addr=1')]
+    args: [
+      ...SMALL,
+      ...devices('pci-bridge,chassis_nr=1,id=b1', 'pcie-root-port,id=p1', 'e1000,bus=b1,addr=1,romfile=')
+    ]
   }
 ];

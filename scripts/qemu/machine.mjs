@@ -215,7 +215,9 @@ export class Machine {
    * @param {{ from?: number, timeout?: number }} [options]
    */
   async waitFor(text, { from = 0, timeout } = {}) {
-    await this.until(() => this.serial.includes(text, from), `${JSON.stringify(text)} on the serial port`, timeout);
+    // SeaBIOS's serial console puts a doubled character and a cursor movement anywhere inside a text.
+    const written = () => this.serial.slice(from).replace(/.\x1b\[\d+;\d+H/g, '');
+    await this.until(() => written().includes(text), `${JSON.stringify(text)} on the serial port`, timeout);
   }
 
   /** @param {string} text typed at the serial port */

@@ -3,7 +3,7 @@
 import { createWriteStream, mkdtempSync, openSync, readSync, closeSync, renameSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 
 const MULTIFD_MAGIC = 0x11223344;
@@ -41,7 +41,7 @@ export class Recorder {
   constructor(folder, { forward = false, hangUpAfter } = {}) {
     this.folder = folder;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
-      const recording = join(folder, `connection-${this.#recordings.length}`);
+      const recording = join(folder, `${basename(this.#folder)}-${this.#recordings.length}`);
       const [forth, back] = [`${recording}-forth`, `${recording}-back`];
       this.#recordings.push({ forth, back });
       const kept = createWriteStream(forth);
