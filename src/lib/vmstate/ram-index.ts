@@ -19,8 +19,12 @@ export const pageKindNames: readonly (PageKindName | 'none')[] = [
 
 /** Page numbers take 28 bits beside the kind: 1 TiB of 4 KiB pages. */
 export const MAX_PAGES = 0x0fff_ffff;
-/** Which of at most 31 files a record's bytes are in is kept above the 48 bits of its offset. */
-const SOURCE_UNIT = 2 ** 48;
+/** Page records are kept up to here: 1.5 GiB of them, or 256 GiB of pages sent. */
+export const MAX_RECORDS = 2 ** 26;
+/** Which file a record's bytes are in is kept above the 45 bits (32 TiB) of its offset. */
+const SOURCE_UNIT = 2 ** 45;
+/** Files beside the main stream: multifd has at most 255 channels. */
+export const MAX_SOURCES = 255;
 
 export interface RamBlock {
   readonly index: number;
@@ -63,12 +67,25 @@ class Column<T extends Float64Array | Uint32Array> {
   constructor(make: (n: number) => T) {
     this.#make = make;
   }
+  /** 0 where nothing was set. */
   get(i: number): number {
-    return this.chunks[i >>> CHUNK_BITS]![i & (CHUNK - 1)]!;
+    return this.chunks[i >>> CHUNK_BITS]?.[i & (CHUNK - 1)] ?? 0;
   }
   set(i: number, value: number): void {
     const chunk = i >>> CHUNK_BITS;
-    (this.chunks[chunk] ??= this.#make(CHUNK))[i & (CHUNK - 1)] = value;
+    const at = i & (CHUNK - 1);
+    const there = this.chunks[chunk];
+    if (there && at < there.length) there[at] = value;
+    else this.#grow(chunk, at)[at] = value;
+  }
+
+  /** The first piece starts small and doubles: most columns of a small stream stay small. */
+  #grow(chunk: number, at: number): T {
+    const grown = this.#make(chunk > 0 ? CHUNK : Math.min(CHUNK, Math.max(1024, 2 ** Math.ceil(Math.log2(at + 1)))));
+    const old = this.chunks[chunk];
+    if (old) grown.set(old as never);
+    this.chunks[chunk] = grown;
+    return grown;
   }
 }
 
@@ -163,7 +180,7 @@ export class RamIndex {
 
   /** The last record of a page, or -1 when it was never sent. */
   latest(page: number): number {
-    return page >= 0 && page < this.pages && this.#latest.chunks[page >>> CHUNK_BITS] ? this.#latest.get(page) - 1 : -1;
+    return page >= 0 && page < this.pages ? this.#latest.get(page) - 1 : -1;
   }
 
   /** For each page the last record before `end` plus one, 0 where never sent: RAM as a destination had it then. */

@@ -1,0 +1,135 @@
+/**
+ * Pages that lie in a file at fixed places: mapped-ram (since 9.0) and the RAM file of an x-ignore-shared state. Such
+ * files have no history: a page that was sent again was written over.
+ * Source: QEMU migration/ram.c (mapped_ram_setup_ramblock, read_ramblock_mapped_ram), docs/devel/migration/mapped-ram.rst.
+ */
+import { HashBuffer } from './page-hash.ts';
+import type { Problems } from './problem.ts';
+import { MAX_RECORDS, MAX_SOURCES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
+import type { ByteSource } from './source.ts';
+
+const PAGE = 4096;
+/** Bytes of bitmap and of pages that are read at a time. */
+const PIECE = 2 ** 20;
+
+interface Target {
+  readonly block: RamBlock;
+  readonly source: number;
+  readonly file: ByteSource;
+  /** Of page 0 in the file. */
+  readonly pagesOffset: number;
+}
+
+/** Hashes and adds pages [first, last) of a block; the number that the file holds. */
+async function addPages(
+  { block, source, file, pagesOffset }: Target,
+  first: number,
+  last: number,
+  ram: RamIndex,
+  buffer: HashBuffer,
+  zerosAreZero: boolean
+): Promise<number> {
+  for (let page = first; page < last && ram.count < MAX_RECORDS;) {
+    const at = pagesOffset + page * PAGE;
+    const want = Math.min(PIECE, (last - page) * PAGE);
+    let have = 0;
+    while (have < want) {
+      const got = await file.read(at + have, buffer.bytes.subarray(have, want));
+      if (got === 0) break;
+      have += got;
+    }
+    // A sparse file may end inside its last page.
+    if (have % PAGE !== 0) buffer.bytes.fill(0, have, Math.ceil(have / PAGE) * PAGE);
+    const pages = Math.ceil(have / PAGE);
+    for (let i = 0; i < pages; i++) {
+      const zero = buffer.hash(i * PAGE);
+      const kind = zero && zerosAreZero ? PageKind.zero : PageKind.mapped;
+      ram.add(kind, block.firstPage + page + i, at + i * PAGE, source, buffer.low, buffer.high, 0);
+    }
+    page += pages;
+    if (have < want) return page - first;
+  }
+  return last - first;
+}
+
+/**
+ * Adds a `mapped` record for every page whose bit is set. A page without a record was never sent: it reads as zeros,
+ * which is what a new QEMU has there.
+ * @param file the file, or the part of it that the stream is in
+ * @param streamOffset where that part starts in the file: offsets of mapped-ram count from the file's start
+ */
+export async function addMappedRam(
+  file: ByteSource,
+  ram: RamIndex,
+  problems: Problems,
+  streamOffset = 0
+): Promise<void> {
+  const buffer = new HashBuffer(PIECE);
+  const bitmap = new Uint8Array(PIECE);
+  for (const block of ram.blocks) {
+    if (!block.mapped) continue;
+    const complain = (code: string, at: number, message: string): void =>
+      problems.add({ code, severity: 'warning', section: 'ram/0', path: block.idstr, at, message });
+    const { pageSize } = block.mapped;
+    const bitmapOffset = block.mapped.bitmapOffset - streamOffset;
+    const pagesOffset = block.mapped.pagesOffset - streamOffset;
+    if (pageSize !== PAGE || pagesOffset < 0 || bitmapOffset < 0) {
+      complain(
+        'mapped-ram-header',
+        block.start,
+        `mapped-ram header with page size ${pageSize}, offsets ${bitmapOffset}, ${pagesOffset}`
+      );
+      continue;
+    }
+    if (block.mapped.pagesOffset % PAGE !== 0) {
+      complain('mapped-ram-alignment', block.start, 'the region of pages has bad alignment');
+      continue;
+    }
+    const target: Target = { block, source: 0, file, pagesOffset };
+    const bytes = Math.ceil(block.pages / 8);
+    let cut = 0;
+    for (let done = 0; done < bytes;) {
+      const got = await file.read(bitmapOffset + done, bitmap.subarray(0, Math.min(PIECE, bytes - done)));
+      if (got === 0) {
+        complain('mapped-ram-bitmap', bitmapOffset + done, 'Error reading dirty bitmap: the file ends');
+        break;
+      }
+      for (const [first, last] of runs(bitmap.subarray(0, got), done * 8, block.pages)) {
+        cut += last - first - (await addPages(target, first, last, ram, buffer, false));
+      }
+      done += got;
+    }
+    if (cut > 0) complain('mapped-ram-pages', file.size, `the file ends before ${cut} pages of the block`);
+  }
+}
+
+/** Runs [first, last) of set bits below `end`; bit 0 of byte 0 stands for page `base` (little-endian longs). */
+export function* runs(bitmap: Uint8Array, base: number, end: number): Generator<readonly [number, number]> {
+  let first = -1;
+  const stop = Math.min(base + bitmap.length * 8, end);
+  for (let page = base; page < stop;) {
+    const bit = page - base;
+    const byte = bitmap[bit >> 3]!;
+    // Whole bytes that change nothing.
+    if ((bit & 7) === 0 && (first < 0 ? byte === 0 : byte === 0xff) && page + 8 <= stop) {
+      page += 8;
+      continue;
+    }
+    const set = (byte >> (bit & 7)) & 1;
+    if (set && first < 0) first = page;
+    else if (!set && first >= 0) {
+      yield [first, page];
+      first = -1;
+    }
+    page++;
+  }
+  if (first >= 0) yield [first, stop];
+}
+
+/** Adds the pages of a block that was left out of the stream (x-ignore-shared), from the file that backs it. */
+export async function addSharedRam(file: ByteSource, block: RamBlock, ram: RamIndex): Promise<void> {
+  if (ram.sources.length > MAX_SOURCES) return;
+  const source = ram.sources.push(file) - 1;
+  const pages = Math.min(block.pages, Math.ceil(file.size / PAGE));
+  await addPages({ block, source, file, pagesOffset: 0 }, 0, pages, ram, new HashBuffer(PIECE), true);
+}
