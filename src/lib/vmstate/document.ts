@@ -27,13 +27,12 @@ export function pagesByBlock({ ram }: Snapshot): BlockPages[] {
     const page = ram.pageOf(record);
     if (!block || page < block.firstPage || page >= block.firstPage + block.pages) block = ram.blockOf(page);
     const kind = pageKindNames[ram.kindOf(record)];
-    if (block && kind && kind !== 'none') counts[block.index]![kind]++;
-  }
-  for (const [i, { firstPage, pages }] of ram.blocks.entries()) {
-    const count = counts[i]!;
-    for (let page = firstPage; page < firstPage + pages; page++) if (ram.latest(page) >= 0) count.sent++;
-    const { zero, normal, xbzrle, compressed, fill, mapped } = count;
-    count.duplicateSends = zero + normal + xbzrle + compressed + fill + mapped - count.sent;
+    const count = block && counts[block.index];
+    if (!count || !kind || kind === 'none') continue;
+    count[kind]++;
+    // The last record of a page is the one that counts it.
+    if (ram.latest(page) === record) count.sent++;
+    else count.duplicateSends++;
   }
   return counts;
 }

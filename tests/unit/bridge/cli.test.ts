@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { main } from '../../../src/bridge/cli.ts';
+import { QemuFileWriter } from '../../../src/lib/vmstate/qemu-file.ts';
+
+let folder = '';
+let state = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
+  state = join(folder, 'vm.state');
+  writeFileSync(state, stream());
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Header, configuration, one block with one page of sevens, and a device that the vmdescription describes. */
+function stream(): Uint8Array {
+  const file = new QemuFileWriter();
+  file.be32(0x5145564d);
+  file.be32(3);
+  file.u8(0x07);
+  file.be32(2);
+  file.text('pc');
+  const header = (type: number, id: number, name: string, version: number): void => {
+    file.u8(type);
+    file.be32(id);
+    file.countedString(name);
+    file.be32(0);
+    file.be32(version);
+  };
+  const footer = (id: number): void => {
+    file.u8(0x7e);
+    file.be32(id);
+  };
+  header(0x01, 2, 'ram', 4);
+  file.be64(0x2000n | 0x04n);
+  file.countedString('pc.ram');
+  file.be64(0x2000n);
+  file.be64(0x10n);
+  footer(2);
+  file.u8(0x03);
+  file.be32(2);
+  file.be64(0x1000n | 0x08n);
+  file.countedString('pc.ram');
+  file.buffer(new Uint8Array(4096).fill(7));
+  file.be64(0x10n);
+  footer(2);
+  header(0x04, 5, 'dev', 1);
+  file.be32(0xfffffffe);
+  footer(5);
+  file.u8(0);
+  const field = { name: 'count', type: 'int32', size: 4 };
+  const json = JSON.stringify({
+    page_size: 4096,
+    devices: [{ name: 'dev', instance_id: 0, vmsd_name: 'dev', version: 1, fields: [field] }]
+  });
+  file.u8(6);
+  file.be32(json.length);
+  file.text(json);
+  return file.finish();
+}
+
+async function migrascope(...words: string[]): Promise<{ status: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const status = await main(words, {
+    out: (text) => ((out += text), Promise.resolve()),
+    err: (line) => void (err += `${line}\n`),
+    progress: () => undefined
+  });
+  return { status, out, err };
+}
+
+test('inspect prints fields as text', async () => {
+  const { status, out, err } = await migrascope('inspect', state);
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  expect(out).toContain('machine pc\n');
+  expect(out).toContain('section dev/0, version 1\n  count = -2\n');
+});
+
+test('inspect prints one JSON document, with RAM hashes where asked', async () => {
+  const { status, out } = await migrascope('inspect', '--format=json', '--ram-hash', state);
+  expect(status).toBe(0);
+  // The first page never came, so it is zeros; the second is sevens.
+  expect(JSON.parse(out)).toMatchObject({
+    file: { bytes: stream().length, container: 'none' },
+    ram: {
+      blocks: [
+        {
+          name: 'pc.ram',
+          sha256: 'd4fdf62212d9e5f613f06b9bc74b3ba7e77f3830366e47bc88c0bcc7c8cb0bb1',
+          pages: { total: 2, sent: 1 }
+        }
+      ]
+    },
+    sections: expect.arrayContaining([
+      expect.objectContaining({ name: 'dev', fields: [expect.objectContaining({ path: 'count', value: -2 })] })
+    ]),
+    problems: []
+  });
+});
+
+test("inspect prints what QEMU's script prints", async () => {
+  const { out } = await migrascope('inspect', '--format', 'analyze', state);
+  expect(out).toBe(`{
+    "ram (2)": {
+        "section sizes": {
+            "pc.ram": "0x0000000000002000"
+        }
+    },
+    "dev (5)": {
+        "count": "0xfffffffe (-2)"
+    }
+}
+`);
+});
+
+test('one section can be picked; one that is not there fails and says what there is', async () => {
+  expect((await migrascope('inspect', '--section', 'dev', state)).out.trim().split('\n')).toHaveLength(2);
+  const { status, out, err } = await migrascope('inspect', '--section', 'none', state);
+  expect({ status, out }).toEqual({ status: 1, out: '' });
+  expect(err).toContain('dev/0');
+});
+
+test('a truncated stream gives what could be read, the problem with its place, and status 1', async () => {
+  const cut = join(folder, 'cut');
+  writeFileSync(cut, stream());
+  truncateSync(cut, 60);
+  const { status, out, err } = await migrascope('inspect', cut);
+  expect(status).toBe(1);
+  expect(out).toContain('machine pc');
+  expect(err).toMatch(/^fatal at 0x[0-9a-f]+ in ram\/0: /m);
+});
+
+test.each([
+  ['there is no such file', () => join(folder, 'nowhere')],
+  ['it is a directory', () => folder],
+  ['it is a character device', () => '/dev/null']
+])('an input that cannot be read says why: %s', async (reason, path) => {
+  const { status, out, err } = await migrascope('inspect', path());
+  expect({ status, out }).toEqual({ status: 1, out: '' });
+  expect(err).toContain(reason);
+});
+
+test.each([
+  [['inspect'], 'takes one FILE'],
+  [['inspect', 'a', 'b'], 'takes one FILE'],
+  [['inspect', '--format', 'xml', 'a'], "not 'xml'"],
+  [['inspect', '--format', 'toString', 'a'], "not 'toString'"],
+  [['inspect', '--format', 'analyze', '--no-ram', 'a'], 'none of the other options'],
+  [['inspect', '--colour', 'a'], '--colour'],
+  [['serve', '--port', 'x'], '--port'],
+  [['serve', 'x'], 'takes no'],
+  [['system'], 'planned, not there yet'],
+  [['frobnicate'], 'no subcommand'],
+  [[], 'Usage']
+])('wrong words are status 2 with a reason: %j', async (words, reason) => {
+  const { status, out, err } = await migrascope(...words);
+  expect({ status, out }).toEqual({ status: 2, out: '' });
+  expect(err).toContain(reason);
+});
+
+test('help is a result', async () => {
+  expect((await migrascope('--help')).out).toContain('inspect');
+  const { status, out } = await migrascope('inspect', '--help');
+  expect(status).toBe(0);
+  expect(out).toContain('--ram-hash');
+});
