@@ -9,7 +9,7 @@
 import { memoryMap, pageAt, type MemoryMap } from './memory-map.ts';
 import { readPage } from './ram-contents.ts';
 import { PageKind } from './ram-index.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Section, Snapshot } from './snapshot.ts';
 import { placedAt } from './vmstate.ts';
 
 const PAGE = 4096;
@@ -102,14 +102,28 @@ const levelsOf: Readonly<Record<PagingMode, readonly Level[]>> = {
 export const levelNames = (bits: number): string[] =>
   [PML5, PML4, PDPT, PD, PT].filter((l) => bits & l.bit).map((l) => l.name);
 
-/** Instance ids of the vCPUs whose registers are in the snapshot, ascending. */
-export const vcpus = (snapshot: Snapshot): number[] => [
-  ...new Set(snapshot.sections.filter((s) => s.kind === 'full' && s.name === 'cpu').map((s) => s.instance))
-];
+/** A PC of QEMU has at most this many; more in a stream are hostile. */
+const MAX_VCPUS = 4096;
+
+/** The sections with vCPU registers, by instance id. */
+export function vcpuSections(snapshot: Snapshot): ReadonlyMap<number, Section> {
+  const found = new Map<number, Section>();
+  for (const s of snapshot.sections) {
+    if (s.kind === 'full' && s.name === 'cpu' && (found.size < MAX_VCPUS || found.has(s.instance))) {
+      found.set(s.instance, s);
+    }
+  }
+  return found;
+}
+
+/** Instance ids of the vCPUs whose registers are in the snapshot. */
+export const vcpus = (snapshot: Snapshot): number[] => [...vcpuSections(snapshot).keys()];
 
 /** How a vCPU translates addresses, or undefined when its registers were not decoded. */
-export function pagingOf(snapshot: Snapshot, cpu = 0): Paging | undefined {
-  const section = snapshot.sections.findLast((s) => s.kind === 'full' && s.name === 'cpu' && s.instance === cpu);
+export const pagingOf = (snapshot: Snapshot, cpu = 0): Paging | undefined =>
+  pagingFrom(vcpuSections(snapshot).get(cpu));
+
+function pagingFrom(section: Section | undefined): Paging | undefined {
   if (!section) return undefined;
   const register = (path: string): bigint | undefined => {
     const value = placedAt(section.fields, path)?.value;
@@ -389,8 +403,8 @@ export async function pageTableUse(
 ): Promise<PageTableUse> {
   const found = new Map<number, number>();
   const seen = new Set<number>();
-  for (const cpu of vcpus(snapshot)) {
-    const paging = pagingOf(snapshot, cpu);
+  for (const section of vcpuSections(snapshot).values()) {
+    const paging = pagingFrom(section);
     if (!paging) continue;
     const levels = levelsOf[paging.mode];
     const size = entryBytes(paging);
