@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Exit, UsageError, type Command, type ExitCode, type OptionValues } from './command.ts';
 import { InputError } from './file-source.ts';
 import { inspect } from './inspect.ts';
-import { OutputClosed, processIo, type Io } from './io.ts';
+import { OutputError, processIo, type Io } from './io.ts';
 import { serve } from './serve.ts';
 
 const commands: readonly Command[] = [inspect, serve];
@@ -52,8 +52,8 @@ export async function main(words: readonly string[], io: Io): Promise<ExitCode> 
     }
     return await command.run(values, positionals, io);
   } catch (error) {
-    if (error instanceof OutputClosed) return Exit.done;
-    if (error instanceof InputError) {
+    if (error instanceof OutputError && error.closed) return Exit.done;
+    if (error instanceof InputError || error instanceof OutputError) {
       io.err(error.message);
       return Exit.failed;
     }

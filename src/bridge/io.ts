@@ -10,8 +10,14 @@ export interface Io {
   progress(line: string | undefined): void;
 }
 
-/** Whoever read stdout has gone (`| head`): nothing is left to do. */
-export class OutputClosed extends Error {}
+/** Results cannot be written. `closed`: whoever read them has gone (`| head`), which is nobody's fault. */
+export class OutputError extends Error {
+  readonly closed: boolean;
+  constructor({ code, message }: NodeJS.ErrnoException) {
+    super(`cannot write the result: ${message}`);
+    this.closed = code === 'EPIPE';
+  }
+}
 
 /** Control characters would let a file's text drive the terminal. */
 const harmless = (line: string): string => line.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');
@@ -19,25 +25,21 @@ const harmless = (line: string): string => line.replace(/[\x00-\x08\x0b-\x1f\x7f
 export function processIo(): Io {
   const { stdout, stderr } = process;
   let shown = false;
-  let closed = false;
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    closed = true;
-  });
+  // Whoever writes hears of it; without a listener Node would end the process.
+  stdout.on('error', () => undefined);
   const wipe = (): void => {
     if (shown) stderr.write('\r\x1b[K');
     shown = false;
   };
   return {
-    async out(text) {
+    out(text) {
       wipe();
-      if (closed) throw new OutputClosed();
-      if (!stdout.write(text)) {
-        await new Promise<void>((resolve) => {
-          stdout.once('drain', resolve);
-          stdout.once('error', () => resolve());
+      return new Promise((resolve, reject) => {
+        stdout.write(text, (error) => {
+          if (error) reject(new OutputError(error));
+          else resolve();
         });
-      }
+      });
     },
     err(line) {
       wipe();
