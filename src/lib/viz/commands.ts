@@ -55,6 +55,11 @@ const rows = [
   { id: 'go.previousDifference', title: 'Previous difference', group: 'Go', keys: ['Shift+F7'] },
   { id: 'go.note', title: 'Note on what is selected', group: 'Go', keys: ['Ctrl+Shift+M'] },
 
+  { id: 'bytes.copyHex', title: 'Copy bytes as hex', group: 'Export', keys: ['Ctrl+C'], scope: 'bytes' },
+  { id: 'bytes.copyText', title: 'Copy bytes as text', group: 'Export', scope: 'bytes' },
+  { id: 'bytes.copyC', title: 'Copy bytes as a C array', group: 'Export', scope: 'bytes' },
+  { id: 'bytes.copyDump', title: 'Copy bytes as a hex dump', group: 'Export', scope: 'bytes', hmp: 'xp' },
+
   { id: 'help.commands', title: 'Commands and keys', group: 'Help', keys: ['F1', '?'] },
   { id: 'help.about', title: 'About, licences', group: 'Help' },
   { id: 'help.support', title: 'What is decoded', group: 'Help' }

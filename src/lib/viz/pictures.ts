@@ -1,11 +1,41 @@
-/** Views that can be drawn onto any 2D context, so that the same drawing becomes a PNG or an SVG. */
+/** Views that can be drawn onto any context, so that the same drawing becomes a PNG or an SVG. */
+
+/** What of a 2D context a drawing may use: `SvgContext` has it too. */
+export type DrawingContext = Pick<
+  CanvasRenderingContext2D,
+  | 'fillStyle'
+  | 'strokeStyle'
+  | 'lineWidth'
+  | 'globalAlpha'
+  | 'font'
+  | 'textAlign'
+  | 'textBaseline'
+  | 'fillRect'
+  | 'strokeRect'
+  | 'beginPath'
+  | 'closePath'
+  | 'moveTo'
+  | 'lineTo'
+  | 'rect'
+  | 'fill'
+  | 'stroke'
+  | 'clip'
+  | 'fillText'
+  | 'save'
+  | 'restore'
+  | 'translate'
+> & {
+  /** Only whole canvases: they can be put into an SVG. */
+  drawImage(image: HTMLCanvasElement, x: number, y: number, width: number, height: number): void;
+};
+
 export interface Picture {
   readonly id: string;
   readonly title: string;
   /** CSS pixels. */
   size(): { readonly width: number; readonly height: number };
   /** Draws the view as it is now, with its background, from (0, 0). */
-  draw(ctx: CanvasRenderingContext2D): void;
+  draw(ctx: DrawingContext): void;
 }
 
 export class Pictures {

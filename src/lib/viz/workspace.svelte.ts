@@ -4,6 +4,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { Inspector } from '../emulator/api.ts';
 import { Activity } from './activity.ts';
 import { Commands } from './commands.ts';
+import { Notebook } from './notes/notebook.svelte.ts';
 import { Pictures } from './pictures.ts';
 import { Session } from './session.svelte.ts';
 import { SelectionState } from './selection.svelte.ts';
@@ -22,6 +23,7 @@ export class Workspace {
   readonly settings: Settings;
   readonly commands: Commands;
   readonly pictures = new Pictures();
+  readonly notebook = new Notebook();
   readonly mac: boolean;
   /** What panels keep in the URL: `panel.setting` to text, for example `ram.colour`. */
   readonly view = new SvelteMap<string, string>();

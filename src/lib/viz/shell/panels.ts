@@ -15,7 +15,14 @@ export interface PanelRow {
 
 const rows = [
   { id: 'sections', title: 'Sections', area: 'left', load: () => import('../fields/FieldTree.svelte') },
-  { id: 'problems', title: 'Problems', area: 'leftBottom', load: () => import('../problems/ProblemLog.svelte') }
+  { id: 'problems', title: 'Problems', area: 'leftBottom', load: () => import('../problems/ProblemLog.svelte') },
+  { id: 'notes', title: 'Notes', area: 'leftBottom', load: () => import('../notes/Notes.svelte') },
+  { id: 'bytes', title: 'Bytes', area: 'main', load: () => import('../hex/HexView.svelte') },
+  { id: 'json', title: 'JSON', area: 'main', load: () => import('../fields/JsonView.svelte') },
+  { id: 'diff', title: 'Diff', area: 'main', load: () => import('../diff/DiffView.svelte') },
+  { id: 'checks', title: 'Checks', area: 'main', load: () => import('../checks/Checks.svelte') },
+  { id: 'fields', title: 'Fields', area: 'side', load: () => import('../fields/FieldDetail.svelte') },
+  { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') }
 ] as const satisfies readonly PanelRow[];
 
 export type PanelId = (typeof rows)[number]['id'];
