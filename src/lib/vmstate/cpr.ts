@@ -31,8 +31,8 @@ export interface CprFd {
   /** RAM block, backend or device that the descriptor is for. */
   name: string;
   id: number;
-  /** The descriptor's number; undefined where it went beside the stream. */
-  fd: number | undefined;
+  /** The descriptor's number; -1 where it went beside the stream. */
+  fd: number;
 }
 
 export interface CprVfioDevice {
@@ -49,10 +49,14 @@ interface CprState {
 }
 
 /** vmstate_info_fd (migration/vmstate-types.c). */
-const fd: Codec<number | undefined> = {
+const fd: Codec<number> = {
   type: 'fd',
-  read: (file) => (file.peek() === PASSED_BESIDE ? void file.skip(1) : file.i32()),
-  write: (file, value) => (value === undefined ? file.u8(PASSED_BESIDE) : file.be32(value >>> 0))
+  read(file) {
+    if (file.peek() !== PASSED_BESIDE) return file.i32();
+    file.skip(1);
+    return -1;
+  },
+  write: (file, value) => (value < 0 ? file.u8(PASSED_BESIDE) : file.be32(value))
 };
 
 const cprFd = fieldsOf<CprFd>();
@@ -64,7 +68,7 @@ const vmstate_cpr_fd: VMStateDescription<CprFd> = {
     cprFd('namelen', u32),
     cprFd('name', (s) => fixedText(s.namelen)),
     cprFd('id', i32),
-    cprFd('fd', fd, { doc: 'The descriptor itself goes beside the stream (SCM_RIGHTS) where no number is given.' })
+    cprFd('fd', fd, { doc: '-1: the descriptor itself went beside the stream (SCM_RIGHTS).' })
   ]
 };
 

@@ -57,77 +57,94 @@ export interface ReturnPath {
   readonly problems: readonly Problem[];
 }
 
+/** What ends the parsing: QEMU would refuse it. */
+class Refused extends Error {}
+
+class ReturnPathReader {
+  readonly messages: Placed[] = [];
+  readonly requests: PageRequest[] = [];
+  readonly #file: QemuFileReader;
+  #fields: Placed[] = [];
+  /** RAM block of the last request that named one. */
+  #block = '';
+
+  constructor(file: QemuFileReader) {
+    this.#file = file;
+  }
+
+  /** Reads one message. What was read of it is kept when it throws ShortRead or Refused. */
+  message(): void {
+    const file = this.#file;
+    const start = file.offset;
+    this.#fields = [];
+    let name = 'message';
+    try {
+      const type = this.#field('type', 'uint16', () => file.be16());
+      const length = this.#field('length', 'uint16', () => file.be16());
+      const known = type === 0 ? undefined : MESSAGES[type];
+      if (!known) throw new Refused(`Received invalid message 0x${type.toString(16)} length 0x${length.toString(16)}`);
+      name = known[0];
+      if ((known[1] !== -1 && known[1] !== length) || length > MAX_LENGTH) {
+        throw new Refused(`Received '${name}' message with incorrect length ${length} expecting ${known[1]}`);
+      }
+      const end = file.offset + length;
+      this.#data(name, start, length);
+      if (file.offset !== end) throw new Refused(`'${name}' of ${length} bytes holds ${length + file.offset - end}`);
+      if (name === 'RECV_BITMAP') this.#bitmap();
+    } finally {
+      const about = MEANINGS[name];
+      const row = { name, type: 'message', start, end: file.offset, children: this.#fields };
+      this.messages.push(about ? { ...row, about } : row);
+    }
+  }
+
+  #field<V extends Leaf>(name: string, type: string, read: () => V, about?: Meaning): V {
+    const start = this.#file.offset;
+    const value = read();
+    const row = { name, type, start, end: this.#file.offset, value };
+    this.#fields.push(about ? { ...row, about } : row);
+    return value;
+  }
+
+  #data(name: string, at: number, length: number): void {
+    const file = this.#file;
+    const idstr = (): string => this.#field('idstr', 'counted string', () => file.countedString());
+    if (name === 'REQ_PAGES' || name === 'REQ_PAGES_ID') {
+      const offset = this.#field('start', 'uint64', () => file.be64AsNumber(), { radix: 16 });
+      const bytes = this.#field('len', 'uint32', () => file.be32(), { unit: 'bytes' });
+      if (name === 'REQ_PAGES_ID') this.#block = idstr();
+      this.requests.push({ at, block: this.#block, offset, length: bytes });
+    } else if (name === 'RECV_BITMAP') idstr();
+    else if (length === 4) this.#field('value', 'uint32', () => file.be32(), MEANINGS[name]);
+  }
+
+  /** QEMU: ramblock_recv_bitmap_send. */
+  #bitmap(): void {
+    const file = this.#file;
+    const size = this.#field('size', 'uint64', () => file.be64AsNumber(), { unit: 'bytes' });
+    this.#field('bitmap', 'buffer', () => file.buffer(size), { doc: 'One bit a page, little-endian: it has arrived.' });
+    const ending = this.#field('ending', 'uint64', () => file.be64(), { radix: 16 });
+    if (ending !== BITMAP_ENDING) throw new Refused(`end mark incorrect: 0x${ending.toString(16)}`);
+  }
+}
+
 /** Parses a capture. Never throws for bad input. */
 export async function readReturnPath(source: ByteSource): Promise<ReturnPath> {
   const file = new QemuFileReader(await readRange(source, 0, MAX_BYTES));
-  const messages: Placed[] = [];
-  const requests: PageRequest[] = [];
+  const reader = new ReturnPathReader(file);
   const problems: Problem[] = [];
-  const problem = (code: string, at: number, message: string): void => {
-    problems.push({ code, severity: 'fatal', at, message });
-  };
-  let block = '';
-  while (file.left > 0) {
-    const start = file.offset;
-    const children: Placed[] = [];
-    const field = <V extends Leaf>(name: string, type: string, read: () => V, about?: Meaning): V => {
-      const from = file.offset;
-      const value = read();
-      children.push({ name, type, start: from, end: file.offset, value, ...(about ? { about } : {}) });
-      return value;
-    };
-    let name = 'message';
+  while (file.left > 0 && problems.length === 0) {
+    const at = file.offset;
     try {
-      const type = field('type', 'uint16', () => file.be16());
-      const length = field('length', 'uint16', () => file.be16());
-      const known = type === 0 ? undefined : MESSAGES[type];
-      if (!known) {
-        problem(
-          'return-path-message',
-          start,
-          `Received invalid message 0x${type.toString(16)} length 0x${length.toString(16)}`
-        );
-        break;
-      }
-      name = known[0];
-      if ((known[1] !== -1 && known[1] !== length) || length > MAX_LENGTH) {
-        problem(
-          'return-path-length',
-          start,
-          `Received '${name}' message with incorrect length ${length} expecting ${known[1]}`
-        );
-        break;
-      }
-      const end = file.pos + length;
-      if (name === 'REQ_PAGES' || name === 'REQ_PAGES_ID') {
-        const offset = field('start', 'uint64', () => file.be64AsNumber(), { radix: 16 });
-        const bytes = field('len', 'uint32', () => file.be32(), { unit: 'bytes' });
-        if (name === 'REQ_PAGES_ID') block = field('idstr', 'counted string', () => file.countedString());
-        requests.push({ at: start, block, offset, length: bytes });
-      } else if (name === 'RECV_BITMAP') {
-        field('idstr', 'counted string', () => file.countedString());
-      } else if (length === 4) {
-        field('value', 'uint32', () => file.be32(), MEANINGS[name]);
-      }
-      if (file.pos !== end) {
-        problem('return-path-length', start, `'${name}' has ${length} bytes, its contents ${length + file.pos - end}`);
-        break;
-      }
-      if (name === 'RECV_BITMAP') {
-        const size = field('size', 'uint64', () => file.be64AsNumber(), { unit: 'bytes' });
-        field('bitmap', 'buffer', () => file.buffer(size), { doc: 'One bit a page, little-endian: arrived.' });
-        const ending = field('ending', 'uint64', () => file.be64(), { radix: 16 });
-        if (ending !== BITMAP_ENDING) problem('return-path-bitmap', start, 'the bitmap has a wrong end mark');
-      }
+      reader.message();
     } catch (error) {
-      if (!(error instanceof ShortRead)) throw error;
-      const cut = source.size > MAX_BYTES ? `only the first ${MAX_BYTES} bytes are read` : error.message;
-      problem('truncated', error.at, cut);
-      break;
-    } finally {
-      const about = MEANINGS[name];
-      messages.push({ name, type: 'message', start, end: file.offset, children, ...(about ? { about } : {}) });
+      if (error instanceof Refused) {
+        problems.push({ code: 'return-path-message', severity: 'fatal', at, message: error.message });
+      } else if (error instanceof ShortRead) {
+        const message = source.size > MAX_BYTES ? `only the first ${MAX_BYTES} bytes are read` : error.message;
+        problems.push({ code: 'truncated', severity: 'fatal', at: error.at, message });
+      } else throw error;
     }
   }
-  return { messages, requests, problems };
+  return { messages: reader.messages, requests: reader.requests, problems };
 }
