@@ -98,7 +98,13 @@ export const vmstate_hpet: VMStateDescription<HPETState> = {
       name: 'hpet/offset',
       version: 1,
       minimumVersion: 1,
-      fields: [hpet('hpet_offset', u64, { doc: 'counter less virtual clock', unit: 'ns', clock: true })]
+      fields: [
+        hpet('hpet_offset', u64, {
+          doc: 'counter less virtual clock, modulo 2 to the power of 64',
+          unit: 'ns',
+          clock: true
+        })
+      ]
     }
   ]
 };

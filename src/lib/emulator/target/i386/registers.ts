@@ -51,6 +51,7 @@ export const EFLAGS: Meaning = {
   source: 'SDM 1 3.4.3',
   bits: [
     { bit: 0, name: 'CF', doc: 'carry' },
+    { bit: 1, name: 'fixed' },
     { bit: 2, name: 'PF', doc: 'parity' },
     { bit: 4, name: 'AF', doc: 'auxiliary carry' },
     { bit: 6, name: 'ZF', doc: 'zero' },
@@ -142,11 +143,13 @@ export const DR6: Meaning = {
     { bit: 1, name: 'B1' },
     { bit: 2, name: 'B2' },
     { bit: 3, name: 'B3' },
-    { bit: 11, name: 'BLD', doc: 'bus lock when 0' },
+    { bit: 4, width: 7, name: 'fixed' },
+    { bit: 11, name: 'BLD', values: { 0: 'bus lock', 1: 'none' } },
     { bit: 13, name: 'BD', doc: 'debug register accessed' },
     { bit: 14, name: 'BS', doc: 'single step' },
     { bit: 15, name: 'BT', doc: 'task switch' },
-    { bit: 16, name: 'RTM', doc: 'in a transaction when 0' }
+    { bit: 16, name: 'RTM', values: { 0: 'in a transaction', 1: 'none' } },
+    { bit: 17, width: 15, name: 'fixed' }
   ]
 };
 
@@ -160,6 +163,7 @@ export const DR7: Meaning = {
     ]),
     { bit: 8, name: 'LE' },
     { bit: 9, name: 'GE' },
+    { bit: 10, name: 'fixed' },
     { bit: 11, name: 'RTM', doc: 'debugging of transactions' },
     { bit: 13, name: 'GD', doc: 'access to debug registers traps' },
     ...[0, 1, 2, 3].flatMap((i): Bits[] => [
@@ -194,6 +198,7 @@ export const FPU_CONTROL: Meaning = {
   source: 'SDM 1 8.1.5',
   bits: [
     ...floatingErrors(0, 'M'),
+    { bit: 6, name: 'fixed' },
     { bit: 8, width: 2, name: 'PC', doc: 'precision', values: { 0: 'single', 2: 'double', 3: 'extended' } },
     { bit: 10, width: 2, name: 'RC', doc: 'rounding', values: ROUNDING },
     { bit: 12, name: 'X', doc: 'infinity control of the 287' }
@@ -244,6 +249,7 @@ export const SELECTOR: Meaning = {
 const DESCRIPTOR: readonly Bits[] = [
   { bit: 13, width: 2, name: 'DPL', doc: 'privilege level' },
   { bit: 15, name: 'P', doc: 'present' },
+  { bit: 16, width: 4, name: 'limit', doc: 'its highest bits' },
   { bit: 20, name: 'AVL', doc: 'for software' },
   { bit: 21, name: 'L', doc: '64-bit code' },
   { bit: 22, name: 'D/B', doc: '32-bit operands or stack' },

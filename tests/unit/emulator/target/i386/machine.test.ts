@@ -49,7 +49,7 @@ test('registers are where QEMU puts them', () => {
     about: { doc: 'RSP', pointer: 'gva' }
   });
   expect(cpu.row('env.eip')).toMatchObject({ start: 128, about: { pointer: 'gva' } });
-  expect(bitsOf(cpu.row('env.eflags'))).toEqual({ PF: 1, ZF: 1, IF: 1 });
+  expect(bitsOf(cpu.row('env.eflags'))).toEqual({ fixed: 1, PF: 1, ZF: 1, IF: 1 });
 });
 
 test('a code segment of 64 bits', () => {
@@ -63,6 +63,7 @@ test('a code segment of 64 bits', () => {
     CS: 'code',
     S: 'code or data',
     P: 1,
+    limit: 15,
     L: 1,
     G: 1
   });
