@@ -68,6 +68,12 @@ export async function openContainer(
   return opener.opened();
 }
 
+/** Where a layer begins in the file or in what a compression gives. */
+interface Place {
+  readonly start: number;
+  readonly name: string;
+}
+
 class Opener {
   readonly #name: string;
   readonly #options: ContainerOptions;
@@ -78,6 +84,8 @@ class Opener {
   #random: ByteSource | undefined;
   #stream: PeekStream | undefined;
   #offset = 0;
+  /** The last compression that was opened. */
+  #decompressed: ContainerName | undefined;
   #kind: FileKind = 'unknown';
 
   constructor(input: ByteSource | ByteStream, name: string | undefined, options: ContainerOptions) {
@@ -124,27 +132,39 @@ class Opener {
     ));
   }
 
+  /** What positions in the layer that is looked at count in. */
+  #place(): Place {
+    const name = this.#decompressed === undefined ? this.#name : `what ${this.#decompressed} gives`;
+    return { start: this.#random ? this.#offset : 0, name };
+  }
+
   #problem(code: string, at: number, message: string, hint?: string, severity: Problem['severity'] = 'fatal'): void {
     this.#problems.push({ code, severity, at, message, ...(hint === undefined ? {} : { hint }) });
   }
 
-  /** @param at bytes that came out before */
-  damaged(damage: Damage, at: number): void {
-    const where = `byte ${damage.at} of ${this.#containers.length > 1 ? 'the container' : this.#name}`;
+  /**
+   * @param at bytes that came out before
+   * @param input what the damage's position counts in
+   */
+  damaged(damage: Damage, at: number, input: Place = this.#place()): void {
+    const where = `byte ${input.start + damage.at} of ${input.name}`;
     this.#problem('container-damaged', at, `${damage.message} (${where})`, undefined, damage.severity);
   }
 
   #decode(name: ContainerName, decode: (input: PeekStream) => AsyncGenerator<Uint8Array, void, undefined>): void {
     const input = this.#inOrder();
+    const place = this.#place();
     this.#containers.push(name);
+    this.#decompressed = name;
     this.#random = undefined;
     this.#offset = 0;
-    this.#stream = new PeekStream(fromChunks(this.#untilDamage(decode(input))));
+    this.#stream = new PeekStream(fromChunks(this.#untilDamage(decode(input), place)));
   }
 
   /** The chunks before the damage; then the problem, and the end. */
   async *#untilDamage(
-    chunks: AsyncGenerator<Uint8Array, void, undefined>
+    chunks: AsyncGenerator<Uint8Array, void, undefined>,
+    input: Place
   ): AsyncGenerator<Uint8Array, void, undefined> {
     let at = 0;
     try {
@@ -154,12 +174,12 @@ class Opener {
       }
     } catch (error) {
       if (!(error instanceof Damage)) throw error;
-      this.damaged(error, at);
+      this.damaged(error, at, input);
     }
   }
 
   async #libvirt(): Promise<void> {
-    const header = await readLibvirtHeader(new PeekStream(this.#random ? sequential(this.#random) : this.#inOrder()));
+    const header = await readLibvirtHeader(this.#inOrder());
     this.#containers.push('libvirt');
     const domain = header.domain === undefined ? '' : ` of domain ${JSON.stringify(header.domain)}`;
     this.#notes.push(
