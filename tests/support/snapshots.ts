@@ -126,7 +126,9 @@ export function snapshot(spec: SnapshotSpec): Snapshot {
   const view = new DataView(stream.buffer);
   let at = bodies.length * PAGE;
   const sections: Section[] = [];
-  if (ram.blocks.length > 0) sections.push(section({ name: 'ram', kind: 'start', version: 4 }, 0, 0, at));
+  if (ram.blocks.length > 0) {
+    sections.push({ ...section({ name: 'ram', kind: 'start', version: 4 }, 0, 0, at), records: [0, ram.count] });
+  }
   for (const s of spec.sections ?? []) {
     const made = section(s, sections.length, at);
     sections.push(made);
