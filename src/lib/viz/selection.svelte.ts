@@ -1,5 +1,7 @@
 /** The one thing selected. Views meet only here: each turns the selection into its own terms. */
 
+import type { PageRuns } from '../vmstate/ram-statistics.ts';
+
 /** Stream offsets, end exclusive. */
 export interface Span {
   readonly start: number;
@@ -16,6 +18,8 @@ export type Selection =
   | ({ readonly kind: 'bytes' } & Span)
   /** A guest page, by its number over all blocks; as of one of its sends, else as it ended. `offset`: the byte in it. */
   | { readonly kind: 'page'; readonly page: number; readonly record?: number; readonly offset?: number }
+  /** Guest pages picked on the RAM map, by their numbers over all blocks. */
+  | { readonly kind: 'pages'; readonly runs: PageRuns }
   /** A span of the stream, picked on the timeline: what lies in it is summed up. */
   | ({ readonly kind: 'range' } & Span)
   /** A guest virtual address, to be walked. */

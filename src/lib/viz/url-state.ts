@@ -42,6 +42,9 @@ const natural = (text: string | null | undefined): number | undefined => {
   return Number.isSafeInteger(n) ? n : undefined;
 };
 
+/** Holes in guest memory cut a selection of pages into runs; a link holds so many. */
+const MOST_RUNS = 100;
+
 export function selectionText(s: Selection): string {
   switch (s.kind) {
     case 'none':
@@ -55,6 +58,11 @@ export function selectionText(s: Selection): string {
       return `${s.kind}:${s.start}-${s.end}`;
     case 'page':
       return `page:${s.page}${s.record === undefined ? '' : `@${s.record}`}${s.offset === undefined ? '' : `+${s.offset}`}`;
+    case 'pages':
+      return `pages:${s.runs
+        .slice(0, MOST_RUNS)
+        .map((run) => run.join('-'))
+        .join(',')}`;
     case 'gva':
       return `gva:0x${s.gva.toString(16)}`;
   }
@@ -84,6 +92,11 @@ export function readSelection(text: string): Selection {
       const offset = natural(parts?.[3]);
       if (page === undefined) return nothing;
       return { kind, page, ...(record !== undefined && { record }), ...(offset !== undefined && { offset }) };
+    }
+    case 'pages': {
+      const runs = rest.split(',').map((run) => run.split('-').map(natural));
+      const rising = runs.every(([first, end], i) => first! < end! && (i === 0 || runs[i - 1]![1]! <= first!));
+      return rising && runs.length <= MOST_RUNS ? { kind, runs: runs as [number, number][] } : nothing;
     }
     case 'gva':
       return /^0x[0-9a-f]{1,16}$/.test(rest) ? { kind, gva: BigInt(rest) } : nothing;

@@ -60,6 +60,13 @@ describe('a selection as text', () => {
     { kind: 'page', page: 9, record: 7 },
     { kind: 'page', page: 9, offset: 4095 },
     { kind: 'page', page: 9, record: 7, offset: 1 },
+    {
+      kind: 'pages',
+      runs: [
+        [0, 160],
+        [256, 4096]
+      ]
+    },
     { kind: 'gva', gva: 0xffffffff81000000n }
   ];
   test.each(all)('comes back: $kind', (selection) =>
@@ -74,6 +81,10 @@ describe('a selection as text', () => {
     'bytes:9-2',
     'bytes:-1-2',
     'page:1e3',
+    'pages:',
+    'pages:5-5',
+    'pages:0-4,2-9',
+    'pages:0-x',
     'gva:12',
     'gva:0xzz',
     'section:99999999999999999'

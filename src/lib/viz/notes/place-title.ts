@@ -1,6 +1,6 @@
 /** What a place is called, for people. */
 import { sectionLabel } from '../../vmstate/snapshot.ts';
-import { plainHex } from '../format.ts';
+import { counted, plainHex } from '../format.ts';
 import type { Session } from '../session.svelte.ts';
 import type { Selection } from '../selection.svelte.ts';
 
@@ -21,6 +21,11 @@ export function placeTitle(place: Selection, session: Session): string {
       const block = session.info?.blocks.findLast((b) => b.firstPage <= place.page);
       return block ? `${block.idstr} + ${plainHex((place.page - block.firstPage) * 4096)}` : `page ${place.page}`;
     }
+    case 'pages':
+      return counted(
+        place.runs.reduce((sum, [first, end]) => sum + end - first, 0),
+        'page'
+      );
     case 'gva':
       return `guest-virtual ${plainHex(place.gva, 16)}`;
   }
