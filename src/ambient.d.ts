@@ -3,6 +3,15 @@ declare module 'virtual:iced-x86' {
   const load: () => Promise<typeof import('iced-x86')>;
   export default load;
 }
+declare module 'virtual:licences' {
+  const licences: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly licence: string;
+    readonly text: string;
+  }[];
+  export default licences;
+}
 interface Window {
   /** For tests and lessons. */
   migrascope: {

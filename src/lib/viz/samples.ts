@@ -1,10 +1,10 @@
-/** The snapshots that the site carries: `samples/<id>/manifest.json` and the files it names. */
+/** The snapshots that the site carries: folders with the files, and a `manifest.json` that names them. */
 export interface Sample {
-  /** Folder under `samples/`. */
   readonly id: string;
   readonly title: string;
   /** What there is to see in it. */
   readonly description: string;
+  readonly folder: string;
   readonly files: readonly SampleFile[];
 }
 export interface SampleFile {
@@ -12,42 +12,43 @@ export interface SampleFile {
   readonly bytes: number;
 }
 
-/** A manifest as somebody wrote it, or undefined when it is none. */
-export function readManifest(id: string, json: unknown): Sample | undefined {
-  if (typeof json !== 'object' || json === null) return undefined;
-  const { title, description, files } = json as Record<keyof Sample, unknown>;
-  if (typeof title !== 'string' || !Array.isArray(files)) return undefined;
-  const named = files.flatMap((f: Partial<SampleFile> | undefined) =>
-    typeof f?.name === 'string' ? [{ name: f.name, bytes: typeof f.bytes === 'number' ? f.bytes : 0 }] : []
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function readSample(folder: string, json: unknown): Sample | undefined {
+  if (!isObject(json) || !Array.isArray(json.files)) return undefined;
+  const { id, title, description } = json;
+  if (typeof id !== 'string' || typeof title !== 'string') return undefined;
+  const files = (json.files as unknown[]).flatMap((f) =>
+    isObject(f) && typeof f.name === 'string'
+      ? [{ name: f.name, bytes: typeof f.bytes === 'number' ? f.bytes : 0 }]
+      : []
   );
-  if (named.length === 0) return undefined;
-  return { id, title, description: typeof description === 'string' ? description : '', files: named };
+  return files.length === 0
+    ? undefined
+    : { id, title, description: typeof description === 'string' ? description : '', folder, files };
 }
 
 /**
- * The samples that are there. A site without some, or without any, is no error.
- * @param base address of the folder `samples/`, with its slash
+ * The samples of all manifests, in order; what is none is left out.
+ * @param manifests path of each `…/<folder>/manifest.json` to its content
  */
-export async function listSamples(base: string, get: typeof fetch = fetch): Promise<readonly Sample[]> {
-  const json = async (path: string): Promise<unknown> => {
-    const answer = await get(base + path);
-    // A static host may answer with its page for what is not there.
-    return answer.ok && /json/.test(answer.headers.get('content-type') ?? '') ? answer.json() : undefined;
-  };
-  const ids = await json('index.json');
-  if (!Array.isArray(ids)) return [];
-  const manifests = ids.map(async (id: unknown) =>
-    typeof id === 'string' ? readManifest(id, await json(`${id}/manifest.json`)) : undefined
-  );
-  return (await Promise.all(manifests)).filter((s) => s !== undefined);
+export function readSamples(manifests: Readonly<Record<string, unknown>>): Sample[] {
+  return Object.entries(manifests).flatMap(([path, json]) => {
+    const folder = path.split('/').at(-2) ?? '';
+    const listed = isObject(json) && Array.isArray(json.samples) ? (json.samples as unknown[]) : [];
+    return listed.map((sample) => readSample(folder, sample)).filter((sample) => sample !== undefined);
+  });
 }
 
-/** Fetches a sample's files, as if they had been dropped. Throws when one is missing. */
+/**
+ * Fetches a sample's files, as if they had been dropped. Throws when one is missing.
+ * @param base address of the folder of all samples, with its slash
+ */
 export async function fetchSample(base: string, sample: Sample, get: typeof fetch = fetch): Promise<File[]> {
   return Promise.all(
     sample.files.map(async ({ name }) => {
-      const answer = await get(`${base}${sample.id}/${name}`);
-      if (!answer.ok) throw new Error(`${sample.id}/${name}: ${answer.status} ${answer.statusText}`);
+      const answer = await get(`${base}${sample.folder}/${name}`);
+      if (!answer.ok) throw new Error(`${sample.folder}/${name}: ${answer.status} ${answer.statusText}`);
       return new File([await answer.blob()], name);
     })
   );

@@ -35,6 +35,7 @@ export class Session {
   fingerprint = $state<string>();
 
   readonly #fields = new SvelteMap<number, FetchedFields>();
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- what is under way is not shown
   readonly #fetching = new Map<number, Promise<readonly Placed[]>>();
   #generation = 0;
 

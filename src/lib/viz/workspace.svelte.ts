@@ -45,6 +45,7 @@ export class Workspace {
   maximised = $state<Area>();
   /** Panel that has, or shall get, the focus. */
   focused = $state.raw<{ readonly panel: PanelId }>();
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- each state is reactive in itself
   readonly #kept = new Map<string, unknown>();
 
   constructor(inspector: Inspector, options: { store?: Store; mac?: boolean } = {}) {
