@@ -20,7 +20,12 @@ const RENAMED: Readonly<Record<string, string>> = { 'hpet: num_timers': 'num_tim
 /** The same bytes, called signed in 7.2. */
 const RETYPED: Readonly<Record<string, string>> = { 'ich9_ahci: ahci.ports': 'uint32 equal' };
 /** 7.2 has one buffer of 100 bytes where 10.0 has four fields. */
-const SPLIT = new Set(['globalstate: runstate buffer 100']);
+const SPLIT = new Set([
+  'globalstate: runstate buffer 100',
+  // 7.2 has bools there, which we keep.
+  'e1000e: unused[0] unused_buffer 1',
+  'e1000e: unused[1] unused_buffer 5'
+]);
 
 /** Sections with one of our descriptions. */
 const described = (snapshot: Snapshot): Section[] =>
