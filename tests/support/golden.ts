@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileSource } from '../../src/bridge/file-source.ts';
+import type { ReadOptions } from '../../src/lib/vmstate/savevm.ts';
 import type { ByteSource } from '../../src/lib/vmstate/source.ts';
 
 const root = fileURLToPath(new URL('../golden', import.meta.url));
@@ -43,5 +44,31 @@ export async function withState<T>(golden: Golden, use: (source: ByteSource) => 
     return await use(fileSource(fd));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Lends a stream with the files that lie beside it, as the reader takes them. */
+export async function withFiles<T>(
+  golden: Golden,
+  use: (source: ByteSource, files: Pick<ReadOptions, 'channels' | 'sharedRam' | 'preempt'>) => Promise<T>
+): Promise<T> {
+  const opened: number[] = [];
+  const open = (name: string): ByteSource => {
+    opened.push(openSync(join(golden.folder, name), 'r'));
+    return fileSource(opened.at(-1)!);
+  };
+  const named = (pattern: RegExp) =>
+    readdirSync(golden.folder)
+      .filter((f) => pattern.test(f))
+      .map((name) => ({ name, source: open(name) }));
+  try {
+    const [preempt] = named(/^preempt$/);
+    return await use(open('state'), {
+      channels: named(/^channel-\d+$/),
+      sharedRam: named(/^ram$/),
+      ...(preempt ? { preempt: preempt.source } : {})
+    });
+  } finally {
+    opened.forEach(closeSync);
   }
 }

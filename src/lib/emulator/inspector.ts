@@ -2,7 +2,7 @@
 import { transfer } from 'comlink';
 import { vcpus, pagingOf, walk, mappings, withCr3, type Paging } from '../vmstate/page-walk.ts';
 import { blockSource } from '../vmstate/ram-contents.ts';
-import { pageKindNames } from '../vmstate/ram-index.ts';
+import { PageKind, pageKindNames } from '../vmstate/ram-index.ts';
 import { density, sendsIn, stretchStatistics } from '../vmstate/ram-statistics.ts';
 import { readSnapshot } from '../vmstate/savevm.ts';
 import { placedAtOffset, sectionAt, type Snapshot } from '../vmstate/snapshot.ts';
@@ -172,14 +172,19 @@ function recordAt(
   offset: number
 ): Pick<Location, 'record'> {
   const { ram } = snapshot;
-  // Records know where their contents begin; the word before them is at most 8 + 256 bytes back.
-  let record = Math.min(ram.firstRecordAt(offset + 1, last), last) - 1;
-  if (record + 1 < last) {
-    const next = ram.offsetOf(record + 1);
-    const contents = pageKindNames[ram.kindOf(record)] === 'normal' ? ram.pageSize : 9;
-    if (record < first || (offset >= ram.offsetOf(record) + contents && offset < next)) record++;
+  // Records of multifd channels lie between those of the stream; those of the stream are in its order.
+  let record = -1;
+  for (let i = first; i < last; i++) {
+    if (ram.sourceOf(i) !== 0) continue;
+    if (ram.offsetOf(i) > offset) {
+      // Records know where their contents begin; the word and the name before them are theirs too.
+      const own = record < 0 || offset >= ram.offsetOf(record) + lengthOf(ram, record);
+      if (own) record = i;
+      break;
+    }
+    record = i;
   }
-  if (record < first) return {};
+  if (record < 0) return {};
   const page = ram.pageOf(record);
   const block = ram.blockOf(page);
   if (!block) return {};
@@ -190,3 +195,7 @@ function recordAt(
     }
   };
 }
+
+/** Bytes from where a record's offset points to its end, as far as that is known without reading it. */
+const lengthOf = (ram: Snapshot['ram'], record: number): number =>
+  ram.kindOf(record) === PageKind.normal ? ram.pageSize : 9;

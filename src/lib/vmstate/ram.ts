@@ -40,6 +40,8 @@ export interface RamContext {
   mappedRam: boolean;
   postcopyAdvised: boolean;
   postcopyRunning: boolean;
+  /** Brings in what multifd channels carried before a mark of the main channel. */
+  synchronise?: (mark: 'eos' | 'flush') => Promise<void>;
 }
 
 /** `eos`: the body ended; `bad`: it cannot be followed any further; `eof`: the stream ended in it. */
@@ -53,10 +55,12 @@ export class RamReader {
   /** Contents must be copied: the stream cannot be read twice. */
   readonly #copy: boolean;
   readonly #contents: (record: number) => Promise<Uint8Array>;
+  /** Which of `RamIndex.sources` the window shows. */
+  readonly #source: number;
   readonly #names = new Map<string, RamBlock>();
   #block: RamBlock | undefined;
   #storeFull = false;
-  /** Stream offsets of MULTIFD_FLUSH records. */
+  /** `RamIndex.count` at each MULTIFD_FLUSH: a scan of all RAM ends there. */
   readonly flushes: number[] = [];
   /** Flags seen so far, or-ed. */
   flagsSeen = 0;
@@ -67,7 +71,8 @@ export class RamReader {
     problems: Problems,
     context: RamContext,
     copy: boolean,
-    contents: (record: number) => Promise<Uint8Array>
+    contents: (record: number) => Promise<Uint8Array>,
+    source = 0
   ) {
     this.#window = window;
     this.#ram = ram;
@@ -75,6 +80,8 @@ export class RamReader {
     this.#context = context;
     this.#copy = copy;
     this.#contents = contents;
+    this.#source = source;
+    for (const block of ram.blocks) this.#names.set(block.idstr, block);
   }
 
   /**
@@ -88,7 +95,10 @@ export class RamReader {
       this.#readRun();
       const pause = yieldTo();
       if (pause) await pause;
-      if (!(await window.need(8))) return this.#truncated('a page header', 8);
+      if (!(await window.need(8))) {
+        // A preempt channel is closed when the migration is over, without EOS.
+        return this.#source !== 0 && window.end === window.pos ? 'eof' : this.#truncated('a page header', 8);
+      }
       await window.need(LONGEST_RECORD);
       const end = await this.#readOne(fields);
       if (end) return end;
@@ -104,6 +114,7 @@ export class RamReader {
     const { view, bytes, buffer, base } = window;
     const last = window.end - (8 + PAGE);
     const { low: zeroLow, high: zeroHigh } = ZERO_PAGE_HASH;
+    const source = this.#source;
     let { pos } = window;
     while (pos <= last) {
       const word = view.getUint32(pos + 4);
@@ -119,10 +130,10 @@ export class RamReader {
           slot = this.#store(bytes.subarray(at, at + PAGE), buffer.low, buffer.high, base + at);
           window.keepPage(at, slot - 1);
         }
-        ram.add(PageKind.normal, block.firstPage + index, base + at, 0, buffer.low, buffer.high, slot);
+        ram.add(PageKind.normal, block.firstPage + index, base + at, source, buffer.low, buffer.high, slot);
         pos = at + PAGE;
       } else if (flags === (RamFlag.ZERO | RamFlag.CONTINUE) && bytes[pos + 8] === 0) {
-        ram.add(PageKind.zero, block.firstPage + index, base + pos, 0, zeroLow, zeroHigh, 0);
+        ram.add(PageKind.zero, block.firstPage + index, base + pos, source, zeroLow, zeroHigh, 0);
         pos += 9;
       } else break;
     }
@@ -176,10 +187,12 @@ export class RamReader {
     switch (flags & ~RamFlag.CONTINUE) {
       case RamFlag.EOS:
         window.pos = start + 8;
+        await this.#context.synchronise?.('eos');
         return 'eos';
       case RamFlag.MULTIFD_FLUSH:
-        this.flushes.push(at);
         window.pos = start + 8;
+        await this.#context.synchronise?.('flush');
+        this.flushes.push(this.#ram.count);
         return undefined;
       case RamFlag.MEM_SIZE:
         window.pos = start + 8;
@@ -242,7 +255,7 @@ export class RamReader {
         const { low, high } = window.buffer;
         const slot = this.#copy ? this.#store(bytes.subarray(pos, pos + PAGE), low, high, at) : 0;
         if (this.#copy) window.keepPage(pos, slot - 1);
-        if (page >= 0) this.#ram.add(PageKind.normal, page, window.offset, 0, low, high, slot);
+        if (page >= 0) this.#ram.add(PageKind.normal, page, window.offset, this.#source, low, high, slot);
         window.pos = pos + PAGE;
         return undefined;
       }
@@ -289,7 +302,7 @@ export class RamReader {
   #add(kind: number, page: number, at: number, contents: Uint8Array): void {
     const { low, high, zero } = hashPage(contents);
     const slot = zero ? 0 : this.#store(contents, low, high, at);
-    this.#ram.add(kind, page, at, 0, low, high, slot);
+    this.#ram.add(kind, page, at, this.#source, low, high, slot);
   }
 
   /** QEMU: parse_ramblocks, parse_ramblock. */

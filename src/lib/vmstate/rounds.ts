@@ -6,7 +6,7 @@
  * - A sync happens between PARTs, so a cut moves back to the start of the PART that holds the repeat; a repeat inside
  *   one PART (the extra sync thread of auto-converge since 9.2) cuts where it is.
  * - The last sync is at completion: END is always a round of its own. That one is certain, as is the first.
- * - With multifd since 8.1 a MULTIFD_FLUSH ends each scan of all RAM.
+ * - With multifd since 8.1 a MULTIFD_FLUSH ends each scan of all RAM: the sync that a repeat proves lay at a flush.
  *
  * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
  */
@@ -16,7 +16,7 @@ import type { Round, RoundEvidence, Section } from './snapshot.ts';
 export interface RoundHints {
   /** Stream offset of POSTCOPY_RUN: pages behind it come on demand, not by passes. */
   readonly postcopyStart?: number | undefined;
-  /** Stream offsets of MULTIFD_FLUSH records. */
+  /** Records before each MULTIFD_FLUSH. */
   readonly flushes?: readonly number[];
 }
 
@@ -34,6 +34,7 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
   /** 1 + last record of each page so far. */
   const seen = new Uint32Array(ram.pages);
   const postcopy = hints.postcopyStart ?? Infinity;
+  const flushes = hints.flushes ?? [];
   for (const section of sections) {
     if (!section.records || section.records[0] === section.records[1]) continue;
     const [first, last] = section.records;
@@ -51,8 +52,14 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       const before = seen[page]! - 1;
       seen[page] = i + 1;
       if (before < out.at(-1)!.record) continue;
+      // Until 8.0 a page that fills a multifd packet may be queued twice (QEMU: multifd_queue_page looks at a packet
+      // that the channel may have emptied already), so a page that follows itself on a channel proves nothing.
+      if (before === i - 1 && ram.sourceOf(i) !== 0) continue;
       const why = `${pageName(ram, page)} comes again: there was a sync in between`;
-      if (before < first) out.push({ record: first, start, evidence: 'repeat', certain: false, why });
+      const flush = flushes.findLast((f) => f <= i && f > before);
+      if (flush !== undefined && flush >= first)
+        out.push({ record: flush, start, evidence: 'multifd-sync', certain: true, why });
+      else if (before < first) out.push({ record: first, start, evidence: 'repeat', certain: false, why });
       else
         out.push({
           record: i,

@@ -17,7 +17,7 @@ import { vmstate_dirty_bitmap } from './block-dirty-bitmap.ts';
 import { openContainer } from './container.ts';
 import { KeptStream } from './kept-stream.ts';
 import { addMappedRam, addSharedRam } from './mapped-ram.ts';
-import { addMultifd } from './multifd.ts';
+import { Multifd } from './multifd.ts';
 import { commandNames, readCommand } from './mig-command.ts';
 import { PageStore } from './page-store.ts';
 import { Problems, type Problem } from './problem.ts';
@@ -37,7 +37,7 @@ import type {
   VmDescription
 } from './snapshot.ts';
 import { sectionLabel } from './snapshot.ts';
-import type { ByteSource, ByteStream } from './source.ts';
+import { sequential, type ByteSource, type ByteStream } from './source.ts';
 import { StreamWindow } from './stream-window.ts';
 import { vmstate_configuration, type ConfigurationState } from './configuration.ts';
 import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
@@ -87,6 +87,8 @@ export interface ReadOptions {
   readonly maxStoreBytes?: number;
   /** Captures of multifd channels that belong to the stream. */
   readonly channels?: readonly { readonly name: string; readonly source: ByteSource }[];
+  /** The second channel of a postcopy-preempt migration. */
+  readonly preempt?: ByteSource;
   /** RAM files that an x-ignore-shared stream left out. */
   readonly sharedRam?: readonly { readonly name: string; readonly source: ByteSource }[];
 }
@@ -171,7 +173,9 @@ class SnapshotReader {
       readPage(snapshot, record)
     );
     this.#progress = () => this.#options.progress?.(snapshot, Math.min(count(), this.#inputBytes || count()));
+    const multifd = await this.#openChannels();
     if (!this.#problems.fatal) await this.#stream();
+    await multifd?.finish();
     if (this.#window.error) {
       const { message } = this.#window.error;
       this.#problem(
@@ -183,6 +187,7 @@ class SnapshotReader {
     }
     this.#window.keep(this.#window.end);
     snapshot.end = this.#window.base + this.#window.end;
+    this.#window.release();
     if (!('size' in input)) snapshot.file = { ...snapshot.file, bytes: count() };
     await this.#others();
     snapshot.rounds = this.#rounds();
@@ -207,7 +212,9 @@ class SnapshotReader {
 
   /** Reports now and then, and gives way. Undefined when there is nothing to wait for. */
   #breathe = (): Promise<void> | undefined => {
-    if (this.#options.signal?.aborted) throw new Cancelled();
+    const { signal, progress } = this.#options;
+    if (signal?.aborted) throw new Cancelled();
+    if (!signal && !progress) return undefined;
     const now = performance.now();
     if (now - this.#reported < REPORT_EVERY_MS) return undefined;
     const first = this.#reported === 0;
@@ -759,11 +766,19 @@ class SnapshotReader {
     return json === undefined ? undefined : parseVmDescription(json);
   }
 
+  async #openChannels(): Promise<Multifd | undefined> {
+    const { channels } = this.#options;
+    if (!channels?.length) return undefined;
+    const multifd = await Multifd.open(channels, this.#ram, this.#problems);
+    this.#context.synchronise = (mark) => multifd.synchronise(mark);
+    return multifd;
+  }
+
   /** Pages that are not in the stream itself. */
   async #others(): Promise<void> {
-    const { channels, sharedRam } = this.#options;
+    const { sharedRam, preempt } = this.#options;
     if (this.#context.mappedRam && this.#random) await addMappedRam(this.#random, this.#ram, this.#problems);
-    if (channels?.length) await addMultifd(channels, this.#ram, this.#problems);
+    if (preempt) await this.#preempt(preempt);
     for (const { name, source } of sharedRam ?? []) {
       const block = this.#ram.blocks.find((b) => b.usedLength === source.size && this.#ram.latest(b.firstPage) < 0);
       if (block) await addSharedRam(source, block, this.#ram);
@@ -775,6 +790,16 @@ class SnapshotReader {
           `no RAM block of ${source.size} bytes lacks its contents: ${name} is not used`
         );
     }
+  }
+
+  /** The second channel of postcopy-preempt: page records up to EOS, without a section around them. */
+  async #preempt(source: ByteSource): Promise<void> {
+    const index = this.#ram.sources.push(source) - 1;
+    const window = new StreamWindow(sequential(source), source);
+    const contents = (record: number): Promise<Uint8Array> => readPage(this.#snapshot, record);
+    const reader = new RamReader(window, this.#ram, this.#problems, this.#context, false, contents, index);
+    while (await window.need(1)) if ((await reader.read([], this.#breathe)) !== 'eos') break;
+    window.release();
   }
 
   #rounds(): readonly Round[] {

@@ -8,9 +8,11 @@ import type { KeptStream } from './kept-stream.ts';
 import type { ByteSource, ByteStream } from './source.ts';
 
 const START_BYTES = 1 << 20;
+/** The memory of the last window, for the next one: making WebAssembly memories is slow, and freeing them slower. */
+let spare: HashBuffer | undefined;
 
 export class StreamWindow {
-  readonly buffer = new HashBuffer(START_BYTES);
+  readonly buffer: HashBuffer;
   #input: ByteStream;
   readonly #random: ByteSource | undefined;
   readonly #kept: KeptStream | undefined;
@@ -30,10 +32,17 @@ export class StreamWindow {
    * @param kept takes every byte that was parsed, when they cannot be had again
    */
   constructor(input: ByteStream, random?: ByteSource, kept?: KeptStream) {
+    this.buffer = spare ?? new HashBuffer(START_BYTES);
+    spare = undefined;
     this.#input = input;
     this.#random = random;
     this.#kept = kept;
     this.view = new DataView(this.buffer.memory.buffer, 64);
+  }
+
+  /** Gives the memory back. The window is not to be used any more. */
+  release(): void {
+    if (this.bytes.length < 4 * START_BYTES) spare = this.buffer;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
