@@ -1,4 +1,5 @@
 /** Snapshots made by hand: RAM out of pages given by address, sections out of plain values. */
+import { hashPage } from '../../src/lib/vmstate/page-hash.ts';
 import { RamIndex, PageKind } from '../../src/lib/vmstate/ram-index.ts';
 import type { Section, Snapshot } from '../../src/lib/vmstate/snapshot.ts';
 import { bytesSource } from '../../src/lib/vmstate/source.ts';
@@ -89,12 +90,6 @@ export function table(entries: Readonly<Record<number, bigint>>): Uint8Array {
   return bytes;
 }
 
-function fnv(bytes: Uint8Array): number {
-  let h = 0x811c9dc5;
-  for (const b of bytes) h = Math.imul(h ^ b, 0x01000193);
-  return h >>> 0;
-}
-
 /** The page bytes make up the start of the stream, so that records have offsets; sections follow. */
 export function snapshot(spec: SnapshotSpec): Snapshot {
   const ram = new RamIndex();
@@ -112,10 +107,9 @@ export function snapshot(spec: SnapshotSpec): Snapshot {
       if (!bytes) continue;
       const block = ram.block(idstr);
       if (!block) throw new Error(`no block ${idstr}`);
-      const zero = bytes.every((b) => b === 0);
+      const { low, high, zero } = hashPage(bytes);
       const at = bodies.length * PAGE;
-      const hash = fnv(bytes);
-      ram.add(zero ? PageKind.zero : PageKind.normal, block.firstPage + offset / PAGE, at, 0, hash, ~hash >>> 0, 0);
+      ram.add(zero ? PageKind.zero : PageKind.normal, block.firstPage + offset / PAGE, at, 0, low, high, 0);
       if (!zero) bodies.push(bytes);
     }
     ends.push(ram.count);

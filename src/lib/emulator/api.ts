@@ -4,16 +4,22 @@
  * `Inspector` is what `inspect.worker.ts` exposes through comlink. Everything that crosses is plain data; typed arrays
  * are transferred. A snapshot is named by the id that `open` gave it; several can be open (compare).
  */
+import type { Difference } from '../vmstate/diff.ts';
+import type { ExportKind } from '../vmstate/export.ts';
 import type { PhysicalRange } from '../vmstate/memory-map.ts';
 import type { Mapping, Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { RamBlock } from '../vmstate/ram-index.ts';
 import type { Density, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
+import type { SearchHit } from '../vmstate/search.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
 import type { Placed } from '../vmstate/vmstate.ts';
 
+export type { Difference, FieldDifference, PageDifference } from '../vmstate/diff.ts';
+export type { ExportKind } from '../vmstate/export.ts';
 export type { PhysicalRange } from '../vmstate/memory-map.ts';
 export type { Mapping, Walk, WalkStep } from '../vmstate/page-walk.ts';
+export type { SearchHit } from '../vmstate/search.ts';
 export type { Density, HotPage, HotRange, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
 
 export type SnapshotId = number;
@@ -111,44 +117,6 @@ export interface PageInfo {
 }
 
 export type SearchQuery = string;
-export interface SearchHit {
-  readonly kind: 'field' | 'bytes' | 'memory' | 'section';
-  readonly title: string;
-  readonly detail: string;
-  /** Stream offsets, where the hit has a place in the stream. */
-  readonly start?: number;
-  readonly end?: number;
-  readonly section?: number;
-  readonly path?: string;
-  readonly gpa?: number;
-  readonly page?: number;
-}
-
-export interface FieldDifference {
-  readonly section: string;
-  readonly path: string;
-  readonly kind: 'changed' | 'only-left' | 'only-right';
-  readonly left?: string;
-  readonly right?: string;
-  /** A clock, a counter or a time stamp: folded away by default. */
-  readonly noise: boolean;
-  readonly leftStart?: number;
-  readonly rightStart?: number;
-}
-export interface PageDifference {
-  readonly page: number;
-  readonly block: string;
-  readonly offset: number;
-  readonly bytes: number;
-}
-export interface Difference {
-  readonly fields: readonly FieldDifference[];
-  readonly pages: readonly PageDifference[];
-  /** Pages that differ, when `pages` was cut. */
-  readonly pageCount: number;
-  readonly notes: readonly string[];
-}
-
 /** A side of a comparison: a snapshot, as of the end or of the end of one round (RAM only). */
 export interface DiffSide {
   readonly id: SnapshotId;
@@ -176,8 +144,6 @@ export interface Finding {
   readonly start?: number;
   readonly end?: number;
 }
-
-export type ExportKind = 'json' | 'csv' | 'text' | 'ram-block' | 'elf-core' | 'stream' | 'stream-reencoded';
 
 export interface Inspector {
   /**
