@@ -22,7 +22,7 @@ const { values } = parseArgs({
   }
 });
 if (values.help) {
-  console.log(`Usage: scripts/golden.mjs [--fast] [--only NAME,...] [--qemu SUITE] [--force] [--list]
+  console.log(`Usage: scripts/golden.mjs [--fast] [--only NAME,...] [--qemu SUITE,...] [--force] [--list]
 --fast makes the part that CI needs; benches are made only when named.`);
   process.exit(0);
 }
@@ -60,6 +60,7 @@ async function once(qemu, row, fill) {
     return true;
   } catch (error) {
     console.error(`*** ${qemu.version} ${row.name}: ${error instanceof Error ? error.message : error}`);
+    rmSync(folder, { recursive: true });
     return false;
   }
 }
@@ -83,7 +84,7 @@ if (values.list) {
   for (const { name } of [...scenarios, ...containers].filter(wanted)) console.log(name);
   process.exit(0);
 }
-const chosen = qemus().filter(({ suite }) => !values.qemu || suite === values.qemu);
+const chosen = qemus().filter(({ suite }) => !values.qemu || values.qemu.split(',').includes(suite));
 if (chosen.length === 0)
   console.log('No native QEMU here (scripts/qemu/install.mjs): no test streams, their tests are skipped.');
 // The versions run side by side: one guest keeps one core busy.

@@ -80,8 +80,7 @@ export class Machine {
         this.exitCode = code ?? (signal ? 128 : 1);
         running.delete(this);
         rmSync(this.#folder, { recursive: true, force: true });
-        const gone = new Error(`QEMU ended with ${signal ?? code}: ${this.stderr.trim()}`);
-        for (const { reject } of this.#replies.splice(0)) reject(gone);
+        this.#abandonReplies();
         this.#arrived(() => undefined);
         resolve(this.exitCode);
       });
@@ -135,12 +134,22 @@ export class Machine {
     this.#qmp = socket;
     let text = '';
     socket.setEncoding('utf8').on('error', () => undefined);
+    socket.on('close', () => {
+      this.#qmp = undefined;
+      this.#abandonReplies();
+    });
     socket.on('data', (chunk) => {
       const lines = (text + chunk).split('\n');
       text = lines.pop() ?? '';
       for (const line of lines) this.#receive(JSON.parse(line));
     });
     await this.qmp('qmp_capabilities');
+  }
+
+  /** No answer comes any more. */
+  #abandonReplies() {
+    const gone = new Error(`QEMU's monitor is gone: ${this.stderr.trim()}`);
+    for (const { reject } of this.#replies.splice(0)) reject(gone);
   }
 
   /** @param {Record<string, unknown>} message */
@@ -163,6 +172,7 @@ export class Machine {
    */
   qmp(command, args = {}) {
     const reply = new Promise((resolve, reject) => this.#replies.push({ resolve, reject }));
+    if (!this.#qmp) this.#abandonReplies();
     this.#qmp?.write(JSON.stringify({ execute: command, arguments: args }) + '\n');
     return within(reply, 60 * SECOND, () => `QMP ${command}`);
   }
