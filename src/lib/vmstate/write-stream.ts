@@ -137,7 +137,7 @@ function* range(first: number, end: number): Generator<number> {
 /** The section's own records, then those that no section of the stream holds. */
 function* withOutside(snapshot: Snapshot, first: number, end: number): Generator<number> {
   yield* range(first, end);
-  const inside = Math.max(0, ...snapshot.sections.map((s) => s.records?.[1] ?? 0));
+  const inside = snapshot.sections.reduce((most, s) => Math.max(most, s.records?.[1] ?? 0), 0);
   yield* range(inside, snapshot.ram.count);
 }
 
