@@ -16,7 +16,6 @@ const DRIVE = ['-drive', 'if=virtio,format=raw,file=disk.raw'];
 const BARE_DRIVE = ['-drive', 'if=none,id=disk0,format=raw,file=disk.raw'];
 const SEED = ['-m', '512M', '-nic', 'none', ...DRIVE];
 const SEED_WITHOUT_DISK = ['-m', '512M', '-nic', 'none'];
-const RAM_FILE = ['-object', 'memory-backend-file,id=ram0,size=64M,mem-path=ram,share=on'];
 
 /** @param {string} options */
 const seedWithDisk = (options) => [

@@ -3,7 +3,7 @@
 // it, `meta.json` (how it was made and what QEMU knew at that moment) and `analyze.json` (analyze-migration.py's view).
 // A scenario that is already there in this definition is left alone.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { containers, wrapStream } from './golden/containers.mjs';
@@ -28,9 +28,9 @@ if (values.help) {
 }
 const only = values.only?.split(',');
 
-/** @param {{ name: string, fast?: boolean, onDemand?: boolean }} row */
-const wanted = ({ name, fast = false, onDemand = false }) =>
-  only ? only.includes(name) : values.fast ? fast : !onDemand;
+/** @param {{ name: string, slow?: boolean, onDemand?: boolean }} row */
+const wanted = ({ name, slow = false, onDemand = false }) =>
+  only ? only.includes(name) : !onDemand && !(values.fast && slow);
 
 /** @param {unknown} definition changes whenever the files it makes would */
 const keyOf = (definition) =>
@@ -75,7 +75,9 @@ async function makeAll(qemu) {
   }
   for (const container of containers.filter(wanted)) {
     const source = join(golden, qemu.version, container.of);
-    if (!(await once(qemu, container, (folder) => wrapStream(container, qemu.suite, source, folder)))) failed++;
+    // Made anew whenever its source is.
+    const row = { ...container, source: statSync(join(source, 'state')).mtimeMs };
+    if (!(await once(qemu, row, (folder) => wrapStream(container, qemu.suite, source, folder)))) failed++;
   }
   return failed;
 }

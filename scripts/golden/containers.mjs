@@ -27,7 +27,7 @@ function libvirtSave(stream, format) {
   return Buffer.concat([header, xml, cookie, stream]);
 }
 
-/** @typedef {{ name: string, of: string, fast: boolean, wrap: (stream: Buffer, suite: string) => Buffer | string }} Container */
+/** @typedef {{ name: string, of: string, wrap: (stream: Buffer, suite: string) => Buffer | string }} Container */
 
 /** @param {string} suite @param {string} program @returns {(stream: Buffer) => Buffer} */
 const filter = (suite, program) => (stream) =>
@@ -35,11 +35,11 @@ const filter = (suite, program) => (stream) =>
 
 /** Each made from another scenario's stream; `state` is the wrapped file. @type {readonly Container[]} */
 export const containers = [
-  { name: 'gzip', of: 'pc', fast: true, wrap: (stream) => gzipSync(stream) },
-  { name: 'zstd', of: 'pc', fast: true, wrap: (stream, suite) => filter(suite, 'usr/bin/zstd')(stream) },
-  { name: 'xz', of: 'pc', fast: true, wrap: (stream, suite) => filter(suite, 'usr/bin/xz')(stream) },
-  { name: 'libvirt', of: 'pc', fast: true, wrap: (stream) => libvirtSave(stream, 0) },
-  { name: 'libvirt-gzip', of: 'pc', fast: true, wrap: (stream) => libvirtSave(gzipSync(stream), 1) }
+  { name: 'gzip', of: 'pc', wrap: (stream) => gzipSync(stream) },
+  { name: 'zstd', of: 'pc', wrap: (stream, suite) => filter(suite, 'usr/bin/zstd')(stream) },
+  { name: 'xz', of: 'pc', wrap: (stream, suite) => filter(suite, 'usr/bin/xz')(stream) },
+  { name: 'libvirt', of: 'pc', wrap: (stream) => libvirtSave(stream, 0) },
+  { name: 'libvirt-gzip', of: 'pc', wrap: (stream) => libvirtSave(gzipSync(stream), 1) }
 ];
 
 /**

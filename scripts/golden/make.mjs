@@ -16,7 +16,7 @@ import { Recorder } from '../qemu/recorder.mjs';
 /**
  * @typedef {object} Scenario
  * @property {string} name
- * @property {boolean} [fast] belongs to the corpus that CI makes
+ * @property {boolean} [slow] not in the corpus that CI makes
  * @property {boolean} [onDemand] made only when named
  * @property {number} [since] the least major QEMU version
  * @property {number} [until] the last major QEMU version

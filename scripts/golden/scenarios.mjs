@@ -87,25 +87,25 @@ async function linuxAddresses(machine) {
 
 /** @type {readonly Scenario[]} */
 const machines = [
-  { name: 'pc', fast: true, args: ['-m', '64M'], ready: 'iPXE' },
-  { name: 'pc-seed', fast: true, args: ['-m', '512M', '-nic', 'none', ...DISK], files: disk },
-  { name: 'q35', fast: true, args: ['-M', 'q35', ...SMALL] },
-  { name: 'running', fast: true, live: true, args: SMALL },
-  { name: 'smp', fast: true, args: [...SMALL, '-smp', '4'] },
-  { name: 'two-vcpus', args: [...SMALL, '-smp', '2'], live: true },
-  { name: 'cpu-max', fast: true, args: [...SMALL, '-cpu', 'max'] },
-  { name: 'q35-smp-max', fast: true, args: ['-M', 'q35', ...SMALL, '-smp', '2', '-cpu', 'max'] },
+  { name: 'pc', args: ['-m', '64M'], ready: 'iPXE' },
+  { name: 'pc-seed', args: ['-m', '512M', '-nic', 'none', ...DISK], files: disk },
+  { name: 'q35', args: ['-M', 'q35', ...SMALL] },
+  { name: 'running', live: true, args: SMALL },
+  { name: 'smp', args: [...SMALL, '-smp', '4'] },
+  { name: 'two-vcpus', slow: true, args: [...SMALL, '-smp', '2'], live: true },
+  { name: 'cpu-max', args: [...SMALL, '-cpu', 'max'] },
+  { name: 'q35-smp-max', args: ['-M', 'q35', ...SMALL, '-smp', '2', '-cpu', 'max'] },
   { name: 'isapc', until: 10, args: ['-M', 'isapc', ...SMALL] },
   { name: 'microvm', since: 9, args: ['-M', 'microvm', '-m', '64M'], ready: 'SeaBIOS' },
   { name: 'no-hpet-no-acpi', args: ['-M', 'pc,hpet=off,acpi=off', ...SMALL] },
   // Above the PCI hole pc.ram is one block in two places of guest memory.
-  { name: 'four-gigabytes', args: ['-m', '4G', '-nic', 'none'] },
+  { name: 'four-gigabytes', slow: true, args: ['-m', '4G', '-nic', 'none'] },
   // Machine types that leave out parts of the framing: footers and the configuration section came with 2.4.
-  { name: 'pc-2.3', until: 8, fast: true, args: ['-M', 'pc-i440fx-2.3', ...SMALL] },
-  { name: 'pc-2.9', until: 9, args: ['-M', 'pc-i440fx-2.9', ...SMALL] },
-  { name: 'pc-4.0', args: ['-M', 'pc-i440fx-4.0', ...SMALL], until: 10 },
-  { name: 'pc-7.2', since: 8, fast: true, args: ['-M', 'pc-i440fx-7.2', ...SMALL] },
-  { name: 'no-vmdesc', fast: true, args: ['-M', 'pc,suppress-vmdesc=on', ...SMALL] },
+  { name: 'pc-2.3', until: 8, args: ['-M', 'pc-i440fx-2.3', ...SMALL] },
+  { name: 'pc-2.9', slow: true, until: 9, args: ['-M', 'pc-i440fx-2.9', ...SMALL] },
+  { name: 'pc-4.0', slow: true, args: ['-M', 'pc-i440fx-4.0', ...SMALL], until: 10 },
+  { name: 'pc-7.2', since: 8, args: ['-M', 'pc-i440fx-7.2', ...SMALL] },
+  { name: 'no-vmdesc', args: ['-M', 'pc,suppress-vmdesc=on', ...SMALL] },
   { name: 'no-footers', args: [...SMALL, '-global', 'migration.send-section-footer=off'] },
   // 10 and 11 abort when they save such a machine.
   { name: 'no-configuration', until: 8, args: [...SMALL, '-global', 'migration.send-configuration=off'] },
@@ -116,7 +116,6 @@ const machines = [
 const capabilities = [
   {
     name: 'ignore-shared',
-    fast: true,
     guest: idleGuest,
     args: [
       '-M',
@@ -130,10 +129,9 @@ const capabilities = [
     ],
     capabilities: ['x-ignore-shared']
   },
-  { name: 'uuid', fast: true, args: [...SMALL, '-uuid', UUID], capabilities: ['validate-uuid'] },
+  { name: 'uuid', args: [...SMALL, '-uuid', UUID], capabilities: ['validate-uuid'] },
   {
     name: 'precopy-rounds',
-    fast: true,
     live: true,
     load: true,
     guest: busyGuest,
@@ -144,6 +142,7 @@ const capabilities = [
   },
   {
     name: 'auto-converge',
+    slow: true,
     live: true,
     load: true,
     guest: busyGuest,
@@ -154,7 +153,6 @@ const capabilities = [
   },
   {
     name: 'xbzrle',
-    fast: true,
     live: true,
     load: true,
     guest: busyGuest,
@@ -166,7 +164,6 @@ const capabilities = [
   {
     name: 'compress',
     until: 8,
-    fast: true,
     live: true,
     load: true,
     guest: compressibleGuest,
@@ -177,7 +174,6 @@ const capabilities = [
   },
   ...['none', 'zlib', 'zstd'].map((compression) => ({
     name: compression === 'none' ? 'multifd' : `multifd-${compression}`,
-    fast: true,
     live: true,
     guest: compressibleGuest,
     args: SMALL,
@@ -188,6 +184,7 @@ const capabilities = [
   })),
   {
     name: 'multifd-swallowed',
+    slow: true,
     guest: idleGuest,
     args: SMALL,
     capabilities: ['multifd'],
@@ -206,7 +203,6 @@ const capabilities = [
   {
     name: 'mapped-ram',
     since: 9,
-    fast: true,
     load: true,
     guest: idleGuest,
     args: SMALL,
@@ -231,7 +227,6 @@ const capabilities = [
   },
   {
     name: 'return-path',
-    fast: true,
     guest: idleGuest,
     args: SMALL,
     capabilities: ['return-path', 'late-block-activate'],
@@ -247,7 +242,6 @@ const capabilities = [
   },
   {
     name: 'postcopy',
-    fast: true,
     live: true,
     guest: busyGuest,
     args: SMALL,
@@ -259,7 +253,6 @@ const capabilities = [
   // The guest goes on at the destination and asks for the pages it touches.
   {
     name: 'postcopy-faults',
-    fast: true,
     live: true,
     guest: busyGuest,
     args: SMALL,
@@ -282,7 +275,6 @@ const capabilities = [
   { name: 'postcopy-advised', guest: idleGuest, args: SMALL, capabilities: ['postcopy-ram'], via: 'destination' },
   {
     name: 'background-snapshot',
-    fast: true,
     live: true,
     load: true,
     guest: busyGuest,
@@ -307,7 +299,6 @@ const capabilities = [
   {
     name: 'cpr-reboot',
     since: 9,
-    fast: true,
     guest: idleGuest,
     args: [
       '-M',
@@ -322,7 +313,6 @@ const capabilities = [
   {
     name: 'cpr-transfer',
     since: 10,
-    fast: true,
     guest: idleGuest,
     args: [
       '-M',
@@ -351,14 +341,12 @@ const capabilities = [
 const guests = [
   ...Object.keys(pagingModes).map((mode) => ({
     name: `paging-${mode}`,
-    fast: true,
     args: [...SMALL, '-cpu', 'max'],
     guest: () => paging(mode).image,
     after: async (/** @type {Machine} */ machine) => ({ pageWalk: await pageWalk(machine, paging(mode).addresses) })
   })),
   {
     name: 'linux',
-    fast: true,
     args: () => seedMachine({ memory: '256M' }),
     ready: '\n# ',
     prepare: async (machine, folder) => {
@@ -373,7 +361,6 @@ const guests = [
   },
   {
     name: 'linux-max',
-    fast: true,
     args: () => [...seedMachine({ memory: '256M' }), '-cpu', 'max', '-smp', '2'],
     ready: '\n# ',
     // Registers of both processors hold something when the stream is made: each works, the AVX state is in use.
@@ -382,12 +369,14 @@ const guests = [
   },
   {
     name: 'linux-seed',
+    slow: true,
     args: () => seedMachine(),
     ready: '\n# ',
     prepare: (machine) => machine.shell('echo test > /tmp/before-migration')
   },
   {
     name: 'linux-suspended',
+    slow: true,
     args: () => seedMachine({ memory: '256M' }),
     ready: '\n# ',
     live: true,
@@ -399,6 +388,7 @@ const guests = [
   // Characters that the stopped guest has not read wait in the serial port's FIFO.
   {
     name: 'serial-busy',
+    slow: true,
     args: () => seedMachine({ memory: '256M' }),
     ready: '\n# ',
     prepare: async (machine) => {
@@ -410,7 +400,6 @@ const guests = [
   // A disk that fails its first read stops the machine with the request in flight.
   ...['virtio-blk-pci', 'ide-hd', 'scsi-hd'].map((device) => ({
     name: `in-flight-${device}`,
-    fast: device === 'virtio-blk-pci',
     live: true,
     files: disk,
     args: [
@@ -428,7 +417,6 @@ const guests = [
   // Two internal snapshots of one disk; the first one's RAM hashes are under `prepared`, the second one's under `ram`.
   {
     name: 'qcow2-snapshots',
-    fast: true,
     guest: busyGuest,
     create: ({ suite }, folder) => {
       const path = join(folder, 'disk.qcow2');

@@ -20,13 +20,12 @@ const cards = (...names) =>
 
 /** @type {readonly Scenario[]} */
 export const zoo = [
-  { name: 'net', fast: true, args: [...SMALL, ...cards('e1000', 'virtio-net-pci')] },
+  { name: 'net', args: [...SMALL, ...cards('e1000', 'virtio-net-pci')] },
   { name: 'net-others', args: [...SMALL, ...cards('rtl8139', 'pcnet', 'ne2k_pci', 'i82557b', 'vmxnet3', 'tulip')] },
   { name: 'q35-net', args: [...Q35, ...cards('e1000e', 'virtio-net-pci,mq=on')] },
   { name: 'q35-igb', since: 8, args: [...Q35, ...cards('igb')] },
   {
     name: 'usb',
-    fast: true,
     files: mediaFiles('stick'),
     args: [
       ...SMALL,
@@ -47,7 +46,6 @@ export const zoo = [
   },
   {
     name: 'q35-storage',
-    fast: true,
     files: mediaFiles('sata', 'blk'),
     args: [
       ...Q35,
@@ -59,13 +57,11 @@ export const zoo = [
   {
     name: 'q35-nvme',
     since: 11,
-    fast: true,
     files: mediaFiles('nvme'),
     args: [...Q35, ...medium('nvme'), ...devices('nvme,drive=nvme,serial=1')]
   },
   {
     name: 'pc-storage',
-    fast: true,
     files: mediaFiles('sata', 'cd', 'floppy', 'ide'),
     args: [
       ...SMALL,
@@ -88,7 +84,6 @@ export const zoo = [
   },
   {
     name: 'virtio',
-    fast: true,
     args: [
       ...SMALL,
       ...devices(
@@ -114,7 +109,7 @@ export const zoo = [
       ...devices('pc-dimm,memdev=mem1,id=dimm1', 'vmgenid', 'vmcoreinfo', 'pvpanic', 'pci-testdev', 'isa-debug-exit')
     ]
   },
-  { name: 'isa-debug-exit', fast: true, args: [...SMALL, ...devices('isa-debug-exit,iobase=0xf4,iosize=4')] },
+  { name: 'isa-debug-exit', args: [...SMALL, ...devices('isa-debug-exit,iobase=0xf4,iosize=4')] },
   ...['cirrus', 'vmware', 'virtio', 'none'].map((vga) => ({ name: `vga-${vga}`, args: [...SMALL, '-vga', vga] })),
   {
     name: 'audio',
