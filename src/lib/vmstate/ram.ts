@@ -404,5 +404,5 @@ function inflate(data: Uint8Array): Uint8Array | undefined {
 const hex = (n: number): string => `0x${n.toString(16)}`;
 /** Names from the file, made fit for messages. */
 export const printable = (s: string): string =>
-  // eslint-disable-next-line no-control-regex
+   
   s.replace(/[\0-\x1f\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);

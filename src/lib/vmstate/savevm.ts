@@ -12,16 +12,14 @@
  *
  * A body has no length: a description says where it ends, or the JSON at the end does, or its footer is searched for.
  */
-import { vmstate_block } from './block.ts';
-import { vmstate_dirty_bitmap } from './block-dirty-bitmap.ts';
 import { openContainer } from './container.ts';
 import { KeptStream } from './kept-stream.ts';
 import { addMappedRam, addSharedRam } from './mapped-ram.ts';
 import { Multifd } from './multifd.ts';
-import { commandNames, readCommand } from './mig-command.ts';
+import { readCommand } from './mig-command.ts';
 import { PageStore } from './page-store.ts';
 import { Problems, type Problem } from './problem.ts';
-import { QemuFileReader, ShortRead } from './qemu-file.ts';
+import { ShortRead } from './qemu-file.ts';
 import { readPage } from './ram-contents.ts';
 import { RamIndex } from './ram-index.ts';
 import { printable, RamFlag, RamReader, type RamContext } from './ram.ts';
@@ -36,41 +34,15 @@ import type {
   Snapshot,
   VmDescription
 } from './snapshot.ts';
-import { sectionLabel } from './snapshot.ts';
+import { LARGEST_JSON, parseJson, SectionBodies, VmSection, type Head, type KnownSection } from './section-body.ts';
 import { sequential, type ByteSource, type ByteStream } from './source.ts';
 import { StreamWindow } from './stream-window.ts';
 import { vmstate_configuration, type ConfigurationState } from './configuration.ts';
-import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
-import {
-  complaintProblem,
-  descriptionTable,
-  load,
-  type Descriptions,
-  type Loaded,
-  type Placed,
-  type VMStateDescription
-} from './vmstate.ts';
+import { complaintProblem, load, type Descriptions, type Loaded, type Placed } from './vmstate.ts';
 
 export const QEMU_VM_FILE_MAGIC = 0x5145564d;
 export const QEMU_VM_FILE_VERSION = 3;
 
-/** QEMU_VM_*: the byte before each part of a stream. */
-export const VmSection = {
-  EOF: 0x00,
-  START: 0x01,
-  PART: 0x02,
-  END: 0x03,
-  FULL: 0x04,
-  SUBSECTION: 0x05,
-  VMDESCRIPTION: 0x06,
-  CONFIGURATION: 0x07,
-  COMMAND: 0x08,
-  FOOTER: 0x7e
-} as const;
-
-/** A device state that is larger than this cannot be told from garbage. */
-const LARGEST_BODY = 256 * 2 ** 20;
-const LARGEST_JSON = 64 * 2 ** 20;
 const MAX_SECTIONS = 1_000_000;
 /** 24 bytes each: 1.5 GiB of index, 256 GiB of pages sent. */
 const MAX_RECORDS = 2 ** 26;
@@ -91,13 +63,6 @@ export interface ReadOptions {
   readonly preempt?: ByteSource;
   /** RAM files that an x-ignore-shared stream left out. */
   readonly sharedRam?: readonly { readonly name: string; readonly source: ByteSource }[];
-}
-
-interface KnownSection {
-  readonly name: string;
-  readonly idstr?: string;
-  readonly instance: number;
-  readonly version: number;
 }
 
 /** The snapshot while it is being read. */
@@ -125,12 +90,11 @@ class SnapshotReader {
   readonly #snapshot: Building;
   #window!: StreamWindow;
   #ramReader!: RamReader;
+  #bodies!: SectionBodies;
   #random: ByteSource | undefined;
   #kept: KeptStream | undefined;
-  #footers: boolean | undefined;
   #phase: Phase = 'setup';
   #packaged: { readonly index: number; readonly end: number } | undefined;
-  #vmDescriptions: Promise<VmDescriptions | undefined> | undefined;
   #reported = 0;
   #inputBytes = 0;
 
@@ -171,6 +135,15 @@ class SnapshotReader {
     this.#window = new StreamWindow(opened.stream, opened.random, this.#kept);
     this.#ramReader = new RamReader(this.#window, this.#ram, this.#problems, this.#context, !opened.random, (record) =>
       readPage(snapshot, record)
+    );
+    const { descriptions } = this.#options;
+    this.#bodies = new SectionBodies(
+      this.#window,
+      this.#problems,
+      this.#ids,
+      descriptions,
+      opened.random,
+      this.#breathe
     );
     this.#progress = () => this.#options.progress?.(snapshot, Math.min(count(), this.#inputBytes || count()));
     const multifd = await this.#openChannels();
@@ -422,7 +395,7 @@ class SnapshotReader {
     const kind = sectionKinds[type]!;
     if (!this.#packaged) this.#enterPhase(kind);
     const head = { kind, start, bodyStart: window.offset, sectionId, ...known };
-    return known.name === 'ram' && known.version === 4 ? this.#ramBody(head) : this.#deviceBody(head);
+    return known.name === 'ram' && known.version === 4 ? this.#ramBody(head) : this.#device(head);
   }
 
   #enterPhase(kind: SectionKind): void {
@@ -447,7 +420,7 @@ class SnapshotReader {
       return false;
     }
     if (end === 'bad') {
-      const bodyEnd = await this.#seekFooter(head.sectionId, 1);
+      const bodyEnd = await this.#bodies.seekFooter(head.sectionId, 1);
       if (bodyEnd === undefined) {
         window.pos = window.end;
         this.#pushRam(head, first, fields, window.offset, { opaque: true });
@@ -460,7 +433,7 @@ class SnapshotReader {
       return true;
     }
     const bodyEnd = window.offset;
-    await this.#footer(head);
+    await this.#bodies.footer(head);
     this.#pushRam(head, first, fields, bodyEnd, {});
     return true;
   }
@@ -473,181 +446,10 @@ class SnapshotReader {
     });
   }
 
-  async #deviceBody(head: Head): Promise<boolean> {
-    const window = this.#window;
-    const attempts: Attempt[] = [];
-    const handler = withOrigin(handlers.find(head.name), 'description' as const);
-    const state = head.kind === 'full' || head.kind === 'start';
-    const wanted: (() => Promise<[VMStateDescription<object>, Attempt['by']] | undefined>)[] = [
-      () =>
-        Promise.resolve(
-          handler ?? (state ? withOrigin(this.#options.descriptions?.find(head.name), 'description') : undefined)
-        ),
-      async () =>
-        state && !handler
-          ? withOrigin((await this.#describe())?.find(head.name, head.instance), 'vmdescription')
-          : undefined
-    ];
-    for (const find of wanted) {
-      const found = await find();
-      if (!found) continue;
-      const attempt = await this.#attempt(head, found[0], found[1]);
-      attempts.push(attempt);
-      if (!attempt.ends) continue;
-      window.pos += attempt.bytes;
-      const bodyEnd = window.offset;
-      await this.#footer(head);
-      this.#section(head.kind, head.start, head.bodyStart, {
-        ...head,
-        ...{ bodyEnd, fields: attempt.loaded.fields, decodedBy: attempt.by }
-      });
-      for (const c of attempt.loaded.complaints) this.#problems.add(complaintProblem(c, sectionLabel(head)));
-      if (attempts.length > 1) this.#mismatch(head, attempts[0]!, bodyEnd, 'note');
-      return true;
-    }
-    return this.#opaque(head, attempts);
-  }
-
-  /** Decodes with one description; `ends` tells whether what follows is what must follow. */
-  async #attempt(head: Head, vmsd: VMStateDescription<object>, by: Attempt['by']): Promise<Attempt> {
-    const window = this.#window;
-    for (let want = 1 << 16; ; want *= 4) {
-      await window.need(want);
-      const reader = window.reader();
-      const loaded = load(reader, vmsd, head.version);
-      const short = loaded.failure instanceof ShortRead || reader.left < 6;
-      if (short && !window.ended && want < LARGEST_BODY) continue;
-      const ends = !loaded.failure && this.#endsAt(reader.bytes, reader.pos, head.sectionId);
-      return { loaded, bytes: reader.pos, ends, by };
-    }
-  }
-
-  /** Whether a section may end at this index: its footer, or in streams without footers another item. */
-  #endsAt(bytes: Uint8Array, at: number, id: number): boolean {
-    if (footerAt(bytes, at, id)) return true;
-    const next = bytes[at];
-    return this.#footers !== true && (next === undefined || isItem(next) || next === VmSection.EOF);
-  }
-
-  /** Nothing explains the body to its end: it is kept up to its footer, with the rows of the best attempt. */
-  async #opaque(head: Head, attempts: readonly Attempt[]): Promise<boolean> {
-    const label = sectionLabel(head);
-    const bodyEnd = await this.#seekFooter(head.sectionId, 0);
-    const best = attempts.toSorted((a, b) => b.bytes - a.bytes)[0];
-    const window = this.#window;
-    if (bodyEnd === undefined) {
-      const failure = best?.loaded.failure;
-      const cut = window.ended && (failure instanceof ShortRead || !best);
-      window.pos = window.end;
-      this.#problem(
-        cut ? 'truncated' : 'section-footer-missing',
-        'fatal',
-        failure?.at ?? window.offset,
-        cut
-          ? `the stream ends inside ${label}${failure ? `: ${failure.message}` : ''}`
-          : `Missing section footer for ${printable(head.name)}`,
-        { section: label }
-      );
-    } else if (best) this.#mismatch(head, best, bodyEnd, 'warning');
-    this.#section(head.kind, head.start, head.bodyStart, {
-      ...head,
-      ...{ bodyEnd: bodyEnd ?? window.offset, opaque: true },
-      ...(best ? { fields: best.loaded.fields, decodedBy: best.by } : {})
-    });
-    return bodyEnd !== undefined;
-  }
-
-  #mismatch(head: Head, attempt: Attempt, bodyEnd: number, severity: 'note' | 'warning'): void {
-    const at = head.bodyStart + attempt.bytes;
-    const failure = attempt.loaded.failure;
-    const last = attempt.loaded.fields.at(-1)?.name;
-    this.#problem(
-      'section-mismatch',
-      severity,
-      failure?.at ?? at,
-      failure
-        ? `the ${attempt.by} does not fit: ${failure.message}`
-        : `Missing section footer for ${head.name}: the ${attempt.by} reads ${attempt.bytes} bytes, the section has ${bodyEnd - head.bodyStart}`,
-      { section: sectionLabel(head), ...(last ? { path: last } : {}) }
-    );
-  }
-
-  /** The footer behind a body, or why there is none. QEMU: check_section_footer. */
-  async #footer(head: Head): Promise<void> {
-    const window = this.#window;
-    await window.need(5);
-    const { bytes, pos } = window;
-    const there = bytes[pos] === VmSection.FOOTER && window.end - pos >= 5;
-    this.#footers ??= there;
-    if (!there) {
-      if (!this.#footers) return;
-      const cut = window.end - pos < 5 && window.ended;
-      this.#problem(
-        cut ? 'truncated' : 'section-footer-missing',
-        cut ? 'fatal' : 'warning',
-        window.offset,
-        cut ? `the stream ends before the footer of ${sectionLabel(head)}` : `Missing section footer for ${head.name}`,
-        {
-          section: sectionLabel(head)
-        }
-      );
-      return;
-    }
-    const id = window.view.getUint32(pos + 1);
-    if (id !== head.sectionId) {
-      this.#problem(
-        'footer-mismatch',
-        'warning',
-        window.offset,
-        `Mismatched section id in footer for ${head.name} - read ${hex(id)} expected ${hex(head.sectionId)}`,
-        { section: sectionLabel(head) }
-      );
-    }
-    window.pos = pos + 5;
-  }
-
-  /**
-   * Searches forward for the footer of a section followed by something that may follow one, and moves behind it.
-   * Returns the offset of the footer.
-   */
-  async #seekFooter(id: number, from: number): Promise<number | undefined> {
-    const window = this.#window;
-    const limit = window.offset + LARGEST_BODY;
-    window.pos += Math.min(from, window.end - window.pos);
-    for (;;) {
-      const pause = this.#breathe();
-      if (pause) await pause;
-      await window.need(64);
-      const { bytes, end } = window;
-      const last = window.ended ? end - 5 : end - 16;
-      let at = window.pos;
-      while ((at = bytes.indexOf(VmSection.FOOTER, at)) >= 0 && at <= last) {
-        if (footerAt(bytes, at, id) && this.#itemFollows(at + 5)) {
-          window.pos = at + 5;
-          return window.base + at;
-        }
-        at++;
-      }
-      window.pos = Math.max(window.pos, Math.min(last + 1, end));
-      if (window.ended || window.offset > limit) return undefined;
-      if (window.end - window.pos >= 64) window.pos = Math.max(window.pos, last + 1);
-      await window.need(1 << 16);
-    }
-  }
-
-  /** Whether what lies at an index of the window looks like another item of this stream, or its end. */
-  #itemFollows(at: number): boolean {
-    const { bytes, view, end } = this.#window;
-    if (at >= end) return true;
-    const type = bytes[at]!;
-    if (type === VmSection.EOF) return at + 1 >= end || bytes[at + 1] === VmSection.VMDESCRIPTION;
-    if (at + 5 > end) return false;
-    if (type === VmSection.PART || type === VmSection.END) return this.#ids.has(view.getUint32(at + 1));
-    if (type === VmSection.COMMAND) return view.getUint16(at + 1) < commandNames.length;
-    if (type !== VmSection.START && type !== VmSection.FULL) return false;
-    const length = bytes[at + 5] ?? 0;
-    const name = bytes.subarray(at + 6, at + 6 + length);
-    return length > 0 && name.every((c) => c >= 0x20 && c < 0x7f);
+  async #device(head: Head): Promise<boolean> {
+    const { goesOn, ...body } = await this.#bodies.read(head);
+    this.#section(head.kind, head.start, head.bodyStart, { ...head, ...body });
+    return goesOn;
   }
 
   /** What is left cannot be told apart: one section of it, to the end of the input. */
@@ -744,28 +546,6 @@ class SnapshotReader {
     this.#section('vmdescription', start, start + 5, { name: 'vmdescription', version: length });
   }
 
-  /** The vmdescription before reading got there: from the end of the input when it is at hand. */
-  #describe(): Promise<VmDescriptions | undefined> {
-    return (this.#vmDescriptions ??= this.#findVmDescription());
-  }
-
-  async #findVmDescription(): Promise<VmDescriptions | undefined> {
-    const random = this.#random;
-    let tail: Uint8Array;
-    if (random) {
-      tail = new Uint8Array(Math.min(random.size, 16 * 2 ** 20));
-      const got = await random.read(random.size - tail.length, tail);
-      tail = tail.subarray(0, got);
-    } else {
-      const window = this.#window;
-      await window.need(LARGEST_JSON);
-      if (!window.ended) return undefined;
-      tail = window.bytes.subarray(window.pos, window.end);
-    }
-    const json = jsonAtEnd(tail);
-    return json === undefined ? undefined : parseVmDescription(json);
-  }
-
   async #openChannels(): Promise<Multifd | undefined> {
     const { channels } = this.#options;
     if (!channels?.length) return undefined;
@@ -829,24 +609,7 @@ class SnapshotReader {
   }
 }
 
-type Head = KnownSection & {
-  readonly kind: SectionKind;
-  readonly start: number;
-  readonly bodyStart: number;
-  readonly sectionId: number;
-};
-
-interface Attempt {
-  readonly loaded: Loaded<object>;
-  readonly bytes: number;
-  readonly ends: boolean;
-  readonly by: 'description' | 'vmdescription';
-}
-
 class Cancelled extends Error {}
-
-/** Sections that come in parts and have no vmdescription (QEMU: SaveVMHandlers). "ram" has a reader of its own. */
-const handlers: Descriptions = descriptionTable([vmstate_block, vmstate_dirty_bitmap]);
 
 const noFeatures: Features = {
   ...{ postcopy: false, multifd: false, mappedRam: false, ignoreShared: false },
@@ -854,39 +617,7 @@ const noFeatures: Features = {
 };
 
 const sectionKinds: Readonly<Record<number, SectionKind>> = { 1: 'start', 2: 'part', 3: 'end', 4: 'full' };
-const isItem = (type: number): boolean =>
-  (type >= VmSection.START && type <= VmSection.FULL) || type === VmSection.COMMAND;
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
-
-const withOrigin = <T, B>(description: T | undefined, by: B): [T, B] | undefined =>
-  description ? [description, by] : undefined;
-
-function footerAt(bytes: Uint8Array, at: number, id: number): boolean {
-  return (
-    at + 5 <= bytes.length &&
-    bytes[at] === VmSection.FOOTER &&
-    ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0 === id
-  );
-}
-
-function parseJson(text: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(text)) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The JSON of a vmdescription that ends where the bytes end. */
-function jsonAtEnd(bytes: Uint8Array): unknown {
-  const reader = new QemuFileReader(bytes);
-  for (let at = bytes.length - 6; at >= 0; at--) {
-    if (bytes[at] !== VmSection.VMDESCRIPTION || bytes[at + 5] !== 0x7b) continue;
-    reader.pos = at + 1;
-    if (reader.be32() === bytes.length - at - 5) return parseJson(bytes.subarray(at + 5));
-  }
-  return undefined;
-}
 
 /** The input with a counter of bytes taken from it. */
 function countReads(input: ByteSource | ByteStream): { counted: ByteSource | ByteStream; count: () => number } {

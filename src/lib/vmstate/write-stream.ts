@@ -14,7 +14,7 @@ import { readPage } from './ram-contents.ts';
 import { PageKind, type RamBlock } from './ram-index.ts';
 import { RamFlag } from './ram.ts';
 import { vmstate_configuration } from './configuration.ts';
-import { VmSection } from './savevm.ts';
+import { VmSection } from './section-body.ts';
 import type { Section, SectionKind, Snapshot } from './snapshot.ts';
 import { save } from './vmstate.ts';
 

@@ -1,0 +1,333 @@
+/**
+ * Where a section's body ends. It has no length: a description says so, or the JSON at the end of the stream does, or
+ * the footer is searched for and the body stays bytes without names.
+ * Source: QEMU migration/savevm.c (vmstate_load, check_section_footer).
+ */
+import { vmstate_block } from './block.ts';
+import { vmstate_dirty_bitmap } from './block-dirty-bitmap.ts';
+import { commandNames } from './mig-command.ts';
+import type { Problem, Problems } from './problem.ts';
+import { QemuFileReader, ShortRead } from './qemu-file.ts';
+import { printable } from './ram.ts';
+import { sectionLabel, type Section, type SectionKind } from './snapshot.ts';
+import type { ByteSource } from './source.ts';
+import type { StreamWindow } from './stream-window.ts';
+import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
+import {
+  complaintProblem,
+  descriptionTable,
+  load,
+  type Descriptions,
+  type Loaded,
+  type VMStateDescription
+} from './vmstate.ts';
+
+/** QEMU_VM_*: the byte before each part of a stream. */
+export const VmSection = {
+  EOF: 0x00,
+  START: 0x01,
+  PART: 0x02,
+  END: 0x03,
+  FULL: 0x04,
+  SUBSECTION: 0x05,
+  VMDESCRIPTION: 0x06,
+  CONFIGURATION: 0x07,
+  COMMAND: 0x08,
+  FOOTER: 0x7e
+} as const;
+
+/** A device state that is larger than this cannot be told from garbage. */
+const LARGEST_BODY = 256 * 2 ** 20;
+export const LARGEST_JSON = 64 * 2 ** 20;
+
+/** What START or FULL said of a section; PART and END name it by its id. */
+export interface KnownSection {
+  readonly name: string;
+  readonly idstr?: string;
+  readonly instance: number;
+  readonly version: number;
+}
+
+export type Head = KnownSection & {
+  readonly kind: SectionKind;
+  readonly start: number;
+  readonly bodyStart: number;
+  readonly sectionId: number;
+};
+
+/** A body as far as it could be read. */
+export type Body = Pick<Section, 'bodyEnd'> &
+  Partial<Pick<Section, 'fields' | 'decodedBy' | 'opaque'>> & {
+    /** The stream can be followed behind it. */
+    readonly goesOn: boolean;
+  };
+
+interface Attempt {
+  readonly loaded: Loaded<object>;
+  readonly bytes: number;
+  readonly ends: boolean;
+  readonly by: 'description' | 'vmdescription';
+}
+
+/** Sections that come in parts and have no vmdescription (QEMU: SaveVMHandlers). "ram" has a reader of its own. */
+const handlers: Descriptions = descriptionTable([vmstate_block, vmstate_dirty_bitmap]);
+
+export class SectionBodies {
+  readonly #window: StreamWindow;
+  readonly #problems: Problems;
+  /** Sections by id, as START and FULL name them. */
+  readonly #ids: ReadonlyMap<number, KnownSection>;
+  readonly #descriptions: Descriptions | undefined;
+  readonly #random: ByteSource | undefined;
+  readonly #breathe: () => Promise<void> | undefined;
+  /** Whether this stream has footers: known once the first section was read. */
+  #footers: boolean | undefined;
+  #vmDescriptions: Promise<VmDescriptions | undefined> | undefined;
+
+  constructor(
+    window: StreamWindow,
+    problems: Problems,
+    ids: ReadonlyMap<number, KnownSection>,
+    descriptions: Descriptions | undefined,
+    random: ByteSource | undefined,
+    breathe: () => Promise<void> | undefined
+  ) {
+    this.#window = window;
+    this.#problems = problems;
+    this.#ids = ids;
+    this.#descriptions = descriptions;
+    this.#random = random;
+    this.#breathe = breathe;
+  }
+
+  #problem(code: string, severity: Problem['severity'], at: number, message: string, more: Partial<Problem>): void {
+    this.#problems.add({ code, severity, at, message, ...more });
+  }
+
+  /** Reads a body and its footer; the window is behind both then. */
+  async read(head: Head): Promise<Body> {
+    const window = this.#window;
+    const attempts: Attempt[] = [];
+    const handler = withOrigin(handlers.find(head.name), 'description' as const);
+    const state = head.kind === 'full' || head.kind === 'start';
+    const wanted: (() => Promise<[VMStateDescription<object>, Attempt['by']] | undefined>)[] = [
+      () =>
+        Promise.resolve(
+          handler ?? (state ? withOrigin(this.#descriptions?.find(head.name), 'description') : undefined)
+        ),
+      async () =>
+        state && !handler
+          ? withOrigin((await this.#describe())?.find(head.name, head.instance), 'vmdescription')
+          : undefined
+    ];
+    for (const find of wanted) {
+      const found = await find();
+      if (!found) continue;
+      const attempt = await this.#attempt(head, found[0], found[1]);
+      attempts.push(attempt);
+      if (!attempt.ends) continue;
+      window.pos += attempt.bytes;
+      const bodyEnd = window.offset;
+      await this.footer(head);
+      for (const c of attempt.loaded.complaints) this.#problems.add(complaintProblem(c, sectionLabel(head)));
+      if (attempts.length > 1) this.#mismatch(head, attempts[0]!, bodyEnd, 'note');
+      return { goesOn: true, bodyEnd, fields: attempt.loaded.fields, decodedBy: attempt.by };
+    }
+    return this.#opaque(head, attempts);
+  }
+
+  /** Decodes with one description; `ends` tells whether what follows is what must follow. */
+  async #attempt(head: Head, vmsd: VMStateDescription<object>, by: Attempt['by']): Promise<Attempt> {
+    const window = this.#window;
+    for (let want = 1 << 16; ; want *= 4) {
+      await window.need(want);
+      const reader = window.reader();
+      const loaded = load(reader, vmsd, head.version);
+      const short = loaded.failure instanceof ShortRead || reader.left < 6;
+      if (short && !window.ended && want < LARGEST_BODY) continue;
+      const ends = !loaded.failure && this.#endsAt(reader.bytes, reader.pos, head.sectionId);
+      return { loaded, bytes: reader.pos, ends, by };
+    }
+  }
+
+  /** Whether a section may end at this index: its footer, or in streams without footers another item. */
+  #endsAt(bytes: Uint8Array, at: number, id: number): boolean {
+    if (footerAt(bytes, at, id)) return true;
+    const next = bytes[at];
+    return this.#footers !== true && (next === undefined || isItem(next) || next === VmSection.EOF);
+  }
+
+  /** Nothing explains the body to its end: it is kept up to its footer, with the rows of the best attempt. */
+  async #opaque(head: Head, attempts: readonly Attempt[]): Promise<Body> {
+    const label = sectionLabel(head);
+    const bodyEnd = await this.seekFooter(head.sectionId, 0);
+    const best = attempts.toSorted((a, b) => b.bytes - a.bytes)[0];
+    const window = this.#window;
+    if (bodyEnd === undefined) {
+      const failure = best?.loaded.failure;
+      const cut = window.ended && (failure instanceof ShortRead || !best);
+      window.pos = window.end;
+      this.#problem(
+        cut ? 'truncated' : 'section-footer-missing',
+        'fatal',
+        failure?.at ?? window.offset,
+        cut
+          ? `the stream ends inside ${label}${failure ? `: ${failure.message}` : ''}`
+          : `Missing section footer for ${printable(head.name)}`,
+        { section: label }
+      );
+    } else if (best) this.#mismatch(head, best, bodyEnd, 'warning');
+    return {
+      ...{ goesOn: bodyEnd !== undefined, bodyEnd: bodyEnd ?? window.offset, opaque: true },
+      ...(best ? { fields: best.loaded.fields, decodedBy: best.by } : {})
+    };
+  }
+
+  #mismatch(head: Head, attempt: Attempt, bodyEnd: number, severity: 'note' | 'warning'): void {
+    const at = head.bodyStart + attempt.bytes;
+    const failure = attempt.loaded.failure;
+    const last = attempt.loaded.fields.at(-1)?.name;
+    this.#problem(
+      'section-mismatch',
+      severity,
+      failure?.at ?? at,
+      failure
+        ? `the ${attempt.by} does not fit: ${failure.message}`
+        : `Missing section footer for ${head.name}: the ${attempt.by} reads ${attempt.bytes} bytes, the section has ${bodyEnd - head.bodyStart}`,
+      { section: sectionLabel(head), ...(last ? { path: last } : {}) }
+    );
+  }
+
+  /** The footer behind a body, or why there is none. QEMU: check_section_footer. */
+  async footer(head: Head): Promise<void> {
+    const window = this.#window;
+    await window.need(5);
+    const { bytes, pos } = window;
+    const there = bytes[pos] === VmSection.FOOTER && window.end - pos >= 5;
+    this.#footers ??= there;
+    if (!there) {
+      if (!this.#footers) return;
+      const cut = window.end - pos < 5 && window.ended;
+      this.#problem(
+        cut ? 'truncated' : 'section-footer-missing',
+        cut ? 'fatal' : 'warning',
+        window.offset,
+        cut ? `the stream ends before the footer of ${sectionLabel(head)}` : `Missing section footer for ${head.name}`,
+        {
+          section: sectionLabel(head)
+        }
+      );
+      return;
+    }
+    const id = window.view.getUint32(pos + 1);
+    if (id !== head.sectionId) {
+      this.#problem(
+        'footer-mismatch',
+        'warning',
+        window.offset,
+        `Mismatched section id in footer for ${head.name} - read ${hex(id)} expected ${hex(head.sectionId)}`,
+        { section: sectionLabel(head) }
+      );
+    }
+    window.pos = pos + 5;
+  }
+
+  /**
+   * Searches forward for the footer of a section followed by something that may follow one, and moves behind it.
+   * Returns the offset of the footer.
+   */
+  async seekFooter(id: number, from: number): Promise<number | undefined> {
+    const window = this.#window;
+    const limit = window.offset + LARGEST_BODY;
+    window.pos += Math.min(from, window.end - window.pos);
+    for (;;) {
+      const pause = this.#breathe();
+      if (pause) await pause;
+      await window.need(64);
+      const { bytes, end } = window;
+      const last = window.ended ? end - 5 : end - 16;
+      let at = window.pos;
+      while ((at = bytes.indexOf(VmSection.FOOTER, at)) >= 0 && at <= last) {
+        if (footerAt(bytes, at, id) && this.#itemFollows(at + 5)) {
+          window.pos = at + 5;
+          return window.base + at;
+        }
+        at++;
+      }
+      window.pos = Math.max(window.pos, Math.min(last + 1, end));
+      if (window.ended || window.offset > limit) return undefined;
+      if (window.end - window.pos >= 64) window.pos = Math.max(window.pos, last + 1);
+      await window.need(1 << 16);
+    }
+  }
+
+  /** Whether what lies at an index of the window looks like another item of this stream, or its end. */
+  #itemFollows(at: number): boolean {
+    const { bytes, view, end } = this.#window;
+    if (at >= end) return true;
+    const type = bytes[at]!;
+    if (type === VmSection.EOF) return at + 1 >= end || bytes[at + 1] === VmSection.VMDESCRIPTION;
+    if (at + 5 > end) return false;
+    if (type === VmSection.PART || type === VmSection.END) return this.#ids.has(view.getUint32(at + 1));
+    if (type === VmSection.COMMAND) return view.getUint16(at + 1) < commandNames.length;
+    if (type !== VmSection.START && type !== VmSection.FULL) return false;
+    const length = bytes[at + 5] ?? 0;
+    const name = bytes.subarray(at + 6, at + 6 + length);
+    return length > 0 && name.every((c) => c >= 0x20 && c < 0x7f);
+  }
+
+  /** The vmdescription before reading got there: from the end of the input when it is at hand. */
+  #describe(): Promise<VmDescriptions | undefined> {
+    return (this.#vmDescriptions ??= this.#findVmDescription());
+  }
+
+  async #findVmDescription(): Promise<VmDescriptions | undefined> {
+    const random = this.#random;
+    let tail: Uint8Array;
+    if (random) {
+      tail = new Uint8Array(Math.min(random.size, 16 * 2 ** 20));
+      const got = await random.read(random.size - tail.length, tail);
+      tail = tail.subarray(0, got);
+    } else {
+      const window = this.#window;
+      await window.need(LARGEST_JSON);
+      if (!window.ended) return undefined;
+      tail = window.bytes.subarray(window.pos, window.end);
+    }
+    const json = jsonAtEnd(tail);
+    return json === undefined ? undefined : parseVmDescription(json);
+  }
+}
+
+const isItem = (type: number): boolean =>
+  (type >= VmSection.START && type <= VmSection.FULL) || type === VmSection.COMMAND;
+const hex = (n: number): string => n.toString(16).padStart(8, '0');
+const withOrigin = <T, B>(description: T | undefined, by: B): [T, B] | undefined =>
+  description ? [description, by] : undefined;
+
+function footerAt(bytes: Uint8Array, at: number, id: number): boolean {
+  return (
+    at + 5 <= bytes.length &&
+    bytes[at] === VmSection.FOOTER &&
+    ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0 === id
+  );
+}
+
+export function parseJson(text: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(text)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The JSON of a vmdescription that ends where the bytes end. */
+function jsonAtEnd(bytes: Uint8Array): unknown {
+  const reader = new QemuFileReader(bytes);
+  for (let at = bytes.length - 6; at >= 0; at--) {
+    if (bytes[at] !== VmSection.VMDESCRIPTION || bytes[at + 5] !== 0x7b) continue;
+    reader.pos = at + 1;
+    if (reader.be32() === bytes.length - at - 5) return parseJson(bytes.subarray(at + 5));
+  }
+  return undefined;
+}
