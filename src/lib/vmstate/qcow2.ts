@@ -145,23 +145,30 @@ export class VmState implements ByteSource {
 
   async read(at: number, target: Uint8Array): Promise<number> {
     const want = Math.max(0, Math.min(target.length, this.size - at));
-    for (let done = 0; done < want;) {
-      const extent = await this.#extent(at + done, want - done);
-      const out = target.subarray(done, done + extent.length);
-      if (extent.kind === 'zero') out.fill(0);
-      else if (extent.kind === 'raw') {
-        const got = await readRange(this.#image, extent.at, extent.at + out.length);
-        out.set(got);
-        // An image may end inside its last cluster; what is missing reads as zeros.
-        out.fill(0, got.length);
-      } else {
-        const bytes = await this.#inflate(extent);
-        const from = (at + done) % this.#layout.clusterSize;
-        out.set(bytes.subarray(from, from + out.length));
-      }
-      done += extent.length;
+    let done = 0;
+    try {
+      while (done < want) done += await this.#fill(at + done, target.subarray(done, want));
+    } catch (error) {
+      // What comes before the damage is given out; the next read throws.
+      if (done === 0 || !(error instanceof Damage)) throw error;
     }
-    return want;
+    return done;
+  }
+
+  async #fill(at: number, target: Uint8Array): Promise<number> {
+    const extent = await this.#extent(at, target.length);
+    const out = target.subarray(0, extent.length);
+    if (extent.kind === 'zero') out.fill(0);
+    else if (extent.kind === 'raw') {
+      const got = await readRange(this.#image, extent.at, extent.at + out.length);
+      out.set(got);
+      // An image may end inside its last cluster; what is missing reads as zeros.
+      out.fill(0, got.length);
+    } else {
+      const from = at % this.#layout.clusterSize;
+      out.set((await this.#inflate(extent)).subarray(from, from + out.length));
+    }
+    return out.length;
   }
 
   /** What is at a place, as far as it goes on in the same way. */
