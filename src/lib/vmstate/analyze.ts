@@ -8,13 +8,14 @@
  * `nullptr`. What a stream's own script prints is what the newer one prints for it wherever the older one succeeds:
  * null pointers are called `uint64` in streams of the older QEMUs, and those name nothing twice without an index. So
  * this follows the newer dialect. Where the script gives up (xbzrle, postcopy, multifd, mapped-ram, no vmdescription)
- * this goes on with what it would print if it did not.
+ * this goes on with what it would print if it did not; and where two sections have the same name and instance, it reads
+ * each by its own description, while the script reads both by the last one and loses its way (isapc with two isa-ide).
  */
 import { QemuFileReader } from './qemu-file.ts';
-import type { Section, Snapshot } from './snapshot.ts';
+import { sectionLabel, type Section, type Snapshot } from './snapshot.ts';
 import { readRange } from './source.ts';
-import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
-import { load, type Placed } from './vmstate.ts';
+import { parseVmDescription } from './vmdesc.ts';
+import { load, type Placed, type VMStateDescription } from './vmstate.ts';
 
 /** JSON with objects that keep the order and the strangest of keys. */
 export type Analysis = string | boolean | readonly Analysis[] | ReadonlyMap<string, Analysis>;
@@ -53,15 +54,14 @@ function integerText(bytes: Uint8Array, kind: 'signed' | 'unsigned'): string {
 /** @param body the section's bytes; `body[0]` is stream offset `base` */
 function valueOf(row: Placed, body: Uint8Array, base: number): Analysis {
   const bytes = body.subarray(row.start - base, row.end - base);
+  const opaque = lists.has(row.type) || row.value instanceof Uint8Array;
+  if (!opaque && row.children?.[0]?.name === '[0]') return row.children.map((child) => valueOf(child, body, base));
   if (row.type === 'nullptr') return 'nullptr';
   if (row.type === 'bool') return (bytes[0] ?? 0) !== 0;
   const integer = integers[row.type];
-  if (row.children?.[0]?.name === '[0]' && !lists.has(row.type) && !(row.value instanceof Uint8Array)) {
-    return row.children.map((child) => valueOf(child, body, base));
-  }
   if (integer) return integerText(bytes, integer);
-  if (row.type === 'struct' || row.type === 'subsection') return objectOf(row.children ?? [], body, base);
-  return hexOf(bytes, ' ');
+  const isStruct = row.type === 'struct' || row.type === 'subsection';
+  return isStruct && !opaque ? objectOf(row.children ?? [], body, base) : hexOf(bytes, ' ');
 }
 
 /** Types that have elements, which the script does not see. */
@@ -81,7 +81,7 @@ function objectOf(rows: readonly Placed[], body: Uint8Array, base: number): Read
 async function sectionOf(
   snapshot: Snapshot,
   section: Section,
-  described: VmDescriptions | undefined
+  vmsd: VMStateDescription<object> | undefined
 ): Promise<Analysis> {
   if (section.name === 'ram') {
     const sizes = snapshot.ram.blocks.map(
@@ -89,7 +89,6 @@ async function sectionOf(
     );
     return new Map([['section sizes', new Map(sizes)]]);
   }
-  const vmsd = described?.find(section.idstr ?? section.name, section.instance);
   if (!vmsd && section.fields.length === 0) return '';
   const end = Math.min(section.bodyEnd, section.bodyStart + MAX_SECTION);
   const body = await readRange(snapshot.bytes, section.bodyStart, end);
@@ -104,10 +103,15 @@ async function sectionOf(
 export async function analyze(snapshot: Snapshot): Promise<ReadonlyMap<string, Analysis>> {
   const described = parseVmDescription(snapshot.vmdescription?.json);
   const byId = new Map<number, readonly [key: string, value: Analysis]>();
+  const seen = new Map<string, number>();
   for (const section of snapshot.sections) {
     if (section.kind !== 'start' && section.kind !== 'full') continue;
-    const value = await sectionOf(snapshot, section, described);
-    byId.set(section.sectionId, [`${section.idstr ?? section.name} (${section.sectionId})`, value]);
+    const idstr = section.idstr ?? section.name;
+    const label = sectionLabel(section);
+    const occurrence = seen.get(label) ?? 0;
+    seen.set(label, occurrence + 1);
+    const value = await sectionOf(snapshot, section, described?.find(idstr, section.instance, occurrence));
+    byId.set(section.sectionId, [`${idstr} (${section.sectionId})`, value]);
   }
   return new Map(byId.values());
 }

@@ -19,14 +19,20 @@ export interface VmDescriptions {
   readonly devices: readonly { readonly name: string; readonly instance: number }[];
   /** The configuration section, which QEMU describes from 9.0 on. */
   readonly configuration: VMStateDescription<object> | undefined;
-  /** The description of a section. */
-  find(idstr: string, instance: number): VMStateDescription<object> | undefined;
+  /**
+   * The description of a section. QEMU has devices that share idstr and instance (two isa-ide of isapc): their
+   * sections come in the order of their descriptions.
+   * @param occurrence how many sections of that idstr and instance came before
+   */
+  find(idstr: string, instance: number, occurrence?: number): VMStateDescription<object> | undefined;
 }
 
 /** Deeper nesting is shown as bytes: QEMU's own is below ten. */
 const MAX_DEPTH = 48;
-/** Bound on the rows of one section; e1000, with the most, has 33,000. */
-const MAX_ROWS = 1 << 18;
+/** Bound on the rows of one section; an IDE channel with requests in flight, with the most, has 262,000. */
+const MAX_ROWS = 1 << 20;
+/** Bound on the entries of one struct; an entry costs more than a row does. */
+const MAX_FIELDS = 1 << 17;
 /** VMS_NULLPTR_MARKER. */
 const NULL_POINTER = 0x30;
 
@@ -119,21 +125,21 @@ function describe(json: Json, otherwise: string, depth: number): Described {
     bytes += kept.bytes;
     rows += kept.rows;
   };
-  const full = (): boolean => {
-    if (rows < MAX_ROWS) return false;
-    add('?', unreadable('unknown', `more than ${MAX_ROWS} fields`));
+  const isFull = (entries: number): boolean => {
+    if (rows < MAX_ROWS && entries < MAX_FIELDS) return false;
+    add('?', unreadable('unknown', `more fields than ${MAX_ROWS} rows hold`));
     return true;
   };
   const list = Array.isArray(json.fields) ? (json.fields as readonly unknown[]) : [];
-  for (let i = 0; i < list.length && !full();) {
+  for (let i = 0; i < list.length && !isFull(i);) {
     const name = nameOf(list[i]);
     let next = i + 1;
-    while (next < list.length && nameOf(list[next]) === name) next++;
+    while (next < list.length && next - i < MAX_FIELDS && nameOf(list[next]) === name) next++;
     add(name, elements(list.slice(i, next), depth));
     i = next;
   }
   for (const sub of Array.isArray(json.subsections) ? (json.subsections as readonly unknown[]) : []) {
-    if (full()) break;
+    if (isFull(fields.length)) break;
     const name = textOf(isObject(sub) ? sub.vmsd_name : undefined, '?');
     add(name, isObject(sub) ? subsection(sub, name, depth) : unreadable('subsection', 'a subsection is not described'));
   }
@@ -273,7 +279,7 @@ export function parseVmDescription(json: unknown): VmDescriptions | undefined {
   if (!isPageSize) problems.push(`page_size ${pageSize ?? ''} is no page size`);
 
   const devices: { name: string; instance: number }[] = [];
-  const byKey = new Map<string, Json>();
+  const byKey = new Map<string, Json[]>();
   let nameless = 0;
   const key = (idstr: string, instance: number): string => `${instance}/${idstr}`;
   for (const device of json.devices as readonly unknown[]) {
@@ -288,7 +294,9 @@ export function parseVmDescription(json: unknown): VmDescriptions | undefined {
       continue;
     }
     devices.push({ name: device.name, instance });
-    byKey.set(key(device.name, instance), device);
+    const alike = byKey.get(key(device.name, instance));
+    if (alike) alike.push(device);
+    else byKey.set(key(device.name, instance), [device]);
   }
   if (nameless > 0) problems.push(`${nameless} devices of the vmdescription have no name, instance_id or fields`);
   const made = new Map<Json, VMStateDescription<object>>();
@@ -302,8 +310,9 @@ export function parseVmDescription(json: unknown): VmDescriptions | undefined {
     problems,
     devices,
     configuration: isObject(json.configuration) ? make(json.configuration) : undefined,
-    find(idstr, instance) {
-      const device = byKey.get(key(idstr, instance));
+    find(idstr, instance, occurrence = 0) {
+      const alike = byKey.get(key(idstr, instance));
+      const device = alike?.[Math.min(occurrence, alike.length - 1)];
       return device && make(device);
     }
   };

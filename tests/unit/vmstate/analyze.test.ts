@@ -56,7 +56,7 @@ test('integers, truth values, buffers, null pointers, arrays and subsections are
   const inner = { vmsd_name: 'in', version: 1, fields: [field('x', 'uint8', 1)] };
   const body = [
     ...[0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 1, 0],
-    ...[1, 2, 0x30, 7, 0, 1, 0, 2, 0xab],
+    ...[1, 2, 0x30, 7, 0, 1, 0, 2, 0xab, 1, 0],
     ...[5, 5, 0x64, 0x65, 0x76, 0x2f, 0x73, 0, 0, 0, 9, 0xff, 0xfe]
   ];
   const json = device(
@@ -71,6 +71,7 @@ test('integers, truth values, buffers, null pointers, arrays and subsections are
       field('p', 'struct', 1, { struct: inner }),
       field('words', 'uint16', 2, { array_len: 2 }),
       field('odd', 'never heard of', 1),
+      field('flags', 'bool', 1, { array_len: 2 }),
       field('none', 'buffer', 0),
       field('empty', 'struct', 0, { struct: { vmsd_name: 'empty', version: 1, fields: [] } })
     ],
@@ -101,6 +102,10 @@ test('integers, truth values, buffers, null pointers, arrays and subsections are
             "0x0002"
         ],
         "odd": "ab",
+        "flags": [
+            true,
+            false
+        ],
         "none": "",
         "empty": {},
         "dev/s": {
