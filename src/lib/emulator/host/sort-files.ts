@@ -1,5 +1,5 @@
 /** Several files dropped together: which is which, by content and not by name. */
-import { sniff } from '../../vmstate/container.ts';
+import { sniff, type FileKind } from '../../vmstate/sniff.ts';
 import type { OpenedFile } from '../api.ts';
 
 export interface SortedFiles {
@@ -13,17 +13,22 @@ export interface SortedFiles {
 
 type Role = OpenedFile['role'];
 
-/** What `sniff` finds, as a role in the drop. */
-const roles: Readonly<Record<string, readonly [Role, string]>> = {
-  'qemu-stream': ['state', 'a QEMU migration stream'],
-  gzip: ['state', 'gzip: read as a compressed stream'],
-  zstd: ['state', 'zstd: read as a compressed stream'],
-  xz: ['state', 'xz: read as a compressed stream'],
-  libvirt: ['state', 'a libvirt save image'],
-  qcow2: ['disk', 'a qcow2 image'],
-  cpr: ['cpr-state', 'the state that CPR hands to the new QEMU'],
-  multifd: ['multifd-channel', 'a capture of a multifd channel'],
-  elf: ['vmlinux', 'an ELF file: its symbols name addresses']
+/** What `sniff` finds, as a role in the drop. Other kinds are `unknown`. */
+const roles: Readonly<Partial<Record<FileKind, Role>>> = {
+  'qemu-stream': 'state',
+  gzip: 'state',
+  zstd: 'state',
+  xz: 'state',
+  libvirt: 'state',
+  qcow2: 'disk',
+  disk: 'disk',
+  cpr: 'cpr-state',
+  multifd: 'multifd-channel',
+  elf: 'vmlinux',
+  kernel: 'vmlinux',
+  symbols: 'system-map',
+  ram: 'ram',
+  zeros: 'ram'
 };
 
 /** The first of these that is there is the stream. */
@@ -39,6 +44,7 @@ const preference: readonly Role[] = [
 ];
 
 const HEAD = 4096;
+const PAGE = 4096;
 
 async function roleOf(file: File): Promise<OpenedFile> {
   const { name, size: bytes } = file;
@@ -48,15 +54,9 @@ async function roleOf(file: File): Promise<OpenedFile> {
   } catch {
     return { name, bytes, role: 'unknown', note: 'cannot be read: a folder, or a file that is gone' };
   }
-  const kind = sniff(head).kind;
-  const known = roles[kind];
-  if (known) return { name, bytes, role: known[0], note: known[1] };
-  if (/^[0-9a-f]{8,16} [a-zA-Z] \S+$/m.test(new TextDecoder('latin1').decode(head.subarray(0, 200)))) {
-    return { name, bytes, role: 'system-map', note: 'symbols of a kernel' };
-  }
-  if (bytes > 0 && bytes % 4096 === 0)
-    return { name, bytes, role: 'ram', note: 'whole pages: memory of a guest, or a raw disk' };
-  return { name, bytes, role: 'unknown', note: `not recognised (${kind})` };
+  const { kind, what } = sniff(head, bytes);
+  const role = roles[kind] ?? (bytes > 0 && bytes % PAGE === 0 ? 'ram' : 'unknown');
+  return { name, bytes, role, note: role === 'ram' ? `${what}: whole pages, memory of a guest or a raw disk` : what };
 }
 
 export async function sortFiles(files: readonly File[]): Promise<SortedFiles> {
