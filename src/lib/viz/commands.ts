@@ -60,6 +60,15 @@ const rows = [
   { id: 'bytes.copyC', title: 'Copy bytes as a C array', group: 'Export', scope: 'bytes' },
   { id: 'bytes.copyDump', title: 'Copy bytes as a hex dump', group: 'Export', scope: 'bytes', hmp: 'xp' },
 
+  { id: 'ram.zoomIn', title: 'RAM map: zoom in', group: 'View', keys: ['@KeyW', '+', '='], scope: 'ram' },
+  { id: 'ram.zoomOut', title: 'RAM map: zoom out', group: 'View', keys: ['@KeyS', '-'], scope: 'ram' },
+  { id: 'ram.left', title: 'RAM map: left', group: 'View', keys: ['@KeyA', 'ArrowLeft'], scope: 'ram' },
+  { id: 'ram.right', title: 'RAM map: right', group: 'View', keys: ['@KeyD', 'ArrowRight'], scope: 'ram' },
+  { id: 'ram.up', title: 'RAM map: up', group: 'View', keys: ['ArrowUp'], scope: 'ram' },
+  { id: 'ram.down', title: 'RAM map: down', group: 'View', keys: ['ArrowDown'], scope: 'ram' },
+  { id: 'ram.fit', title: 'RAM map: focus the selection, or fit all', group: 'View', keys: ['F'], scope: 'ram' },
+  { id: 'ram.unfilter', title: 'Show all pages again', group: 'View', keys: ['Escape'], scope: 'ram' },
+
   { id: 'help.commands', title: 'Commands and keys', group: 'Help', keys: ['F1', '?'] },
   { id: 'help.about', title: 'About, licences', group: 'Help' },
   { id: 'help.support', title: 'What is decoded', group: 'Help' }

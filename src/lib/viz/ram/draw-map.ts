@@ -1,13 +1,13 @@
 /** Draws a RAM map: tiles, then what is marked. A function of what there is to draw and of the view. */
-import type { Spot } from './arrangement.ts';
+import type { DrawingContext } from '../pictures.ts';
+import type { Part, Spot } from './arrangement.ts';
 import { cellAt, coverOf, pointOf, type Placement, type PlacedPart, type Rect } from './placement.ts';
-import { TILE, visibleTiles, type MapView, type TileName } from './tiles.ts';
+import { keyOf, TILE, visibleTiles, type MapView, type TileName } from './tiles.ts';
 
 export interface MapColours {
   readonly background: string;
   readonly border: string;
   readonly text: string;
-  readonly muted: string;
   readonly accent: string;
   /** Text on pale and on dark cells. */
   readonly inkDark: string;
@@ -24,7 +24,9 @@ export interface MapDrawing {
   readonly ratio: number;
   readonly colours: MapColours;
   /** Pixels of a tile; undefined while they are not made. */
-  readonly tile: (name: TileName) => CanvasImageSource | undefined;
+  readonly tile: (name: TileName) => HTMLCanvasElement | undefined;
+  /** The same without making any. */
+  readonly peek: (name: TileName) => HTMLCanvasElement | undefined;
   /** Text and colour of a single page, when it is large enough for text. */
   readonly cell: (spot: Spot) => { readonly lines: readonly string[]; readonly dark: boolean } | undefined;
   readonly marks: readonly Mark[];
@@ -38,9 +40,52 @@ export interface Mark {
   readonly look: 'selected' | 'hovered' | 'brushed';
 }
 
+/** What is to be marked, as cells. A brush goes from one spot to another, in either direction. */
+export function marksOf(
+  parts: readonly Part[],
+  {
+    brush,
+    selectedSpot,
+    hoveredSpot,
+    activeItem
+  }: {
+    readonly brush: readonly [Spot, Spot] | undefined;
+    readonly selectedSpot: Spot | undefined;
+    readonly hoveredSpot: Spot | undefined;
+    readonly activeItem: Omit<Mark, 'look'> | undefined;
+  }
+): Mark[] {
+  const found: Mark[] = [];
+  if (brush) {
+    const [from, to] = [...brush].sort((a, b) => a.part - b.part || a.cell - b.cell) as [Spot, Spot];
+    for (let part = from.part; part <= to.part; part++) {
+      const first = part === from.part ? from.cell : 0;
+      const end = part === to.part ? to.cell + 1 : (parts[part]?.cells ?? 0);
+      found.push({ part, first, end, look: 'brushed' });
+    }
+  }
+  const one = (spot: Spot, look: Mark['look']): Mark => ({
+    part: spot.part,
+    first: spot.cell,
+    end: spot.cell + 1,
+    look
+  });
+  if (selectedSpot) found.push(one(selectedSpot, 'selected'));
+  if (hoveredSpot) found.push(one(hoveredSpot, 'hovered'));
+  if (activeItem) found.push({ ...activeItem, look: 'hovered' });
+  return found;
+}
+
 /** From this size on, cells have lines between them; from the other on, text. */
 const LINES_FROM = 10;
 const TEXT_FROM = 44;
+
+/** Width of a letter of the 11-pixel monospaced font that canvases use. */
+const LETTER = 6.7;
+const cut = (text: string, width: number): string => {
+  const room = Math.floor(width / LETTER);
+  return text.length <= room ? text : room < 2 ? '' : `${text.slice(0, room - 1)}…`;
+};
 
 export const toScreen = (view: MapView, rect: Rect): Rect => ({
   x: (rect.x - view.x) * view.scale,
@@ -49,12 +94,13 @@ export const toScreen = (view: MapView, rect: Rect): Rect => ({
   height: rect.height * view.scale
 });
 
-export function drawMap(ctx: CanvasRenderingContext2D, size: { width: number; height: number }, map: MapDrawing): void {
+export function drawMap(ctx: DrawingContext, size: { width: number; height: number }, map: MapDrawing): void {
   const { placement, view, colours } = map;
   ctx.fillStyle = colours.background;
   ctx.fillRect(0, 0, size.width, size.height);
-  ctx.imageSmoothingEnabled = false;
-  for (const name of visibleTiles(placement, map.tops, view, size, map.ratio)) drawTile(ctx, map, name);
+  for (const [name, tile] of tilesToDraw(map, visibleTiles(placement, map.tops, view, size, map.ratio))) {
+    drawTile(ctx, map, name, tile);
+  }
   for (const part of placement.parts) {
     const box = toScreen(view, part);
     if (!overlaps(box, size)) continue;
@@ -75,8 +121,29 @@ export function drawMap(ctx: CanvasRenderingContext2D, size: { width: number; he
 const overlaps = (box: Rect, size: { width: number; height: number }): boolean =>
   box.x < size.width && box.y < size.height && box.x + box.width > 0 && box.y + box.height > 0;
 
-/** A tile, or for one that is not made yet the piece of a coarser one. */
-function drawTile(ctx: CanvasRenderingContext2D, map: MapDrawing, name: TileName): void {
+/** Tiles that are made; under those that are not, the coarser ones that hold them, coarsest first. */
+function tilesToDraw(map: MapDrawing, wanted: readonly TileName[]): (readonly [TileName, HTMLCanvasElement])[] {
+  const made: [TileName, HTMLCanvasElement][] = [];
+  const coarse = new Map<string, [TileName, HTMLCanvasElement]>();
+  for (const name of wanted) {
+    const tile = map.tile(name);
+    if (tile) {
+      made.push([name, tile]);
+      continue;
+    }
+    for (let up = 1; name.level + up <= (map.tops[name.part] ?? 0); up++) {
+      const [tx, ty] = [Math.floor(name.tx / 2 ** up), Math.floor(name.ty / 2 ** up)];
+      const above = { part: name.part, level: name.level + up, tx, ty };
+      const found = map.peek(above);
+      if (!found) continue;
+      coarse.set(keyOf(above), [above, found]);
+      break;
+    }
+  }
+  return [...[...coarse.values()].sort((a, b) => b[0].level - a[0].level), ...made];
+}
+
+function drawTile(ctx: DrawingContext, map: MapDrawing, name: TileName, tile: HTMLCanvasElement): void {
   const part = map.placement.parts[name.part]!;
   const { view, ratio } = map;
   const cells = TILE * 2 ** name.level;
@@ -86,34 +153,11 @@ function drawTile(ctx: CanvasRenderingContext2D, map: MapDrawing, name: TileName
   const top = edge(part.y + name.ty * cells, view.y);
   const right = edge(part.x + (name.tx + 1) * cells, view.x);
   const bottom = edge(part.y + (name.ty + 1) * cells, view.y);
-  const made = map.tile(name);
-  if (made) {
-    ctx.drawImage(made, left, top, right - left, bottom - top);
-    return;
-  }
-  for (let up = 1; name.level + up <= (map.tops[name.part] ?? 0); up++) {
-    const step = 2 ** up;
-    const above = { ...name, level: name.level + up, tx: Math.floor(name.tx / step), ty: Math.floor(name.ty / step) };
-    const coarse = map.tile(above);
-    if (!coarse) continue;
-    const piece = TILE / step;
-    ctx.drawImage(
-      coarse,
-      (name.tx % step) * piece,
-      (name.ty % step) * piece,
-      piece,
-      piece,
-      left,
-      top,
-      right - left,
-      bottom - top
-    );
-    return;
-  }
+  ctx.drawImage(tile, left, top, right - left, bottom - top);
 }
 
 /** Lines between large cells, and text in larger ones. */
-function drawCells(ctx: CanvasRenderingContext2D, size: { width: number; height: number }, map: MapDrawing): void {
+function drawCells(ctx: DrawingContext, size: { width: number; height: number }, map: MapDrawing): void {
   const { view, colours } = map;
   map.placement.parts.forEach((part, index) => {
     const left = Math.max(0, Math.floor(view.x - part.x));
@@ -134,14 +178,7 @@ function drawCells(ctx: CanvasRenderingContext2D, size: { width: number; height:
   });
 }
 
-function drawText(
-  ctx: CanvasRenderingContext2D,
-  map: MapDrawing,
-  part: PlacedPart,
-  index: number,
-  x: number,
-  y: number
-): void {
+function drawText(ctx: DrawingContext, map: MapDrawing, part: PlacedPart, index: number, x: number, y: number): void {
   const { view, colours } = map;
   const cell = cellAt(part, x, y);
   const text = cell < part.cells ? map.cell({ part: index, cell }) : undefined;
@@ -150,12 +187,12 @@ function drawText(
   const left = (part.x + x - view.x) * view.scale + 4;
   const top = (part.y + y - view.y) * view.scale + 4;
   text.lines.forEach((line, i) => {
-    if ((i + 1) * 13 < view.scale) ctx.fillText(line, left, top + i * 13, view.scale - 8);
+    if ((i + 1) * 13 < view.scale) ctx.fillText(cut(line, view.scale - 8), left, top + i * 13);
   });
 }
 
 function drawMark(
-  ctx: CanvasRenderingContext2D,
+  ctx: DrawingContext,
   size: { width: number; height: number },
   { placement, view, colours }: MapDrawing,
   mark: Mark
@@ -190,23 +227,24 @@ function drawMark(
 }
 
 /** Names of the parts that are large enough to bear one, in their corner. */
-function drawTitles(ctx: CanvasRenderingContext2D, size: { width: number; height: number }, map: MapDrawing): void {
+function drawTitles(ctx: DrawingContext, size: { width: number; height: number }, map: MapDrawing): void {
   const { placement, view, colours } = map;
+  if (view.scale >= TEXT_FROM) return;
   ctx.font = colours.font;
   ctx.textBaseline = 'top';
   placement.parts.forEach((part, index) => {
     const box = toScreen(view, part);
     const title = map.titles[index] ?? '';
     if (!overlaps(box, size) || box.height < 40 || box.width < 48) return;
-    const width = Math.min(ctx.measureText(title).width, box.width - 12);
+    const shown = cut(title, box.width - 12);
     const x = Math.max(box.x, 0) + 2;
     const y = Math.max(box.y, 0) + 2;
     ctx.globalAlpha = 0.8;
     ctx.fillStyle = colours.background;
-    ctx.fillRect(x, y, width + 8, 16);
+    ctx.fillRect(x, y, shown.length * LETTER + 8, 16);
     ctx.globalAlpha = 1;
     ctx.fillStyle = colours.text;
-    ctx.fillText(title, x + 4, y + 2, width);
+    ctx.fillText(shown, x + 4, y + 2);
   });
 }
 
@@ -223,9 +261,3 @@ export function fitRect(rect: Rect, size: { width: number; height: number }, roo
     scale
   };
 }
-
-/** The part's middle of a cell, for bringing it into view. */
-export const middleOf = (part: PlacedPart, cell: number): { x: number; y: number } => {
-  const { x, y } = pointOf(part, cell);
-  return { x: x + 0.5, y: y + 0.5 };
-};

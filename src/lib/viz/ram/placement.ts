@@ -95,6 +95,12 @@ export function pointOf(part: PlacedPart, cell: number): { readonly x: number; r
   return { x: part.x + square * side + (inside % side), y: part.y + Math.floor(inside / side) };
 }
 
+/** Middle of a cell, in the units of the whole map. */
+export function middleOf(part: PlacedPart, cell: number): { readonly x: number; readonly y: number } {
+  const { x, y } = pointOf(part, cell);
+  return { x: x + 0.5, y: y + 0.5 };
+}
+
 export interface Rect {
   readonly x: number;
   readonly y: number;

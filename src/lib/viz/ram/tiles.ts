@@ -14,6 +14,8 @@ export interface TileName {
   readonly ty: number;
 }
 
+export const keyOf = ({ part, level, tx, ty }: TileName): string => `${part} ${level} ${tx} ${ty}`;
+
 /** What of the map is seen: `x`, `y` in cells at the canvas's corner, `scale` in CSS pixels a cell. */
 export interface MapView {
   readonly x: number;

@@ -22,6 +22,8 @@ const rows = [
   { id: 'diff', title: 'Diff', area: 'main', load: () => import('../diff/DiffView.svelte') },
   { id: 'checks', title: 'Checks', area: 'main', load: () => import('../checks/Checks.svelte') },
   { id: 'fields', title: 'Fields', area: 'side', load: () => import('../fields/FieldDetail.svelte') },
+  { id: 'ram', title: 'RAM map', area: 'bottomMiddle', load: () => import('../ram/RamMap.svelte') },
+  { id: 'page', title: 'Page', area: 'bottomRight', load: () => import('../ram/PageView.svelte') },
   { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') }
 ] as const satisfies readonly PanelRow[];
 

@@ -22,7 +22,7 @@ describe.each(layouts)('a %s placement', (layout) => {
   });
 
   test('has nothing between the parts and behind their ends', () => {
-    const [{ x, y, width }] = placement.parts as [{ x: number; y: number; width: number }];
+    const { x, y, width } = placement.parts[0]!;
     expect(spotAt(placement, x + width + 0.5, y + 0.5)).toBeUndefined();
     expect(spotAt(placement, -1, -1)).toBeUndefined();
     expect(spotAt(place([part(5)], layout), 100, 0)).toBeUndefined();
