@@ -1,0 +1,33 @@
+import { defineConfig } from '@playwright/test';
+
+/** Debian's Chromium: Playwright's own browsers are not needed. */
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const port = 4199;
+
+export default defineConfig({
+  testDir: 'tests/e2e',
+  testMatch: '**/*.test.ts',
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  fullyParallel: false,
+  workers: 1,
+  forbidOnly: !!process.env.CI,
+  use: {
+    baseURL: `http://127.0.0.1:${port}`,
+    viewport: { width: 1280, height: 800 },
+    launchOptions: {
+      executablePath,
+      args: [
+        ...['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-quic'],
+        ...['--disable-background-networking', '--disable-component-update', '--disable-sync']
+      ]
+    },
+    trace: 'retain-on-failure'
+  },
+  webServer: {
+    command: `node bin/migrascope serve --port ${port}`,
+    url: `http://127.0.0.1:${port}`,
+    reuseExistingServer: false,
+    timeout: 30_000
+  }
+});
