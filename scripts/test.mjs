@@ -54,7 +54,7 @@ if (qemus().length > 0) {
 
 outcomes.push(
   ...runStages([
-    ...verifyStages(),
+    ...verifyStages({ allGolden: true }),
     { name: 'build', command: [node, join(root, 'scripts/build.mjs')], fix: 'npm run build' }
   ])
 );

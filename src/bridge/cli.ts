@@ -1,12 +1,13 @@
 /** The command line: `migrascope SUBCOMMAND …`. The subcommands are the table below. */
 import { parseArgs } from 'node:util';
 import { Exit, UsageError, type Command, type ExitCode, type OptionValues } from './command.ts';
+import { diff } from './diff.ts';
 import { InputError } from './file-source.ts';
 import { inspect } from './inspect.ts';
 import { OutputError, processIo, type Io } from './io.ts';
 import { serve } from './serve.ts';
 
-const commands: readonly Command[] = [inspect, serve];
+const commands: readonly Command[] = [inspect, diff, serve];
 /** Named in interface.md, made in later issues. */
 const planned = ['system', 'capture'];
 

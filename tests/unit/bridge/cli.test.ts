@@ -15,7 +15,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Header, configuration, one block with one page of sevens, and a device that the vmdescription describes. */
-function stream(): Uint8Array {
+function stream(count = 0xfffffffe, fill = 7): Uint8Array {
   const file = new QemuFileWriter();
   file.be32(0x5145564d);
   file.be32(3);
@@ -43,11 +43,11 @@ function stream(): Uint8Array {
   file.be32(2);
   file.be64(0x1000n | 0x08n);
   file.countedString('pc.ram');
-  file.buffer(new Uint8Array(4096).fill(7));
+  file.buffer(new Uint8Array(4096).fill(fill));
   file.be64(0x10n);
   footer(2);
   header(0x04, 5, 'dev', 1);
-  file.be32(0xfffffffe);
+  file.be32(count);
   footer(5);
   file.u8(0);
   const field = { name: 'count', type: 'int32', size: 4 };
@@ -133,6 +133,23 @@ test('a truncated stream gives what could be read, the problem with its place, a
   expect(err).toMatch(/^fatal at 0x[0-9a-f]+ in ram\/0: /m);
 });
 
+test('diff tells fields, then pages, and 1; of equal streams nothing, and 0', async () => {
+  const other = join(folder, 'other');
+  writeFileSync(other, stream(5, 8));
+  expect(await migrascope('diff', state, state)).toEqual({ status: 0, out: '', err: '' });
+  expect(await migrascope('diff', state, other)).toEqual({
+    status: 1,
+    out: `section dev/0
+  count: -2 -> 5
+memory: 1 page differ
+  pc.ram 0x1000-0x1fff: 1 page, 4096 bytes differ
+`,
+    err: ''
+  });
+  const json = await migrascope('diff', '--format', 'json', '--no-ram', state, other);
+  expect(JSON.parse(json.out)).toMatchObject({ fields: [{ path: 'count', left: '-2', right: '5' }], pages: [] });
+});
+
 test.each([
   ['there is no such file', () => join(folder, 'nowhere')],
   ['it is a directory', () => folder],
@@ -150,6 +167,9 @@ test.each([
   [['inspect', '--format', 'toString', 'a'], "not 'toString'"],
   [['inspect', '--format', 'analyze', '--no-ram', 'a'], 'none of the other options'],
   [['inspect', '--colour', 'a'], '--colour'],
+  [['diff', 'a'], 'two files'],
+  [['diff', '-', '-'], 'standard input'],
+  [['diff', 'a', 'b', '--format', 'xml'], 'xml'],
   [['serve', '--port', 'x'], '--port'],
   [['serve', 'x'], 'takes no'],
   [['system'], 'planned, not there yet'],
