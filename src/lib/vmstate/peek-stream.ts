@@ -20,53 +20,68 @@ const PIECE = 65536;
 export class PeekStream implements ByteStream {
   /** Bytes given out. */
   position = 0;
-  #ahead = new Uint8Array(0);
+  /** Bytes [from, to) were fetched and not given out. What was written once is never overwritten: callers keep parts. */
+  #buffer = new Uint8Array(0);
+  #from = 0;
+  #to = 0;
   readonly #stream: ByteStream;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
   }
 
-  /** The next n bytes, fewer only at the end; good until the next call. Meant for small n. */
-  async peek(n: number): Promise<Uint8Array> {
-    while (this.#ahead.length < n) {
-      const more = new Uint8Array(this.#ahead.length + Math.max(PIECE, n));
-      const got = await this.#stream.read(more.subarray(this.#ahead.length));
-      if (got === 0) break;
-      more.set(this.#ahead);
-      this.#ahead = more.subarray(0, this.#ahead.length + got);
+  /** Fetches until n bytes are there, or fewer at the end. */
+  async #fetch(n: number): Promise<void> {
+    if (this.#buffer.length - this.#from < n) {
+      const bigger = new Uint8Array(Math.max(PIECE, 2 * n));
+      bigger.set(this.#buffer.subarray(this.#from, this.#to));
+      this.#buffer = bigger;
+      this.#to -= this.#from;
+      this.#from = 0;
     }
-    return this.#ahead.subarray(0, n);
+    while (this.#to - this.#from < n) {
+      const got = await this.#stream.read(this.#buffer.subarray(this.#to));
+      if (got === 0) return;
+      this.#to += got;
+    }
+  }
+
+  #give(n: number): Uint8Array {
+    const bytes = this.#buffer.subarray(this.#from, Math.min(this.#from + n, this.#to));
+    this.#from += bytes.length;
+    this.position += bytes.length;
+    return bytes;
+  }
+
+  /** The next n bytes, fewer only at the end. Meant for small n. */
+  async peek(n: number): Promise<Uint8Array> {
+    await this.#fetch(n);
+    return this.#buffer.subarray(this.#from, Math.min(this.#from + n, this.#to));
   }
 
   /** What comes next, at most `most` bytes; empty at the end. The caller may keep it. */
   async chunk(most = PIECE): Promise<Uint8Array> {
-    if (this.#ahead.length === 0) {
-      const piece = new Uint8Array(PIECE);
-      this.#ahead = piece.subarray(0, await this.#stream.read(piece));
-    }
-    const out = this.#ahead.subarray(0, most);
-    this.#ahead = this.#ahead.subarray(out.length);
-    this.position += out.length;
-    return out;
+    if (this.#from === this.#to) await this.#fetch(1);
+    return this.#give(most);
   }
 
   /** Puts back the last bytes that were given out. */
   unread(bytes: Uint8Array): void {
-    const ahead = new Uint8Array(bytes.length + this.#ahead.length);
-    ahead.set(bytes);
-    ahead.set(this.#ahead, bytes.length);
-    this.#ahead = ahead;
+    const buffer = new Uint8Array(bytes.length + this.#to - this.#from);
+    buffer.set(bytes);
+    buffer.set(this.#buffer.subarray(this.#from, this.#to), bytes.length);
+    this.#buffer = buffer;
+    this.#from = 0;
+    this.#to = buffer.length;
     this.position -= bytes.length;
   }
 
   /** n bytes; throws Damage where the stream ends before. Meant for small n. */
   async take(n: number): Promise<Uint8Array> {
-    const bytes = await this.peek(n);
-    if (bytes.length < n) throw new Damage(this.position + bytes.length, 'the file ends here');
-    this.#ahead = this.#ahead.subarray(n);
-    this.position += n;
-    return bytes;
+    await this.#fetch(n);
+    const have = this.#to - this.#from;
+    if (have < n) throw new Damage(this.position + have, 'the file ends here');
+    return this.#give(n);
   }
 
   /** Passes over n bytes. Returns how many there were. */
@@ -81,15 +96,13 @@ export class PeekStream implements ByteStream {
   }
 
   async read(target: Uint8Array): Promise<number> {
-    if (this.#ahead.length === 0) {
+    if (this.#from === this.#to) {
       const got = await this.#stream.read(target);
       this.position += got;
       return got;
     }
-    const n = Math.min(target.length, this.#ahead.length);
-    target.set(this.#ahead.subarray(0, n));
-    this.#ahead = this.#ahead.subarray(n);
-    this.position += n;
-    return n;
+    const bytes = this.#give(target.length);
+    target.set(bytes);
+    return bytes.length;
   }
 }
