@@ -142,7 +142,8 @@ export class RamIndex {
     this.#page.set(i, ((kind << 28) | page) >>> 0);
     this.#hashLow.set(i, hashLow);
     this.#hashHigh.set(i, hashHigh);
-    this.#slot.set(i, slot);
+    // Columns read as 0 where nothing was set: while contents stay in the stream this one takes no memory.
+    if (slot !== 0) this.#slot.set(i, slot);
     this.#latest.set(page, i + 1);
   }
 
