@@ -21,9 +21,18 @@ const HW = 'src/lib/emulator/hw/';
 /** What a device declares its state with. */
 const declaring = ['vmstate.ts', 'vmstate-types.ts', 'qemu-file.ts'].map((file) => VMSTATE + file);
 /** Buses, and chips that QEMU embeds in the struct of another device. */
-const embedded = ['core/', 'pci/', 'virtio/', 'ide/core.ts', 'i2c/', 'isa/apm.ts', 'acpi/ich9.ts', 'usb/', 'scsi/'].map(
-  (file) => HW + file
-);
+const embedded = [
+  'core/',
+  'pci/',
+  'virtio/',
+  'ide/core.ts',
+  'i2c/',
+  'isa/apm.ts',
+  'acpi/ich9.ts',
+  'usb/',
+  'scsi/',
+  'input/hid.ts'
+].map((file) => HW + file);
 
 const rules: readonly Rule[] = [
   { from: VMSTATE, may: [VMSTATE, 'fflate', 'fzstd', 'xz-decompress', '@noble/hashes'] },
@@ -42,7 +51,7 @@ const rules: readonly Rule[] = [
     may: ['src/lib/viz/', VMSTATE, 'svelte', 'bits-ui', 'paneforge', 'd3', 'idb', 'monaco-editor', 'virtual:iced-x86'],
     types: [`${EMULATOR}api.ts`, 'iced-x86']
   },
-  { from: 'src/routes/', may: ['src/routes/', 'src/lib/', 'src/app.css', 'svelte', '$app'] },
+  { from: 'src/routes/', may: ['src/routes/', 'src/lib/', 'src/app.css', 'svelte', '$app', 'virtual:'] },
   { from: 'src/bridge/', may: ['src/bridge/', 'src/lib/', 'node:'] }
 ];
 
