@@ -12,8 +12,6 @@ import { fromChunks, readRange, sequential, slice, type ByteSource, type ByteStr
 import { unxz } from './xz.ts';
 import { unzstd } from './zstd.ts';
 
-export { sniff } from './sniff.ts';
-
 export type ContainerName = 'gzip' | 'zstd' | 'xz' | 'libvirt' | 'qcow2';
 
 export interface OpenedContainer {

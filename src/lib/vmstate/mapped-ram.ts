@@ -3,7 +3,7 @@
  * files have no history: a page that was sent again was written over.
  * Source: QEMU migration/ram.c (mapped_ram_setup_ramblock, read_ramblock_mapped_ram), docs/devel/migration/mapped-ram.rst.
  */
-import { HashBuffer } from './page-hash.ts';
+import { hashPage } from './page-hash.ts';
 import type { Problems } from './problem.ts';
 import { MAX_RECORDS, MAX_SOURCES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { ByteSource } from './source.ts';
@@ -26,7 +26,7 @@ async function addPages(
   first: number,
   last: number,
   ram: RamIndex,
-  buffer: HashBuffer,
+  buffer: Uint8Array,
   zerosAreZero: boolean
 ): Promise<number> {
   for (let page = first; page < last && ram.count < MAX_RECORDS;) {
@@ -34,17 +34,17 @@ async function addPages(
     const want = Math.min(PIECE, (last - page) * PAGE);
     let have = 0;
     while (have < want) {
-      const got = await file.read(at + have, buffer.bytes.subarray(have, want));
+      const got = await file.read(at + have, buffer.subarray(have, want));
       if (got === 0) break;
       have += got;
     }
     // A sparse file may end inside its last page.
-    if (have % PAGE !== 0) buffer.bytes.fill(0, have, Math.ceil(have / PAGE) * PAGE);
+    if (have % PAGE !== 0) buffer.fill(0, have, Math.ceil(have / PAGE) * PAGE);
     const pages = Math.ceil(have / PAGE);
     for (let i = 0; i < pages; i++) {
-      const zero = buffer.hash(i * PAGE);
+      const { low, high, zero } = hashPage(buffer.subarray(i * PAGE, (i + 1) * PAGE));
       const kind = zero && zerosAreZero ? PageKind.zero : PageKind.mapped;
-      ram.add(kind, block.firstPage + page + i, at + i * PAGE, source, buffer.low, buffer.high, 0);
+      ram.add(kind, block.firstPage + page + i, at + i * PAGE, source, low, high, 0);
     }
     page += pages;
     if (have < want) return page - first;
@@ -64,7 +64,7 @@ export async function addMappedRam(
   problems: Problems,
   streamOffset = 0
 ): Promise<void> {
-  const buffer = new HashBuffer(PIECE);
+  const buffer = new Uint8Array(PIECE);
   const bitmap = new Uint8Array(PIECE);
   for (const block of ram.blocks) {
     if (!block.mapped) continue;
@@ -131,5 +131,5 @@ export async function addSharedRam(file: ByteSource, block: RamBlock, ram: RamIn
   if (ram.sources.length > MAX_SOURCES) return;
   const source = ram.sources.push(file) - 1;
   const pages = Math.min(block.pages, Math.ceil(file.size / PAGE));
-  await addPages({ block, source, file, pagesOffset: 0 }, 0, pages, ram, new HashBuffer(PIECE), true);
+  await addPages({ block, source, file, pagesOffset: 0 }, 0, pages, ram, new Uint8Array(PIECE), true);
 }

@@ -13,10 +13,10 @@
  */
 import { multifdCompressions, packetDecoder, type PacketDecoder } from './multifd-compression.ts';
 import { hashPage, ZERO_PAGE_HASH } from './page-hash.ts';
-import type { Problems, Severity } from './problem.ts';
+import { PeekStream } from './peek-stream.ts';
+import type { Problems } from './problem.ts';
 import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import { sequential, type ByteSource } from './source.ts';
-import { StreamWindow } from './stream-window.ts';
 
 const MAGIC = 0x11223344;
 const VERSION = 1;
@@ -70,24 +70,28 @@ export interface MultifdInput {
   readonly source: ByteSource;
 }
 
-/** A packet whose header has been read; its contents come next in the window. */
+/** A packet whose header has been read; its contents come next. */
 interface Packet {
-  readonly flags: number;
   readonly start: number;
-  readonly header: number;
+  readonly header: DataView;
+  readonly flags: number;
   readonly packetNum: number;
   readonly normal: number;
   readonly zero: number;
   readonly payload: number;
   readonly name: string;
+  /** instance_id of a device. */
   readonly instance?: number;
 }
 
-/** A NUL-terminated text, as Latin-1. */
-function cString(bytes: Uint8Array): string {
+/** A NUL-terminated text in a field of 256 bytes, as Latin-1. */
+function nameAt(view: DataView, at: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, 256);
   const end = bytes.indexOf(0);
   return new TextDecoder('latin1').decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
+
+const big = (view: DataView, at: number): number => view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
 
 /** One capture, packet by packet. */
 export class MultifdChannel {
@@ -100,7 +104,7 @@ export class MultifdChannel {
   packets = 0;
   /** The next packet, undefined at the end of what can be read. */
   next: Packet | undefined;
-  readonly window: StreamWindow;
+  readonly #input: PeekStream;
   readonly #problems: Problems;
   #decoder: PacketDecoder | undefined;
   #compression = 0;
@@ -109,84 +113,77 @@ export class MultifdChannel {
   constructor({ name, source }: MultifdInput, index: number, problems: Problems) {
     this.name = name;
     this.source = index;
-    this.window = new StreamWindow(sequential(source), source);
+    this.#input = new PeekStream(sequential(source));
     this.#problems = problems;
   }
 
-  problem(code: string, severity: Severity, message: string, at = this.window.offset): void {
-    this.#problems.add({ code, severity, at, message: `multifd ${this.name}: ${message}` });
+  get info(): MultifdChannelInfo {
+    const { name, id, uuid, sender, packets } = this;
+    return { name, id, uuid, sender, packets, bytes: this.#input.position };
+  }
+
+  #problem(code: string, message: string, at = this.#input.position): void {
+    this.#problems.add({ code, severity: 'warning', at, message: `multifd ${this.name}: ${message}` });
+  }
+
+  /** The next bytes; undefined, with a problem, where magic and version are not those of multifd. */
+  async #begins(code: string, bytes: number): Promise<DataView | undefined> {
+    const head = await this.#input.peek(bytes);
+    const view = new DataView(head.buffer, head.byteOffset, head.length);
+    if (head.length < 8) return view;
+    const [magic, version] = [view.getUint32(0), view.getUint32(4)];
+    if (magic === MAGIC && version === VERSION) return view;
+    const got = `magic ${magic.toString(16)} version ${version}`;
+    this.#problem(code, `received packet ${got}, expected ${MAGIC.toString(16)} ${VERSION}`);
+    return undefined;
   }
 
   async open(): Promise<void> {
-    const { window } = this;
-    if (!(await window.need(INIT)))
-      return this.problem('multifd-init', 'warning', 'the capture ends in its first message');
-    const { view, pos, bytes } = window;
-    const [magic, version] = [view.getUint32(pos), view.getUint32(pos + 4)];
-    if (magic !== MAGIC || version !== VERSION) {
-      const got = `magic ${magic.toString(16)} version ${version}`;
-      return this.problem(
-        'multifd-init',
-        'warning',
-        `received packet ${got}, expected ${MAGIC.toString(16)} ${VERSION}`
-      );
-    }
-    this.uuid = bytes.slice(pos + 8, pos + 24);
-    this.id = bytes[pos + 24]!;
-    window.pos += INIT;
-    await this.advance();
+    const view = await this.#begins('multifd-init', INIT);
+    if (!view) return;
+    if (view.byteLength < INIT) return this.#problem('multifd-init', 'the capture ends in its first message');
+    const init = await this.#input.take(INIT);
+    this.uuid = init.slice(8, 24);
+    this.id = init[24]!;
+    await this.#advance();
   }
 
   /** Reads the next header. What QEMU would refuse ends the channel. */
-  async advance(): Promise<void> {
-    const { window } = this;
+  async #advance(): Promise<void> {
     this.next = undefined;
-    const start = window.offset;
-    if (!(await window.need(12))) {
-      if (window.end > window.pos) this.#truncated('a packet header');
-      return;
-    }
-    const flags = window.view.getUint32(window.pos + 8);
-    const [magic, version] = [window.view.getUint32(window.pos), window.view.getUint32(window.pos + 4)];
-    if (magic !== MAGIC || version !== VERSION) {
-      const got = `magic ${magic.toString(16)} version ${version}`;
-      return this.problem(
-        'multifd-packet',
-        'warning',
-        `received packet ${got}, expected ${MAGIC.toString(16)} ${VERSION}`
-      );
-    }
-    const device = (flags & DEVICE_STATE) !== 0;
-    const header = device ? DEVICE_HEADER : RAM_HEADER;
-    if (!(await window.need(header))) return this.#truncated('a packet header');
-    const packet = device ? this.#deviceHeader(flags, start) : this.#ramHeader(flags, start);
-    if (typeof packet === 'string') return this.problem('multifd-packet', 'warning', packet, start);
+    const start = this.#input.position;
+    const view = await this.#begins('multifd-packet', RAM_HEADER);
+    if (!view || view.byteLength === 0) return;
+    const device = view.byteLength >= 12 && (view.getUint32(8) & DEVICE_STATE) !== 0;
+    const length = device ? DEVICE_HEADER : RAM_HEADER;
+    if (view.byteLength < length) return this.#truncated('a packet header');
+    const header = new DataView(view.buffer, view.byteOffset, length);
+    const packet = device ? this.#deviceHeader(header, start) : this.#ramHeader(header, start);
+    if (typeof packet === 'string') return this.#problem('multifd-packet', packet);
+    await this.#input.skip(length);
     this.packets++;
     this.next = packet;
   }
 
   #truncated(what: string): void {
-    this.problem('multifd-truncated', 'warning', `the capture ends in ${what}`);
+    this.#problem('multifd-truncated', `the capture ends in ${what}`);
   }
 
-  #deviceHeader(flags: number, start: number): Packet | string {
-    const { view, bytes, pos } = this.window;
-    const payload = view.getUint32(pos + 272);
+  #deviceHeader(header: DataView, start: number): Packet | string {
+    const payload = header.getUint32(272);
     if (payload === 0) return 'received empty device state packet';
     if (payload > MAX_DEVICE_STATE) return `${payload} bytes of device state`;
-    const name = cString(bytes.subarray(pos + 12, pos + 268));
-    const instance = view.getUint32(pos + 268);
-    return { flags, start, header: DEVICE_HEADER, packetNum: -1, normal: 0, zero: 0, payload, name, instance };
+    const [flags, name, instance] = [header.getUint32(8), nameAt(header, 12), header.getUint32(268)];
+    return { start, header, flags, packetNum: -1, normal: 0, zero: 0, payload, name, instance };
   }
 
   /** QEMU: multifd_ram_unfill_packet. */
-  #ramHeader(flags: number, start: number): Packet | string {
-    const { view, bytes, pos } = this.window;
-    const allocated = view.getUint32(pos + 12);
-    const normal = view.getUint32(pos + 16);
-    const size = view.getUint32(pos + 20);
-    const packetNum = view.getUint32(pos + 24) * 2 ** 32 + view.getUint32(pos + 28);
-    const zero = view.getUint32(pos + 32);
+  #ramHeader(header: DataView, start: number): Packet | string {
+    const flags = header.getUint32(8);
+    const allocated = header.getUint32(12);
+    const normal = header.getUint32(16);
+    const size = header.getUint32(20);
+    const zero = header.getUint32(32);
     if (allocated > OFFSETS) return `received packet with ${allocated} pages, expected ${OFFSETS}`;
     if (normal > allocated) {
       return `received packet with ${normal} non-zero pages, which exceeds maximum expected pages ${allocated}`;
@@ -200,87 +197,78 @@ export class MultifdChannel {
     // next_packet_size counts only where there are pages; without compression QEMU does not look at it.
     const payload = normal === 0 ? 0 : raw ? normal * PAGE : size;
     if (raw && normal > 0 && size !== payload) {
-      this.problem('multifd-size', 'warning', `next_packet_size is ${size}, but ${normal} pages follow`, start + 20);
+      this.#problem('multifd-size', `next_packet_size is ${size}, but ${normal} pages follow`, start + 20);
     }
     if (payload > MAX_COMPRESSED) return `a payload of ${payload} bytes for ${normal} pages`;
-    const name = cString(bytes.subarray(pos + 64, pos + 320));
-    return { flags, start, header: RAM_HEADER, packetNum, normal, zero, payload, name };
+    return { start, header, flags, packetNum: big(header, 24), normal, zero, payload, name: nameAt(header, 64) };
   }
 
-  /** Adds the pages of the next packet and moves on. Undefined when the capture ends in it. */
+  /** Adds the pages of the next packet and moves on. Undefined when the capture ends in it before any page. */
   async take(ram: RamIndex): Promise<Omit<MultifdPacketInfo, 'channel'> | undefined> {
     const packet = this.next!;
-    const { window } = this;
-    const { flags, start, header, packetNum, normal, zero, payload, name, instance } = packet;
+    const { start, flags, packetNum, normal, zero, payload, name, instance } = packet;
     const first = ram.count;
-    const ended = packet.instance !== undefined ? await this.#skipDevice(packet) : await this.#addPages(packet, ram);
+    if (normal + zero > 0) await this.#addPages(packet, ram);
+    else await this.#input.skip(payload);
+    const end = start + packet.header.byteLength + payload;
+    const cut = this.#input.position < end;
     const info = {
-      ...{ packetNum, start, end: start + header + payload, sync: (flags & SYNC) !== 0, name, normal, zero },
+      ...{ packetNum, start, end: this.#input.position, sync: (flags & SYNC) !== 0, name, normal, zero },
       compression: multifdCompressions[(flags & COMPRESSION) >> 1] ?? 'unknown',
       records: [first, ram.count] as const,
       ...(instance === undefined ? {} : { deviceState: { instance, bytes: payload } })
     };
-    if (!ended) {
-      this.#truncated('the contents of a packet');
-      this.next = undefined;
-      return ram.count > first ? { ...info, end: window.offset } : undefined;
+    if (!cut) {
+      await this.#advance();
+      return info;
     }
-    await this.advance();
-    return info;
+    this.#truncated('the contents of a packet');
+    this.next = undefined;
+    return ram.count > first ? info : undefined;
   }
 
-  async #skipDevice({ header, payload }: Packet): Promise<boolean> {
-    return this.window.skip(header + payload);
-  }
-
-  async #addPages({ start, header, normal, zero, payload, name, flags }: Packet, ram: RamIndex): Promise<boolean> {
-    const { window } = this;
-    const pages: number[] = [];
-    if (normal + zero > 0) {
-      const block = ram.block(name);
-      if (!block) this.problem('multifd-block', 'warning', `unknown ram block ${JSON.stringify(name)}`, start + 64);
-      for (let i = 0; i < normal + zero; i++) pages.push(block ? this.#page(block, i, start) : -1);
-    }
+  async #addPages(packet: Packet, ram: RamIndex): Promise<void> {
+    const { start, normal, payload, name, flags } = packet;
+    const block = ram.block(name);
+    if (!block) this.#problem('multifd-block', `unknown ram block ${JSON.stringify(name)}`, start + 64);
+    const pages = this.#pages(packet, block);
     const { low, high } = ZERO_PAGE_HASH;
     for (const page of pages.splice(normal)) {
       if (page >= 0) ram.add(PageKind.zero, page, start, this.source, low, high, 0);
     }
-    window.pos += header;
-    if (normal === 0) return true;
-    if ((flags & COMPRESSION) === 0) return this.#addRaw(pages, ram);
-    if (!(await window.need(payload))) return false;
-    await this.#addCompressed(pages, payload, flags, ram);
-    window.pos += payload;
-    return true;
-  }
-
-  /** Page number of the i-th offset of the packet in the window, -1 where it lies outside of the block. */
-  #page(block: RamBlock, i: number, start: number): number {
-    const { view, pos } = this.window;
-    const at = pos + 320 + 8 * i;
-    const offset = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
-    if (offset % PAGE === 0 && offset / PAGE < block.pages) return block.firstPage + offset / PAGE;
-    const message = `offset too long ${offset} (max ${block.usedLength})`;
-    this.problem('multifd-offset', 'warning', message, start + 320 + 8 * i);
-    return -1;
-  }
-
-  async #addRaw(pages: readonly number[], ram: RamIndex): Promise<boolean> {
-    const { window } = this;
-    for (const page of pages) {
-      if (!(await window.need(PAGE))) return false;
-      window.buffer.hash(window.pos);
-      const { low, high } = window.buffer;
-      if (page >= 0) ram.add(PageKind.normal, page, window.offset, this.source, low, high, 0);
-      window.pos += PAGE;
+    const contents = await this.#input.peek(payload);
+    if ((flags & COMPRESSION) === 0) await this.#addRaw(pages, contents, ram);
+    else if (contents.length === payload) {
+      await this.#addCompressed(pages, contents, flags, ram);
+      await this.#input.skip(payload);
     }
-    return true;
   }
 
-  async #addCompressed(pages: readonly number[], payload: number, flags: number, ram: RamIndex): Promise<void> {
-    const { window } = this;
-    const at = window.offset;
-    const contents = await this.#decode(window.bytes.subarray(window.pos, window.pos + payload), pages.length, flags);
+  /** Page numbers of a packet's offsets, -1 for those that lie outside of the block. */
+  #pages({ header, start, normal, zero }: Packet, block: RamBlock | undefined): number[] {
+    return Array.from({ length: normal + zero }, (_, i) => {
+      if (!block) return -1;
+      const offset = big(header, 320 + 8 * i);
+      if (offset % PAGE === 0 && offset / PAGE < block.pages) return block.firstPage + offset / PAGE;
+      const message = `offset too long ${offset} (max ${block.usedLength})`;
+      this.#problem('multifd-offset', message, start + 320 + 8 * i);
+      return -1;
+    });
+  }
+
+  async #addRaw(pages: readonly number[], contents: Uint8Array, ram: RamIndex): Promise<void> {
+    const at = this.#input.position;
+    const whole = Math.min(pages.length, Math.floor(contents.length / PAGE));
+    for (let i = 0; i < whole; i++) {
+      const { low, high } = hashPage(contents.subarray(i * PAGE, (i + 1) * PAGE));
+      if (pages[i]! >= 0) ram.add(PageKind.normal, pages[i]!, at + i * PAGE, this.source, low, high, 0);
+    }
+    await this.#input.skip(whole * PAGE);
+  }
+
+  async #addCompressed(pages: readonly number[], payload: Uint8Array, flags: number, ram: RamIndex): Promise<void> {
+    const at = this.#input.position;
+    const contents = await this.#decode(payload, pages.length, flags);
     for (const [i, page] of pages.entries()) {
       if (page < 0) continue;
       if (!contents) {
@@ -290,14 +278,14 @@ export class MultifdChannel {
       const bytes = contents.subarray(i * PAGE, (i + 1) * PAGE);
       const { low, high, zero } = hashPage(bytes);
       const slot = zero ? -1 : ram.store.put(bytes, low, high);
-      if (slot < 0 && !zero) this.problem('store-full', 'warning', 'page contents are not kept: memory is used up', at);
+      if (slot < 0 && !zero) this.#problem('store-full', 'page contents are not kept: memory is used up');
       ram.add(PageKind.compressed, page, at, this.source, low, high, slot + 1);
     }
   }
 
   async #decode(payload: Uint8Array, pages: number, flags: number): Promise<Uint8Array | undefined> {
-    const compression = (flags & COMPRESSION) >> 1;
     if (this.#undecodable) return undefined;
+    const compression = (flags & COMPRESSION) >> 1;
     if (!this.#decoder) {
       this.#compression = compression;
       this.#decoder = packetDecoder(compression);
@@ -308,7 +296,7 @@ export class MultifdChannel {
         : `compression ${multifdCompressions[compression] ?? compression} cannot be decoded here`;
     if (typeof contents !== 'string') return contents;
     this.#undecodable = true;
-    this.problem('multifd-damaged', 'warning', `${contents}; the pages from here on are unknown`);
+    this.#problem('multifd-damaged', `${contents}; the pages from here on are unknown`);
     return undefined;
   }
 }

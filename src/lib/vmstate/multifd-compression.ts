@@ -49,8 +49,7 @@ class ZlibPackets implements PacketDecoder {
       bigger.set(this.#out.subarray(0, this.#at));
       this.#out = bigger;
     }
-    // The payload is a view of a buffer that moves on; what is left of it may be needed with the next one.
-    this.#inflate.feed(payload.slice());
+    this.#inflate.feed(payload);
     const from = this.#at;
     const end = this.#inflate.run(this.#out, from, from + bytes);
     const { failure } = this.#inflate;

@@ -70,9 +70,7 @@ export class Multifd {
       const message = `more than ${MAX_PACKETS} packets or ${MAX_RECORDS} pages`;
       this.#problems.add({ code: 'multifd-packets', severity: 'fatal', at: 0, message });
     }
-    const channels = this.#channels.map(({ name, id, uuid, sender, packets, window }) => {
-      return { name, id, uuid, sender, packets, bytes: window.offset };
-    });
+    const channels = this.#channels.map((c) => c.info);
     return { channels, packets: this.#packets, syncs: this.#syncs };
   }
 
