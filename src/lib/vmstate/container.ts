@@ -66,6 +66,33 @@ export async function openContainer(
   return opener.opened();
 }
 
+/** Errors of the input itself (a folder, a file that is gone) become Damage. */
+async function guard(at: number, read: Promise<number>): Promise<number> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof Damage) throw error;
+    throw new Damage(at, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function guardedStream(input: ByteStream): ByteStream {
+  let position = 0;
+  return {
+    async read(target) {
+      const got = await guard(position, input.read(target));
+      position += got;
+      return got;
+    }
+  };
+}
+
+function guardedSource(input: ByteSource): ByteSource {
+  const { size } = input;
+  const read: ByteSource['read'] = (at, target) => guard(at, input.read(at, target));
+  return input.stream ? { size, read, stream: () => guardedStream(input.stream!()) } : { size, read };
+}
+
 /** Where a layer begins in the file or in what a compression gives. */
 interface Place {
   readonly start: number;
@@ -89,8 +116,8 @@ class Opener {
   constructor(input: ByteSource | ByteStream, name: string | undefined, options: ContainerOptions) {
     this.#name = name ?? 'the file';
     this.#options = options;
-    if ('size' in input) this.#random = input;
-    else this.#stream = new PeekStream(input);
+    if ('size' in input) this.#random = guardedSource(input);
+    else this.#stream = new PeekStream(guardedStream(input));
   }
 
   opened(): OpenedContainer {

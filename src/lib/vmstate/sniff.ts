@@ -10,6 +10,7 @@ export type FileKind =
   | 'cpr'
   | 'multifd'
   | 'return-path'
+  | 'preempt'
   | 'compressed'
   | 'archive'
   | 'elf'
@@ -141,6 +142,14 @@ function isReturnPath(head: Uint8Array): boolean {
   return (type === 7 && length === 0) || (type === 3 && length >= 14 && head[16] === length - 13);
 }
 
+/** A page record of the main stream's kind, naming its block: what a postcopy-preempt channel begins with. */
+function isPreempt(head: Uint8Array): boolean {
+  const length = head[8] ?? 0;
+  const flags = head[7]! & 0x0f;
+  const name = head.subarray(9, 9 + length);
+  return (flags === 2 || flags === 8) && head[0] === 0 && length > 1 && name.length === length && isText(name);
+}
+
 /**
  * @param head how the file begins; 4096 bytes tell all kinds apart
  * @param size of the whole file, where it is known
@@ -159,6 +168,13 @@ export function sniff(head: Uint8Array, size?: number): Sniffed {
       kind: 'return-path',
       what: "a capture of a migration's return path",
       hint: 'Drop the stream that went the other way together with it.'
+    };
+  }
+  if (isPreempt(head)) {
+    return {
+      kind: 'preempt',
+      what: 'a capture of a postcopy-preempt channel',
+      hint: 'It holds the pages that the guest waited for. Drop the main stream together with it.'
     };
   }
   const ram = 'It may be the RAM file of an x-ignore-shared state; drop it together with that.';

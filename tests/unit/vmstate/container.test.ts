@@ -206,3 +206,14 @@ test('an empty file, a text and noise are named, and what is there can still be 
     expect((await drain(opened)).length).toBe(bytes.length);
   }
 });
+
+test('a folder, which a browser gives as a file that cannot be read, is a problem', async () => {
+  const message = 'A requested file or directory could not be found';
+  const fails = (): Promise<number> => Promise.reject(new Error(message));
+  for (const input of [{ size: 4096, read: fails }, { read: fails }]) {
+    const opened = await openContainer(input, 'folder');
+    expect(opened.problems).toEqual([
+      { code: 'container-damaged', severity: 'fatal', at: 0, message: `cannot be read: ${message} (byte 0 of folder)` }
+    ]);
+  }
+});

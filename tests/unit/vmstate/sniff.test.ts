@@ -21,6 +21,7 @@ const cases: [string, Uint8Array, FileKind][] = [
   ['multifd', text('\x11\x22\x33\x44\0\0\0\x01'), 'multifd'],
   ['a return path with PONG', text('\0\x02\0\x04\0\0\0\x01'), 'return-path'],
   ['a return path with a request', text('\0\x03\0\x13' + '\0'.repeat(12) + '\x06pc.ram'), 'return-path'],
+  ['a preempt channel', text('\0\0\0\0\x01\x31\x90\x08\x06pc.ram\xe3'), 'preempt'],
   ['bzip2', text('BZh9'), 'compressed'],
   ['lzop', text('\x89LZO\0\r\n\x1a\n'), 'compressed'],
   ['lzma', text('\x5d\0\0\x80\0'), 'compressed'],
