@@ -12,8 +12,8 @@ import { vmstate_isa_serial, vmstate_pci_serial } from './hw/char/serial.ts';
 import { vmstate_virtio_console } from './hw/char/virtio-serial-bus.ts';
 import { vmstate_cpu_common } from './hw/core/cpu.ts';
 import { vmstate_cirrus_vga, vmstate_pci_cirrus_vga } from './hw/display/cirrus_vga.ts';
-import { vmstate_vga_common } from './hw/display/vga.ts';
 import { vmstate_vga_pci } from './hw/display/vga-pci.ts';
+import { vmstate_vga_common } from './hw/display/vga.ts';
 import { vmstate_virtio_gpu } from './hw/display/virtio-gpu.ts';
 import { vmstate_virtio_vga_base } from './hw/display/virtio-vga.ts';
 import { vmstate_i8257 } from './hw/dma/i8257.ts';
@@ -38,6 +38,7 @@ import { vmstate_piix3, vmstate_piix4 } from './hw/isa/piix.ts';
 import { vmstate_e1000 } from './hw/net/e1000.ts';
 import { vmstate_e1000e } from './hw/net/e1000e.ts';
 import { vmstate_virtio_net } from './hw/net/virtio-net.ts';
+import { nvme_vmstate } from './hw/nvme/ctrl.ts';
 import { vmstate_fw_cfg } from './hw/nvram/fw_cfg.ts';
 import { vmstate_i440fx } from './hw/pci-host/i440fx.ts';
 import { vmstate_mch } from './hw/pci-host/q35.ts';
@@ -61,6 +62,7 @@ import { vmstate_x86_cpu } from './target/i386/machine.ts';
 
 /** Every description, as the support page lists them. */
 export const described: readonly VMStateDescription<never>[] = [
+  nvme_vmstate,
   vmstate_acpi,
   vmstate_acpi_build,
   vmstate_apic,
