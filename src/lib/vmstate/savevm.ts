@@ -34,6 +34,7 @@ import type {
   Snapshot,
   VmDescription
 } from './snapshot.ts';
+import { parseVmDescription } from './vmdesc.ts';
 import { LARGEST_JSON, parseJson, SectionBodies, VmSection, type Head, type KnownSection } from './section-body.ts';
 import { sequential, type ByteSource, type ByteStream } from './source.ts';
 import { StreamWindow } from './stream-window.ts';
@@ -539,8 +540,12 @@ class SnapshotReader {
     window.pos += 5 + text.length;
     if (text.length < length)
       this.#problem('truncated', 'warning', window.offset, `the vmdescription has ${text.length} of ${length} bytes`);
-    const json = parseJson(text);
-    if (json === undefined) this.#problem('vmdesc-json', 'warning', start + 5, 'the vmdescription is no JSON');
+    const { json, damagedAt } = parseJson(text);
+    if (damagedAt !== undefined) {
+      this.#problem('vmdesc-json', 'warning', start + 5 + damagedAt, 'the vmdescription stops being JSON here');
+    }
+    const { problems } = parseVmDescription(json) ?? { problems: ['the vmdescription describes no devices'] };
+    for (const message of problems) this.#problem('vmdesc', 'warning', start + 5, message);
     const vmdescription: VmDescription = { start, end: window.offset, json };
     this.#snapshot.vmdescription = vmdescription;
     this.#section('vmdescription', start, start + 5, { name: 'vmdescription', version: length });

@@ -12,6 +12,7 @@ import { printable } from './ram.ts';
 import { sectionLabel, type Section, type SectionKind } from './snapshot.ts';
 import type { ByteSource } from './source.ts';
 import type { StreamWindow } from './stream-window.ts';
+import { parseVmDescriptionText, type VmDescriptionText } from './vmdesc-json.ts';
 import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
 import {
   complaintProblem,
@@ -313,13 +314,8 @@ function footerAt(bytes: Uint8Array, at: number, id: number): boolean {
   );
 }
 
-export function parseJson(text: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(text)) as unknown;
-  } catch {
-    return undefined;
-  }
-}
+export const parseJson = (text: Uint8Array): VmDescriptionText =>
+  parseVmDescriptionText(new TextDecoder('latin1').decode(text));
 
 /** The JSON of a vmdescription that ends where the bytes end. */
 function jsonAtEnd(bytes: Uint8Array): unknown {
@@ -327,7 +323,7 @@ function jsonAtEnd(bytes: Uint8Array): unknown {
   for (let at = bytes.length - 6; at >= 0; at--) {
     if (bytes[at] !== VmSection.VMDESCRIPTION || bytes[at + 5] !== 0x7b) continue;
     reader.pos = at + 1;
-    if (reader.be32() === bytes.length - at - 5) return parseJson(bytes.subarray(at + 5));
+    if (reader.be32() === bytes.length - at - 5) return parseJson(bytes.subarray(at + 5)).json;
   }
   return undefined;
 }
