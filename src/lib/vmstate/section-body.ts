@@ -144,18 +144,23 @@ export class SectionBodies {
       await window.need(want);
       const reader = window.reader();
       const loaded = load(reader, vmsd, head.version);
-      const short = loaded.failure instanceof ShortRead || reader.left < 6;
+      // Behind the body there must be enough to tell a footer and an item by.
+      const short = loaded.failure instanceof ShortRead || reader.left < 5 + 1 + 4 + 256;
       if (short && !window.ended && want < LARGEST_BODY) continue;
-      const ends = !loaded.failure && this.#endsAt(reader.bytes, reader.pos, head.sectionId);
+      const ends = !loaded.failure && this.#endsAt(window.pos + reader.pos, head.sectionId);
       return { loaded, bytes: reader.pos, ends, by };
     }
   }
 
-  /** Whether a section may end at this index: its footer, or in streams without footers another item. */
-  #endsAt(bytes: Uint8Array, at: number, id: number): boolean {
+  /**
+   * Whether a section may end at this index of the window: its footer, one with another id that an item follows (which
+   * `footer` complains of), or in streams without footers an item.
+   */
+  #endsAt(at: number, id: number): boolean {
+    const { bytes } = this.#window;
     if (footerAt(bytes, at, id)) return true;
-    const next = bytes[at];
-    return this.#footers !== true && (next === undefined || isItem(next) || next === VmSection.EOF);
+    if (bytes[at] === VmSection.FOOTER) return this.#itemFollows(at + 5);
+    return this.#footers !== true && this.#itemFollows(at);
   }
 
   /** Nothing explains the body to its end: it is kept up to its footer, with the rows of the best attempt. */
