@@ -60,6 +60,24 @@ const rows = [
   { id: 'bytes.copyC', title: 'Copy bytes as a C array', group: 'Export', scope: 'bytes' },
   { id: 'bytes.copyDump', title: 'Copy bytes as a hex dump', group: 'Export', scope: 'bytes', hmp: 'xp' },
 
+  { id: 'timeline.zoomIn', title: 'Timeline: zoom in', group: 'View', keys: ['@KeyW', '+', '='], scope: 'timeline' },
+  { id: 'timeline.zoomOut', title: 'Timeline: zoom out', group: 'View', keys: ['@KeyS', '-'], scope: 'timeline' },
+  { id: 'timeline.left', title: 'Timeline: left', group: 'View', keys: ['@KeyA', 'ArrowLeft'], scope: 'timeline' },
+  { id: 'timeline.right', title: 'Timeline: right', group: 'View', keys: ['@KeyD', 'ArrowRight'], scope: 'timeline' },
+  { id: 'timeline.trackAbove', title: 'Timeline: track above', group: 'View', keys: ['ArrowUp'], scope: 'timeline' },
+  { id: 'timeline.trackBelow', title: 'Timeline: track below', group: 'View', keys: ['ArrowDown'], scope: 'timeline' },
+  { id: 'timeline.next', title: 'Timeline: next item', group: 'Go', keys: ['@Period'], scope: 'timeline' },
+  { id: 'timeline.previous', title: 'Timeline: previous item', group: 'Go', keys: ['@Comma'], scope: 'timeline' },
+  { id: 'timeline.from', title: 'Timeline: select from the cursor', group: 'Go', keys: ['['], scope: 'timeline' },
+  { id: 'timeline.to', title: 'Timeline: select to the cursor', group: 'Go', keys: [']'], scope: 'timeline' },
+  {
+    id: 'timeline.fit',
+    title: 'Timeline: focus the selection, or fit all',
+    group: 'View',
+    keys: ['F'],
+    scope: 'timeline'
+  },
+
   { id: 'ram.zoomIn', title: 'RAM map: zoom in', group: 'View', keys: ['@KeyW', '+', '='], scope: 'ram' },
   { id: 'ram.zoomOut', title: 'RAM map: zoom out', group: 'View', keys: ['@KeyS', '-'], scope: 'ram' },
   { id: 'ram.left', title: 'RAM map: left', group: 'View', keys: ['@KeyA', 'ArrowLeft'], scope: 'ram' },

@@ -56,14 +56,22 @@ const shown: Readonly<Record<string, string>> = {
   ' ': 'Space',
   escape: 'Esc',
   pageup: 'PgUp',
-  pagedown: 'PgDn'
+  pagedown: 'PgDn',
+  Comma: ',',
+  Period: '.'
 };
+
+/** What a position prints on most keyboards. */
+function positionLabel(name: string): string {
+  const code = name.replace(/^@(Key|Digit)?/, '');
+  return shown[code] ?? code;
+}
 
 /** As it is written in menus and help. */
 export function hotkeyLabel(hotkey: Hotkey, mac = false): string {
   const { ctrl, alt, shift, name } = parseHotkey(hotkey);
   const key = name.startsWith('@')
-    ? name.replace(/^@(Key|Digit)?/, '')
+    ? positionLabel(name)
     : (shown[name] ?? name.charAt(0).toUpperCase() + name.slice(1));
   const modifiers = [ctrl && (mac ? '⌘' : 'Ctrl'), alt && (mac ? '⌥' : 'Alt'), shift && (mac ? '⇧' : 'Shift')];
   return [...modifiers.filter((m) => m !== false), key].join(mac ? '' : '+');

@@ -15,3 +15,17 @@ export const mix = (a: string, b: string, share: number): string => interpolateR
 
 /** A scale through several colours, from 0 to 1. */
 export const ramp = (colours: readonly string[]): ((t: number) => string) => interpolateRgbBasis([...colours]);
+
+/** Whether text on a colour had better be pale. */
+export function isDark(colour: string): boolean {
+  const { r, g, b } = rgb(colour);
+  return 0.3 * r + 0.59 * g + 0.11 * b < 140;
+}
+
+/** Width of a letter of the 11-pixel monospaced font that canvases use. */
+export const LETTER = 6.7;
+/** As much of a text as fits. */
+export function cut(text: string, width: number): string {
+  const room = Math.floor(width / LETTER);
+  return text.length <= room ? text : room < 3 ? '' : `${text.slice(0, room - 1)}…`;
+}

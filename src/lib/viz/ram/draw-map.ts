@@ -1,4 +1,5 @@
 /** Draws a RAM map: tiles, then what is marked. A function of what there is to draw and of the view. */
+import { cut, LETTER } from '../canvas/tokens.ts';
 import type { DrawingContext } from '../pictures.ts';
 import type { Part, Spot } from './arrangement.ts';
 import { cellAt, coverOf, pointOf, type Placement, type PlacedPart, type Rect } from './placement.ts';
@@ -79,13 +80,6 @@ export function marksOf(
 /** From this size on, cells have lines between them; from the other on, text. */
 const LINES_FROM = 10;
 const TEXT_FROM = 44;
-
-/** Width of a letter of the 11-pixel monospaced font that canvases use. */
-const LETTER = 6.7;
-const cut = (text: string, width: number): string => {
-  const room = Math.floor(width / LETTER);
-  return text.length <= room ? text : room < 2 ? '' : `${text.slice(0, room - 1)}…`;
-};
 
 export const toScreen = (view: MapView, rect: Rect): Rect => ({
   x: (rect.x - view.x) * view.scale,
@@ -235,7 +229,8 @@ function drawTitles(ctx: DrawingContext, size: { width: number; height: number }
   placement.parts.forEach((part, index) => {
     const box = toScreen(view, part);
     const title = map.titles[index] ?? '';
-    if (!overlaps(box, size) || box.height < 40 || box.width < 48) return;
+    // It must not hide much of what it names.
+    if (!overlaps(box, size) || box.width * box.height < 60 * 16 * LETTER * title.length) return;
     const shown = cut(title, box.width - 12);
     const x = Math.max(box.x, 0) + 2;
     const y = Math.max(box.y, 0) + 2;

@@ -1,5 +1,4 @@
 /** What a RAM map can be coloured by: the colours of each value, and the legend that explains them. */
-import { rgb } from 'd3';
 import type { RamColouring, RamColumn } from '../../emulator/api.ts';
 import { mix, pixel, ramp, type TokenReader } from '../canvas/tokens.ts';
 import { count } from '../format.ts';
@@ -146,10 +145,4 @@ export function valueText(column: RamColumn, value: number, rounds: number): str
 function roundText(value: number, rounds: number): string {
   const round = 1 + Math.ceil(((value - 1) * rounds) / 254);
   return rounds <= 254 ? `round ${round}` : `about round ${round}`;
-}
-
-/** Whether text on a colour had better be pale. */
-export function isDark(colour: string): boolean {
-  const { r, g, b } = rgb(colour);
-  return 0.3 * r + 0.59 * g + 0.11 * b < 140;
 }

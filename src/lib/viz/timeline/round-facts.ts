@@ -1,0 +1,57 @@
+/** What can honestly be said of a stream's rounds. Source: QEMU migration/ram.c; the stream does not mark its passes. */
+import type { SectionInfo, SnapshotInfo } from '../../emulator/api.ts';
+import { sectionLabel, type Round, type RoundEvidence } from '../../vmstate/snapshot.ts';
+
+const evidences: Readonly<Record<RoundEvidence, string>> = {
+  'multifd-sync': 'multifd flush',
+  'qmp-pass': 'reported by QMP',
+  'offset-wrap': 'offsets wrap',
+  repeat: 'a page comes again',
+  section: 'the section'
+};
+
+/** `inferred (≥): a page comes again`, or `certain: the section`. */
+export const evidenceText = (round: Pick<Round, 'certain' | 'evidence'>): string =>
+  `${round.certain ? 'certain' : 'inferred (≥)'}: ${evidences[round.evidence]}`;
+
+/** What must be known before the table is believed. */
+export function roundsNote({ rounds, features, ram }: SnapshotInfo): string | undefined {
+  if (features.mappedRam) {
+    return 'mapped-ram writes every page to a place of its own: the file holds the last contents and no history.';
+  }
+  if (features.ignoreShared && ram.records === 0) {
+    return 'x-ignore-shared leaves memory in its own file: no pages travelled, so there were no rounds.';
+  }
+  if (features.backgroundSnapshot) return 'A background snapshot sends every page once, as it was at the start.';
+  if (ram.records === 0) return undefined;
+  const parts = [];
+  if (rounds.some((r) => !r.certain)) {
+    parts.push(`QEMU does not mark its rounds: at least ${rounds.length}, found by pages that come again.`);
+  }
+  if (features.postcopy) parts.push('Behind the switch to postcopy pages come on demand, not in rounds.');
+  return parts.length > 0 ? parts.join(' ') : undefined;
+}
+
+export interface SwitchoverShare {
+  readonly name: string;
+  readonly bytes: number;
+  /** Index of the section. */
+  readonly index: number;
+}
+
+/** Bytes that were sent after the guest stopped, by section, the largest first. */
+export function switchover({ sections }: Pick<SnapshotInfo, 'sections'>): {
+  readonly bytes: number;
+  readonly shares: readonly SwitchoverShare[];
+} {
+  // What is inside of a PACKAGED command is counted as such, the command is not.
+  const holders = new Set(sections.map((s) => s.inside));
+  const shares = sections
+    .filter((s) => s.phase === 'switchover' && !holders.has(s.index) && s.end > s.start)
+    .map((s) => ({ name: nameOf(s), bytes: s.end - s.start, index: s.index }))
+    .sort((a, b) => b.bytes - a.bytes || a.index - b.index);
+  return { bytes: shares.reduce((sum, s) => sum + s.bytes, 0), shares };
+}
+
+const nameOf = (s: SectionInfo): string =>
+  s.kind === 'full' ? sectionLabel(s) : s.kind === 'end' || s.kind === 'command' ? `${s.name} (${s.kind})` : s.kind;
