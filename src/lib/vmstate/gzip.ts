@@ -1,5 +1,6 @@
 /** gzip (RFC 1952): members one after the other, checksums compared. */
-import { crc32, DEFLATE_WINDOW, Inflate } from './inflate.ts';
+import { crc32 } from './checksum.ts';
+import { DEFLATE_WINDOW, Inflate } from './inflate.ts';
 import { Damage, type PeekStream } from './peek-stream.ts';
 
 const FHCRC = 2;
