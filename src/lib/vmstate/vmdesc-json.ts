@@ -13,6 +13,10 @@ export interface VmDescriptionText {
 
 /** QEMU's own descriptions nest less than 50 deep. */
 const MAX_DEPTH = 500;
+/** Objects and arrays; a machine of 256 vCPUs has a quarter of that. A parsed one takes a hundred bytes. */
+const MAX_CONTAINERS = 1 << 20;
+/** Values of any kind. */
+const MAX_VALUES = 1 << 22;
 
 /** How far a JSON text makes sense, and how to end it early. */
 interface Scan {
@@ -55,6 +59,8 @@ function scan(text: string, start: number): Scan {
   // comma or end.
   let next: 'value' | 'first' | 'first-key' | 'key' | 'colon' | 'more' = 'value';
   let cut = start;
+  let containers = 0;
+  let values = 0;
   const stop = (end: number): Scan => {
     const closers = open.map((c) => (c === BRACE ? '}' : ']')).reverse();
     return { end, whole: false, cut, closers: closers.join('') };
@@ -67,6 +73,7 @@ function scan(text: string, start: number): Scan {
       next = 'value';
       i++;
     } else if (next === 'more' && c === COMMA) {
+      if (values++ === MAX_VALUES) return stop(i);
       cut = i++;
       next = open.at(-1) === BRACE ? 'key' : 'value';
     } else if (
@@ -84,7 +91,7 @@ function scan(text: string, start: number): Scan {
       next = 'colon';
     } else if (next === 'more') return stop(i);
     else if (c === BRACE || c === BRACKET) {
-      if (open.length === MAX_DEPTH) return stop(i);
+      if (open.length === MAX_DEPTH || containers++ === MAX_CONTAINERS) return stop(i);
       open.push(c);
       cut = ++i;
       next = c === BRACE ? 'first-key' : 'first';

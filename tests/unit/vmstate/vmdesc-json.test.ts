@@ -51,3 +51,14 @@ test('bytes past the depth that QEMU could write are cut off, in time linear in 
   }
   expect(performance.now() - started).toBeLessThan(2000);
 });
+
+test('values past the number that QEMU could write are cut off', () => {
+  for (const [text, kept] of [
+    ['{"devices":[' + '{},'.repeat(1.2e6) + '{}]}', 1 << 20],
+    ['{"devices":[' + '1,'.repeat(5e6) + '1]}', 1 << 22]
+  ] as const) {
+    const { json, damagedAt } = parseVmDescriptionText(text);
+    expect(damagedAt).toBeLessThan(text.length);
+    expect((json as { devices: unknown[] }).devices.length).toBeLessThanOrEqual(kept);
+  }
+});
