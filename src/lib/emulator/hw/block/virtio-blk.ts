@@ -2,14 +2,14 @@
 import { fieldsOf, struct, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { qtailq, u32 } from '../../../vmstate/vmstate-types.ts';
 import { reg16, reg32, reg64, reg8 } from '../core/register.ts';
-import { virtio_pci_bus, type VirtIOPCIDevice } from '../virtio/virtio-pci.ts';
-import { virtioSection, virtQueueElement, type VirtQueueElement } from '../virtio/virtio.ts';
+import { virtioSection } from '../virtio/virtio-bus.ts';
+import { virtQueueElement, type VirtQueueElement, type VirtIODevice } from '../virtio/virtio.ts';
 
 export interface VirtIOBlockReq {
   vq_idx: number;
   elem: VirtQueueElement;
 }
-export interface VirtIOBlock extends VirtIOPCIDevice {
+export interface VirtIOBlock extends VirtIODevice {
   rq: VirtIOBlockReq[];
 }
 
@@ -57,7 +57,7 @@ const request = (queues: number): VMStateDescription<VirtIOBlockReq> => ({
 });
 
 const d = fieldsOf<VirtIOBlock>();
-export const vmstate_virtio_blk = virtioSection<VirtIOBlock>(virtio_pci_bus, {
+export const vmstate_virtio_blk = virtioSection<VirtIOBlock>({
   name: 'virtio-blk',
   version: 2,
   features: [

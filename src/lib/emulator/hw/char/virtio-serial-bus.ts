@@ -2,8 +2,8 @@
 import { fieldsOf, struct } from '../../../vmstate/vmstate.ts';
 import { arrayOf, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
 import { reg16, reg32 } from '../core/register.ts';
-import { virtio_pci_bus, type VirtIOPCIDevice } from '../virtio/virtio-pci.ts';
-import { virtioSection, virtQueueElement, type VirtQueueElement } from '../virtio/virtio.ts';
+import { virtioSection } from '../virtio/virtio-bus.ts';
+import { virtQueueElement, type VirtQueueElement, type VirtIODevice } from '../virtio/virtio.ts';
 
 export interface VirtIOSerialPort {
   id: number;
@@ -14,7 +14,7 @@ export interface VirtIOSerialPort {
   iov_offset: bigint;
   elem: VirtQueueElement;
 }
-export interface VirtIOSerial extends VirtIOPCIDevice {
+export interface VirtIOSerial extends VirtIODevice {
   cols: number;
   rows: number;
   max_nr_ports: number;
@@ -40,7 +40,7 @@ const port = struct<VirtIOSerialPort>({
 });
 
 const d = fieldsOf<VirtIOSerial>();
-export const vmstate_virtio_console = virtioSection<VirtIOSerial>(virtio_pci_bus, {
+export const vmstate_virtio_console = virtioSection<VirtIOSerial>({
   name: 'virtio-console',
   version: 3,
   features: [

@@ -3,8 +3,8 @@ import { fieldsOf, struct, type Codec, type Field, type VMStateDescription } fro
 import { arrayOf, buffer, i32, u32, u64 } from '../../../vmstate/vmstate-types.ts';
 import { reg32 } from '../core/register.ts';
 import { sectionEndsAt, subsectionAt } from '../core/section-end.ts';
-import { virtio_pci_bus, type VirtIOPCIDevice } from '../virtio/virtio-pci.ts';
-import { virtioSection } from '../virtio/virtio.ts';
+import { virtioSection } from '../virtio/virtio-bus.ts';
+import type { VirtIODevice } from '../virtio/virtio.ts';
 
 interface Iov {
   addr: bigint;
@@ -151,11 +151,11 @@ const vmstate_virtio_gpu_state: VMStateDescription<GPUState> = {
 };
 
 export interface VirtIOGPUSection {
-  virtio: VirtIOPCIDevice;
+  virtio: VirtIODevice;
   gpu: GPUState;
 }
 const d = fieldsOf<VirtIOGPUSection>();
-export const vmstate_virtio_gpu = virtioSection<VirtIOPCIDevice>(virtio_pci_bus, {
+export const vmstate_virtio_gpu = virtioSection<VirtIODevice>({
   name: 'virtio-gpu',
   version: 1,
   features: [
@@ -168,7 +168,7 @@ export const vmstate_virtio_gpu = virtioSection<VirtIOPCIDevice>(virtio_pci_bus,
   config: [reg32(0, 'events_read'), reg32(4, 'events_clear'), reg32(8, 'num_scanouts'), reg32(12, 'num_capsets')],
   behind: [
     d('gpu', { ...struct(vmstate_virtio_gpu_state), type: 'virtio-gpu' }, { name: 'virtio-gpu' }) as Field<{
-      virtio: VirtIOPCIDevice;
+      virtio: VirtIODevice;
     }>
   ]
 });

@@ -1,9 +1,8 @@
 /** Virtio keyboard, mouse and tablet. Source: QEMU hw/input/virtio-input.c; virtio 1.2 section 5.8. */
 import { reg8, regBytes } from '../core/register.ts';
-import { virtio_pci_bus } from '../virtio/virtio-pci.ts';
-import { virtioSection } from '../virtio/virtio.ts';
+import { virtioSection } from '../virtio/virtio-bus.ts';
 
-export const vmstate_virtio_input = virtioSection(virtio_pci_bus, {
+export const vmstate_virtio_input = virtioSection({
   name: 'virtio-input',
   version: 1,
   features: [],

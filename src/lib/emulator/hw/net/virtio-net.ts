@@ -2,8 +2,8 @@
 import { fieldsOf, struct, type Bits, type Codec, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { arrayOf, bool, buffer, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
 import { reg16, reg32, reg8, regBytes } from '../core/register.ts';
-import { virtio_pci_bus, type VirtIOPCIDevice } from '../virtio/virtio-pci.ts';
-import { virtioSection } from '../virtio/virtio.ts';
+import { virtioSection } from '../virtio/virtio-bus.ts';
+import type { VirtIODevice } from '../virtio/virtio.ts';
 
 const ETH_ALEN = 6;
 const MAX_VLAN = 1 << 12;
@@ -43,7 +43,7 @@ export interface NetState {
     indirections_table: number[];
   };
 }
-export interface VirtIONet extends VirtIOPCIDevice {
+export interface VirtIONet extends VirtIODevice {
   net: NetState;
 }
 
@@ -202,7 +202,7 @@ const netDevice = (device: VirtIONet): VMStateDescription<NetState> => {
 };
 
 const d = fieldsOf<VirtIONet>();
-export const vmstate_virtio_net = virtioSection<VirtIONet>(virtio_pci_bus, {
+export const vmstate_virtio_net = virtioSection<VirtIONet>({
   name: 'virtio-net',
   version: 11,
   features: FEATURES,

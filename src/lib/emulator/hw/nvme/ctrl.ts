@@ -1,4 +1,4 @@
-/** The NVMe controller, which QEMU migrates from 11.0 on. Source: QEMU 11.0 hw/nvme/ctrl.c; NVMe base specification 2.0. */
+/** The NVMe controller, which QEMU 11 learned to migrate. Source: QEMU 11.1 hw/nvme/ctrl.c; NVMe base specification 2.0. */
 import { fieldsOf, struct, type Codec, type Meaning, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { bool, buffer, i32, qtailq, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
 import { vmstate_msix, type MSIXDevice } from '../pci/msix.ts';

@@ -1,4 +1,4 @@
-/** An NVMe namespace. Source: QEMU 11.0 hw/nvme/ns.c; NVMe base specification 2.0 figure 280. */
+/** An NVMe namespace. Source: QEMU 11.1 hw/nvme/ns.c; NVMe base specification 2.0 figure 280. */
 import { fieldsOf, struct, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { arrayOf, bool, buffer, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
 

@@ -1,9 +1,8 @@
 /** The virtio SCSI adapter; its requests are saved with the disks. Source: QEMU hw/scsi/virtio-scsi.c; virtio 1.2 section 5.6. */
 import { reg16, reg32 } from '../core/register.ts';
-import { virtio_pci_bus } from '../virtio/virtio-pci.ts';
-import { virtioSection } from '../virtio/virtio.ts';
+import { virtioSection } from '../virtio/virtio-bus.ts';
 
-export const vmstate_virtio_scsi = virtioSection(virtio_pci_bus, {
+export const vmstate_virtio_scsi = virtioSection({
   name: 'virtio-scsi',
   version: 1,
   features: [

@@ -2,8 +2,8 @@
 import { fieldsOf, struct } from '../../../vmstate/vmstate.ts';
 import { u32 } from '../../../vmstate/vmstate-types.ts';
 import { reg32 } from '../core/register.ts';
-import { virtio_pci_bus, type VirtIOPCIDevice } from './virtio-pci.ts';
-import { virtioSection } from './virtio.ts';
+import { virtioSection } from './virtio-bus.ts';
+import type { VirtIODevice } from './virtio.ts';
 
 /** vmstate_virtio_balloon_device. */
 export interface BalloonState {
@@ -13,7 +13,7 @@ export interface BalloonState {
   free_page_hint_status: number;
   poison_val: number;
 }
-export interface VirtIOBalloon extends VirtIOPCIDevice {
+export interface VirtIOBalloon extends VirtIODevice {
   balloon: BalloonState;
 }
 
@@ -47,7 +47,7 @@ const balloon = struct<BalloonState>({
 });
 
 const d = fieldsOf<VirtIOBalloon>();
-export const vmstate_virtio_balloon = virtioSection<VirtIOBalloon>(virtio_pci_bus, {
+export const vmstate_virtio_balloon = virtioSection<VirtIOBalloon>({
   name: 'virtio-balloon',
   version: 1,
   features: [

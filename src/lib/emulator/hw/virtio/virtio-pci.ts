@@ -82,6 +82,7 @@ const d = fieldsOf<VirtIOPCIDevice>();
 const q = fieldsOf<VirtQueue>();
 
 export const virtio_pci_bus: VirtioBus<VirtIOPCIDevice> = {
+  hasAlign: false,
   config: [
     d('proxy.pci_dev', pciDeviceOfEitherSize),
     d('proxy.msix', (s) => msixState(vectors(s)), { when: (s) => vectors(s) > 0 }),

@@ -1,8 +1,7 @@
 /** A source of random numbers. Source: QEMU hw/virtio/virtio-rng.c; virtio 1.2 section 5.4. */
-import { virtio_pci_bus } from './virtio-pci.ts';
-import { virtioSection } from './virtio.ts';
+import { virtioSection } from './virtio-bus.ts';
 
-export const vmstate_virtio_rng = virtioSection(virtio_pci_bus, {
+export const vmstate_virtio_rng = virtioSection({
   name: 'virtio-rng',
   version: 1,
   features: [],

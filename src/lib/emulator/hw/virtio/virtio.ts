@@ -4,7 +4,7 @@
  *
  *   virtio ::= transport status:u8 isr:u8 queue_sel:u16 features:u32 config_len:u32 config num:u32 queue{num}
  *              device-part subsection*
- *   queue  ::= num:u32 desc:u64 last_avail_idx:u16 transport-part
+ *   queue  ::= num:u32 align:u32? desc:u64 last_avail_idx:u16 vector:u16?
  *
  * Source: QEMU hw/virtio/virtio.c; virtio 1.2 chapter 2.
  */
@@ -23,7 +23,7 @@ export const VIRTIO_QUEUE_MAX = 1024;
 const VIRTQUEUE_MAX_SIZE = 1024;
 
 export interface VirtQueue {
-  vring: { num: number; num_default: number; desc: bigint; avail: bigint; used: bigint };
+  vring: { num: number; num_default: number; align: number; desc: bigint; avail: bigint; used: bigint };
   vector: number;
   last_avail_idx: number;
   last_avail_wrap_counter: boolean;
@@ -48,10 +48,15 @@ export interface VirtIODevice {
   disabled: boolean;
 }
 
-/** What a transport adds: rows before all else, rows of each queue, and the field of `virtio/extra_state`. */
+/** What a transport adds. */
 export interface VirtioBus<S extends VirtIODevice> {
+  /** VirtioBusClass.save_config: rows before all else. */
   readonly config: readonly Field<S>[];
+  /** VirtioBusClass.has_variable_vring_alignment. */
+  readonly hasAlign: boolean;
+  /** VirtioBusClass.save_queue: rows at the end of each queue. */
   readonly queue: (device: S) => readonly Field<VirtQueue>[];
+  /** VirtioBusClass.save_extra_state: the field of `virtio/extra_state`. */
   readonly extraState: Field<S>;
 }
 
@@ -98,12 +103,13 @@ const STATUS: readonly Bits[] = [
 ];
 
 const q = fieldsOf<VirtQueue>();
-const queue = (transport: readonly Field<VirtQueue>[]): VMStateDescription<VirtQueue> => ({
+const queue = (hasAlign: boolean, transport: readonly Field<VirtQueue>[]): VMStateDescription<VirtQueue> => ({
   name: 'VirtQueue',
   version: 0,
   minimumVersion: 0,
   fields: [
     q('vring.num', u32, { doc: 'Descriptors' }),
+    ...(hasAlign ? [q('vring.align', u32, { unit: 'bytes' })] : []),
     q('vring.desc', u64, { doc: 'Descriptor table, or the packed ring', pointer: 'gpa', radix: 16 }),
     q('last_avail_idx', u16, {
       doc: 'How many buffers the device has taken, modulo 65536',
@@ -165,15 +171,15 @@ const subsections = <S extends VirtIODevice>(
   subsection('virtio/disabled', d('disabled', bool))
 ];
 
-/** The whole of a virtio device as one struct. */
-function vmstateVirtio<S extends VirtIODevice>(
+/** The whole of a virtio device as one struct (QEMU: virtio_save). */
+export function vmstateVirtio<S extends VirtIODevice>(
   bus: VirtioBus<S>,
   { features, config, fields = [] }: VirtioDeviceClass<S>
 ): VMStateDescription<S> {
   const bits = [...features, ...RING_FEATURES].sort((a, b) => a.bit - b.bit);
   const vq: Field<S> = {
     path: 'vq',
-    codec: (s) => arrayOf(struct(queue(bus.queue(s))), s.num) as unknown as Codec<never>,
+    codec: (s) => arrayOf(struct(queue(bus.hasAlign, bus.queue(s))), s.num) as unknown as Codec<never>,
     options: {}
   };
   return {
@@ -208,21 +214,6 @@ function vmstateVirtio<S extends VirtIODevice>(
       ...fields
     ],
     subsections: subsections(bits, bus.extraState)
-  };
-}
-
-/** The description of a virtio device's section. */
-export function virtioSection<S extends VirtIODevice>(
-  bus: VirtioBus<S>,
-  device: VirtioDeviceClass<S>
-): VMStateDescription<{ virtio: S }> {
-  const virtio = fieldsOf<{ virtio: VirtIODevice }>();
-  const codec = { ...struct(vmstateVirtio(bus, device)), type: 'virtio' } as unknown as Codec<VirtIODevice>;
-  return {
-    name: device.name,
-    version: device.version,
-    minimumVersion: device.version,
-    fields: [virtio('virtio', codec, { doc: 'Transport, rings and device' }), ...(device.behind ?? [])]
   };
 }
 
