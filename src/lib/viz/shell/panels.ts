@@ -26,6 +26,7 @@ const rows = [
   { id: 'rounds', title: 'Rounds', area: 'bottomLeft', load: () => import('../timeline/Rounds.svelte') },
   { id: 'ram', title: 'RAM map', area: 'bottomMiddle', load: () => import('../ram/RamMap.svelte') },
   { id: 'page', title: 'Page', area: 'bottomRight', load: () => import('../ram/PageView.svelte') },
+  { id: 'pageTables', title: 'Page tables', area: 'bottomRight', load: () => import('../cpu/PageTables.svelte') },
   { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') }
 ] as const satisfies readonly PanelRow[];
 

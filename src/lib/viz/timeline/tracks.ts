@@ -81,7 +81,6 @@ const rounds: Track = {
   }
 };
 
-const ramKinds: ReadonlySet<string> = new Set(['start', 'part', 'end']);
 const hasRecords = (s: SectionInfo): boolean => s.records !== undefined && s.records[1] > s.records[0];
 
 /** Pages of a section as text. */
@@ -93,13 +92,7 @@ const sectionItem = (s: SectionInfo): TrackItem => ({
   label: s.name || s.kind,
   text: `${s.name === '' ? s.kind : sectionLabel(s)} ${s.kind}, ${bytesText(s.end - s.start)}${pagesText(s)}, at ${plainHex(s.start)}`,
   selection: { kind: 'section', section: s.index },
-  token: s.opaque
-    ? '--warn'
-    : hasRecords(s)
-      ? '--kind-normal'
-      : ramKinds.has(s.kind)
-        ? '--phase-setup'
-        : `--phase-${s.phase}`
+  token: s.opaque ? '--warn' : `--phase-${s.phase}`
 });
 
 const pages: Track = {
