@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Makes the test streams with every installed QEMU, under tests/golden/<version>/<scenario>/: `state`, the channels beside
 // it, `meta.json` (how it was made and what QEMU knew at that moment) and `analyze.json` (analyze-migration.py's view).
-// A scenario that is already there in this definition is left alone.
+// A scenario that is already there in this definition is left alone. Then scripts/fixtures.mjs adds the load errors.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { containers, wrapStream } from './golden/containers.mjs';
 import { make } from './golden/make.mjs';
 import { scenarios } from './golden/scenarios.mjs';
-import { golden, qemus } from './qemu/qemu.mjs';
+import { golden, qemus, repository } from './qemu/qemu.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -91,4 +92,9 @@ if (chosen.length === 0)
   console.log('No native QEMU here (scripts/qemu/install.mjs): no test streams, their tests are skipped.');
 // The versions run side by side: one guest keeps one core busy.
 const failures = await Promise.all(chosen.map(makeAll));
-process.exit(failures.some((count) => count > 0) ? 1 : 0);
+let ok = failures.every((count) => count === 0);
+if (!only && chosen.length > 0) {
+  const args = [join(repository, 'scripts/fixtures.mjs'), '--qemu', chosen.map(({ suite }) => suite).join(',')];
+  ok = spawnSync(process.execPath, args, { stdio: 'inherit' }).status === 0 && ok;
+}
+process.exit(ok ? 0 : 1);

@@ -34,8 +34,8 @@ import { Recorder } from '../qemu/recorder.mjs';
  *   caught: `exec:cat` (the default), `file:`, a socket that swallows it, or a socket with a real destination behind it
  * @property {(machine: Machine) => (info: any) => Promise<void>} [during] sees each sample of query-migrate
  * @property {boolean} [load] have the same QEMU load the stream and hash what it got
- * @property {(machine: Machine, folder: string, record: Record<string, unknown>) => Promise<unknown>} [after] once
- *   migrated; what it gives goes into meta.json under `found`
+ * @property {(machine: Machine, folder: string) => Promise<unknown>} [after] once migrated; what it gives goes
+ *   into meta.json under `found`
  */
 
 /** @typedef {(machine: Machine, folder: string) => Promise<{ samples?: readonly any[] }>} Transfer */
@@ -135,6 +135,19 @@ async function transfer(qemu, scenario, folder, machine) {
 }
 
 /**
+ * What a migrated source says of itself.
+ * @param {Machine} machine
+ */
+async function observe(machine) {
+  /** @type {Record<string, string>} */
+  const info = {};
+  for (const topic of INFO) info[topic] = await machine.hmp(`info ${topic}`);
+  // A background snapshot leaves the guest running; its RAM then is not what the stream says.
+  const { running } = await machine.qmp('query-status');
+  return { info, ram: running ? undefined : await hashBlocks(machine) };
+}
+
+/**
  * Makes a scenario's files in an empty folder.
  * @param {Qemu} qemu
  * @param {Scenario} scenario
@@ -158,12 +171,7 @@ export async function make(qemu, scenario, folder) {
       await machine.capabilities(scenario.capabilities ?? []);
       await setParameters(machine, scenario);
       const result = await transfer(qemu, scenario, folder, machine);
-      /** @type {Record<string, string>} */
-      const info = {};
-      for (const topic of INFO) info[topic] = await machine.hmp(`info ${topic}`);
-      // A background snapshot leaves the guest running; its RAM then is not what the stream says.
-      const { running } = await machine.qmp('query-status');
-      const ram = running ? undefined : await hashBlocks(machine);
+      const observed = machine.exitCode === undefined ? await observe(machine) : {};
       const { capabilities = [], parameters = {}, live = false } = scenario;
       /** @type {Record<string, unknown>} */
       const made = {
@@ -174,11 +182,10 @@ export async function make(qemu, scenario, folder) {
         prepared,
         queryMigrate: result.samples,
         events: machine.events,
-        ram,
         loaded: 'loaded' in result ? result.loaded : undefined,
-        info
+        ...observed,
+        found: await scenario.after?.(machine, folder)
       };
-      made.found = await scenario.after?.(machine, folder, made);
       return made;
     },
     { cwd: folder }

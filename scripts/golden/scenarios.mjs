@@ -1,9 +1,9 @@
 // The test streams, one row each: what machine, what happens in it, how it is migrated. `make.mjs` explains the columns.
-import { copyFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paging, pagingModes, writer } from '../qemu/guest.mjs';
-import { linuxGuest, seedMachine } from '../qemu/linux.mjs';
+import { kernelSymbols, seedMachine } from '../qemu/linux.mjs';
 import { hashBlocks } from '../qemu/memory.mjs';
 import { runOf } from '../qemu/qemu.mjs';
 import { Recorder } from '../qemu/recorder.mjs';
@@ -334,6 +334,28 @@ const capabilities = [
       await Promise.all([main.close(), cpr.close()]);
       return { samples };
     }
+  },
+  // The new program only keeps what it is handed: the state file whose descriptor's number is in its environment.
+  {
+    name: 'cpr-exec',
+    since: 11,
+    guest: idleGuest,
+    args: [
+      '-M',
+      'pc,memory-backend=ram0,aux-ram-share=on',
+      ...SMALL,
+      '-object',
+      'memory-backend-memfd,id=ram0,size=64M,share=on'
+    ],
+    parameters: {
+      mode: 'cpr-exec',
+      'cpr-exec-command': ['/bin/sh', '-c', 'cat /proc/self/fd/$QEMU_CPR_EXEC_STATE > cpr']
+    },
+    via: async (machine) => {
+      await machine.qmp('migrate', { uri: 'file:state' });
+      await machine.exited;
+      return {};
+    }
   }
 ];
 
@@ -349,10 +371,7 @@ const guests = [
     name: 'linux',
     args: () => seedMachine({ memory: '256M' }),
     ready: '\n# ',
-    prepare: async (machine, folder) => {
-      await machine.shell('echo test > /tmp/before-migration');
-      copyFileSync(linuxGuest().systemMap, join(folder, 'System.map'));
-    },
+    prepare: (machine) => machine.shell('echo test > /tmp/before-migration'),
     after: async (machine) => {
       await machine.hmp('pmemsave 0 0x10000000 pmemsave');
       await machine.hmp('dump-guest-memory dump.elf');
@@ -372,7 +391,10 @@ const guests = [
     slow: true,
     args: () => seedMachine(),
     ready: '\n# ',
-    prepare: (machine) => machine.shell('echo test > /tmp/before-migration')
+    prepare: async (machine, folder) => {
+      writeFileSync(join(folder, 'System.map'), await kernelSymbols(machine));
+      await machine.shell('echo test > /tmp/before-migration');
+    }
   },
   {
     name: 'linux-suspended',

@@ -14,7 +14,7 @@ import {
   writeFileSync
 } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { cache, prefixOf, runOf } from './qemu.mjs';
 
 const SUITE = 'bookworm';
@@ -42,7 +42,7 @@ exec busybox switch_root /root /sbin/init
 const ROOT_INIT = `#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-mount -t tmpfs tmpfs /tmp
+mount -t tmpfs -o size=100% tmpfs /tmp
 export HOME=/ PATH=/bin:/sbin PS1='# '
 cd /
 while true; do setsid cttyhack sh; done
@@ -116,7 +116,7 @@ function makeDisk(busybox, disk) {
 
 /**
  * The guest's files, built when they are not there yet.
- * @returns {{ kernel: string, initrd: string, disk: string, systemMap: string }}
+ * @returns {{ kernel: string, initrd: string, disk: string }}
  */
 export function linuxGuest() {
   const kernel = join(prefixOf(SUITE), 'linux');
@@ -128,8 +128,7 @@ export function linuxGuest() {
   const guest = {
     kernel: join(kernel, 'boot', image),
     initrd: join(folder, 'initrd.gz'),
-    disk: join(folder, 'rootfs.ext4'),
-    systemMap: join(kernel, 'boot', `System.map-${version}`)
+    disk: join(folder, 'rootfs.ext4')
   };
   if (!existsSync(guest.disk)) {
     mkdirSync(folder, { recursive: true });
@@ -154,4 +153,17 @@ export function seedMachine({ memory = '512M', append = APPEND } = {}) {
     '-initrd', initrd,
     '-append', append
   ];
+}
+
+/**
+ * The running kernel's symbols where they are in this guest, in the form of a System.map (Debian's own is a stub, and
+ * the kernel moves at each boot). Takes about ten seconds on the serial port. The guest must be at its shell.
+ * @param {import('./machine.mjs').Machine} machine
+ */
+export async function kernelSymbols(machine) {
+  const from = machine.serial.length;
+  await machine.shell('gzip -c < /proc/kallsyms | base64');
+  // A gzip file begins so in base64; the echoed command before it may be broken over lines.
+  const [encoded = ''] = /H4sI[\w+/=\r\n]*?(?=\r\ndone\r)/.exec(machine.serial.slice(from)) ?? [];
+  return gunzipSync(Buffer.from(encoded, 'base64'));
 }

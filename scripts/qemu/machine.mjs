@@ -244,7 +244,7 @@ export class Machine {
     const from = this.serial.length;
     // The echo of the command has the quotes, the output has not.
     this.type(`${command}; echo do'ne'\r`);
-    await this.waitFor('\ndone', { from, timeout });
+    await this.waitFor('\ndone\r', { from, timeout });
   }
 
   /**
