@@ -49,6 +49,7 @@ export const serve: Command = {
       process.once('SIGTERM', resolve);
     });
     await io.out(`${site.url}\n`);
+    io.err('open this in a browser; Ctrl+C stops');
     await stopped;
     await site.close();
     return Exit.done;
