@@ -84,7 +84,9 @@ async function differences(
   if (Buffer.compare(saved.finish(), file.bytes.subarray(0, file.pos)) !== 0)
     out.push('saves otherwise than it was loaded');
 
-  const theirs = vmdesc?.find(section.name, section.instance);
+  // 7.2 gives both channels of an isapc one name and instance; the JSON of the second cannot be asked for.
+  const twin = snapshot.sections.find((s) => s.name === section.name && s.instance === section.instance);
+  const theirs = twin === section ? vmdesc?.find(section.name, section.instance) : undefined;
   if (theirs) {
     const found = finder(ours.fields);
     for (const { path, row } of leaves(load(await bodyOf(snapshot, section), theirs, section.version).fields)) {
