@@ -1,5 +1,5 @@
 /** Streams built by hand, byte by byte, as the grammar at the top of savevm.ts and ram.ts has them. */
-type Piece = number | string | Uint8Array | readonly Piece[];
+export type Piece = number | string | Uint8Array | readonly Piece[];
 
 /** Numbers are bytes, strings Latin-1. */
 export function bytes(...pieces: readonly Piece[]): Uint8Array<ArrayBuffer> {

@@ -35,7 +35,7 @@ const embedded = [
 ].map((file) => HW + file);
 
 const rules: readonly Rule[] = [
-  { from: VMSTATE, may: [VMSTATE, 'fflate', 'fzstd', 'xz-decompress', '@noble/hashes'] },
+  { from: VMSTATE, may: [VMSTATE, 'xz-decompress', '@noble/hashes'] },
   // A device sees its own folder (QEMU splits devices over files), buses and embedded chips; never another device.
   ...hwFolders().map((from) => ({ from, may: [from, ...declaring, ...embedded] })),
   { from: `${EMULATOR}target/i386/`, may: [`${EMULATOR}target/i386/`, `${EMULATOR}system/`, ...declaring] },

@@ -28,7 +28,17 @@ export type SnapshotId = number;
 export interface OpenedFile {
   readonly name: string;
   readonly bytes: number;
-  readonly role: 'state' | 'ram' | 'disk' | 'vmlinux' | 'system-map' | 'multifd-channel' | 'cpr-state' | 'unknown';
+  readonly role:
+    | 'state'
+    | 'ram'
+    | 'disk'
+    | 'vmlinux'
+    | 'system-map'
+    | 'multifd-channel'
+    | 'preempt-channel'
+    | 'return-path'
+    | 'cpr-state'
+    | 'unknown';
   readonly note: string;
 }
 

@@ -51,6 +51,7 @@ export function createInspector(): Inspector {
         name: sorted.state.name,
         signal: cancel.signal,
         channels: sorted.channels.map((f) => ({ name: f.name, source: blobSource(f) })),
+        ...(sorted.preempt ? { preempt: blobSource(sorted.preempt) } : {}),
         sharedRam: sorted.ram.map((f) => ({ name: f.name, source: blobSource(f) })),
         progress(partial, read) {
           const start = performance.now();

@@ -8,7 +8,7 @@
  *   block   ::= name:counted length:u64 [page_size:u64] [gpa:u64] [mapped]
  *   mapped  ::= version:u32 page_size:u64 bitmap_offset:u64 pages_offset:u64, then a jump to pages_offset + length
  */
-import { unzlibSync } from 'fflate';
+import { inflateZlib } from './inflate.ts';
 import { hashPage, PAGE, ZERO_PAGE_HASH } from './page-hash.ts';
 import type { Problem, Problems } from './problem.ts';
 import type { QemuFileReader } from './qemu-file.ts';
@@ -40,6 +40,8 @@ export interface RamContext {
   mappedRam: boolean;
   postcopyAdvised: boolean;
   postcopyRunning: boolean;
+  /** Where the stream begins in its file: offsets of mapped-ram count from the start of the file. */
+  streamOffset: number;
   /** Brings in what multifd channels carried before a mark of the main channel. */
   synchronise?: (mark: 'eos' | 'flush') => Promise<void>;
 }
@@ -280,10 +282,11 @@ export class RamReader {
         window.pos = pos;
         if (!(await window.need(4 + length))) return this.#truncated('a compressed page', 4 + length);
         const data = window.bytes.subarray(window.pos + 4, window.pos + 4 + length);
-        const contents = inflate(data);
-        if (!contents) this.#warn('compress-damaged', at, 'a compressed page does not inflate to 4096 bytes');
+        const contents = new Uint8Array(PAGE);
+        const damage = inflateZlib(data, contents);
+        if (damage) this.#warn('compress-damaged', at, `decompress data failed: ${damage}`);
         window.pos += 4 + length;
-        if (page >= 0) this.#add(PageKind.compressed, page, at, contents ?? new Uint8Array(PAGE));
+        if (page >= 0) this.#add(PageKind.compressed, page, at, contents);
         return undefined;
       }
     }
@@ -345,7 +348,7 @@ export class RamReader {
             `mapped-ram header of '${printable(idstr)}' has version ${version}`
           );
         mapped = { bitmapOffset, pagesOffset, pageSize: unit };
-        skip = pagesOffset + usedLength - reader.offset;
+        skip = pagesOffset - this.#context.streamOffset + usedLength - reader.offset;
         if (!(skip >= 0 && Number.isSafeInteger(skip))) {
           return this.#bad(
             'mapped-ram-offset',
@@ -392,17 +395,7 @@ export class RamReader {
 const hasPageSize = (reader: QemuFileReader, left: number): boolean =>
   reader.peek() === 0 && (left > 0 || ((reader.peek(6)! & 0x0f) | reader.peek(7)!) === 0);
 
-function inflate(data: Uint8Array): Uint8Array | undefined {
-  try {
-    const out = unzlibSync(data, { out: new Uint8Array(PAGE) });
-    return out.length === PAGE ? out : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 const hex = (n: number): string => `0x${n.toString(16)}`;
 /** Names from the file, made fit for messages. */
 export const printable = (s: string): string =>
-   
   s.replace(/[\0-\x1f\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);

@@ -63,7 +63,7 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       else
         out.push({
           record: i,
-          start: recordStart(ram, i),
+          start: ram.sourceOf(i) === 0 ? recordStart(ram, i) : start,
           evidence: 'repeat',
           certain: false,
           why: `${why}, inside one PART`

@@ -13,6 +13,7 @@
  * A body has no length: a description says where it ends, or the JSON at the end does, or its footer is searched for.
  */
 import { openContainer } from './container.ts';
+import { readCpr } from './cpr.ts';
 import { KeptStream } from './kept-stream.ts';
 import { addMappedRam, addSharedRam } from './mapped-ram.ts';
 import { Multifd } from './multifd.ts';
@@ -21,7 +22,8 @@ import { PageStore } from './page-store.ts';
 import { Problems, type Problem } from './problem.ts';
 import { ShortRead } from './qemu-file.ts';
 import { readPage } from './ram-contents.ts';
-import { RamIndex } from './ram-index.ts';
+import { readReturnPath } from './return-path.ts';
+import { MAX_RECORDS, RamIndex } from './ram-index.ts';
 import { printable, RamFlag, RamReader, type RamContext } from './ram.ts';
 import { inferRounds } from './rounds.ts';
 import type {
@@ -45,8 +47,6 @@ export const QEMU_VM_FILE_MAGIC = 0x5145564d;
 export const QEMU_VM_FILE_VERSION = 3;
 
 const MAX_SECTIONS = 1_000_000;
-/** 24 bytes each: 1.5 GiB of index, 256 GiB of pages sent. */
-const MAX_RECORDS = 2 ** 26;
 const REPORT_EVERY_MS = 100;
 
 export interface ReadOptions {
@@ -85,7 +85,8 @@ class SnapshotReader {
     ignoreShared: false,
     mappedRam: false,
     postcopyAdvised: false,
-    postcopyRunning: false
+    postcopyRunning: false,
+    streamOffset: 0
   };
   readonly #ram: RamIndex;
   readonly #snapshot: Building;
@@ -129,8 +130,11 @@ class SnapshotReader {
       containers: opened.containers,
       streamOffset: opened.streamOffset
     };
-    for (const p of opened.problems) this.#problems.add(p);
+    this.#context.streamOffset = opened.streamOffset;
     this.#random = opened.random;
+    if (opened.random && (opened.kind === 'cpr' || opened.kind === 'return-path'))
+      return this.#side(opened.random, opened.kind);
+    for (const note of opened.notes) this.#problem('container', 'note', 0, note);
     if (!opened.random) this.#kept = new KeptStream(this.#ram.store);
     snapshot.bytes = opened.random ?? this.#kept!;
     this.#window = new StreamWindow(opened.stream, opened.random, this.#kept);
@@ -148,8 +152,10 @@ class SnapshotReader {
     );
     this.#progress = () => this.#options.progress?.(snapshot, Math.min(count(), this.#inputBytes || count()));
     const multifd = await this.#openChannels();
-    if (!this.#problems.fatal) await this.#stream();
+    if (!opened.problems.some((p) => p.severity === 'fatal')) await this.#stream();
     await multifd?.finish();
+    // The container's list grows while it is read: damage is found where it is.
+    for (const p of opened.problems) this.#problems.add(p);
     if (this.#window.error) {
       const { message } = this.#window.error;
       this.#problem(
@@ -170,6 +176,31 @@ class SnapshotReader {
       this.#problem('more-problems', 'fatal', snapshot.end, `${this.#problems.dropped} more problems are not listed`);
     }
     return snapshot;
+  }
+
+  /** What goes beside a stream, dropped alone: CPR state, a capture of the return path. One section of its rows. */
+  async #side(source: ByteSource, kind: 'cpr' | 'return-path'): Promise<Snapshot> {
+    const read = kind === 'cpr' ? await readCpr(source) : await readReturnPath(source);
+    const fields = 'fields' in read ? read.fields : read.messages;
+    for (const p of read.problems) this.#problems.add(p);
+    const name = kind === 'cpr' ? 'CprState' : 'return path';
+    const end = source.size;
+    this.#snapshot.sections.push({
+      ...{
+        index: 0,
+        kind: 'full',
+        name,
+        instance: 0,
+        sectionId: -1,
+        version: 0,
+        start: 0,
+        end,
+        bodyStart: 0,
+        bodyEnd: end
+      },
+      ...{ phase: 'setup', fields, decodedBy: 'description' }
+    });
+    return Object.assign(this.#snapshot, { end, bytes: source });
   }
 
   #progress: () => void = () => undefined;
@@ -562,7 +593,8 @@ class SnapshotReader {
   /** Pages that are not in the stream itself. */
   async #others(): Promise<void> {
     const { sharedRam, preempt } = this.#options;
-    if (this.#context.mappedRam && this.#random) await addMappedRam(this.#random, this.#ram, this.#problems);
+    if (this.#context.mappedRam && this.#random)
+      await addMappedRam(this.#random, this.#ram, this.#problems, this.#context.streamOffset);
     if (preempt) await this.#preempt(preempt);
     for (const { name, source } of sharedRam ?? []) {
       const block = this.#ram.blocks.find((b) => b.usedLength === source.size && this.#ram.latest(b.firstPage) < 0);

@@ -28,7 +28,8 @@ import {
   u32be,
   u64be,
   zeroPage,
-  zeros
+  zeros,
+  type Piece
 } from '../../support/bytes.ts';
 
 const field = fieldsOf<{ a: number; b: number }>();
@@ -40,8 +41,7 @@ const vmstate_pair: VMStateDescription<{ a: number; b: number }> = {
 };
 const descriptions = descriptionTable([vmstate_pair]);
 
-const read = (...pieces: Parameters<typeof bytes>): Promise<Snapshot> =>
-  readSnapshot(bytesSource(bytes(...pieces)), { descriptions });
+const read = (...pieces: Piece[]): Promise<Snapshot> => readSnapshot(bytesSource(bytes(...pieces)), { descriptions });
 const codes = (s: Snapshot): string[] => s.problems.map((p) => p.code);
 const oneBlock = start(0, 'ram', 4, ramStart([['pc.ram', 0x4000]]));
 
@@ -204,8 +204,7 @@ describe('framing', () => {
 });
 
 describe('ram', () => {
-  const ram = (...body: Parameters<typeof bytes>): Promise<Snapshot> =>
-    read(HEADER, oneBlock, part(0, ...body, EOS), end(0, EOS), EOF);
+  const ram = (...body: Piece[]): Promise<Snapshot> => read(HEADER, oneBlock, part(0, ...body, EOS), end(0, EOS), EOF);
 
   test('the block list gives names, lengths and their bytes', async () => {
     const s = await read(

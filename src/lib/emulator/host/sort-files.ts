@@ -6,6 +6,8 @@ export interface SortedFiles {
   /** The one that is read as the stream. */
   readonly state: File;
   readonly channels: readonly File[];
+  /** The second channel of a postcopy-preempt migration. */
+  readonly preempt: File | undefined;
   /** May be the memory that an x-ignore-shared stream left out. */
   readonly ram: readonly File[];
   readonly files: readonly OpenedFile[];
@@ -24,6 +26,8 @@ const roles: Readonly<Partial<Record<FileKind, Role>>> = {
   disk: 'disk',
   cpr: 'cpr-state',
   multifd: 'multifd-channel',
+  preempt: 'preempt-channel',
+  'return-path': 'return-path',
   elf: 'vmlinux',
   kernel: 'vmlinux',
   symbols: 'system-map',
@@ -39,6 +43,8 @@ const preference: readonly Role[] = [
   'unknown',
   'ram',
   'multifd-channel',
+  'preempt-channel',
+  'return-path',
   'vmlinux',
   'system-map'
 ];
@@ -65,5 +71,11 @@ export async function sortFiles(files: readonly File[]): Promise<SortedFiles> {
   const role = preference.find((r) => found.some((f) => f.role === r))!;
   const index = found.findIndex((f) => f.role === role);
   const of = (wanted: Role): File[] => files.filter((_, i) => i !== index && found[i]!.role === wanted);
-  return { state: files[index]!, channels: of('multifd-channel'), ram: of('ram'), files: found };
+  return {
+    state: files[index]!,
+    channels: of('multifd-channel'),
+    preempt: of('preempt-channel')[0],
+    ram: of('ram'),
+    files: found
+  };
 }
