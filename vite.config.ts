@@ -2,6 +2,7 @@ import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vitest/config';
 import { icedX86 } from './scripts/vite-iced-x86.ts';
 import { listLicences } from './scripts/vite-licences.ts';
+import { listSamples } from './scripts/vite-samples.ts';
 
 /** What shared memory needs (design.md 2): every server of ours sends them. */
 const isolation = {
@@ -10,7 +11,7 @@ const isolation = {
 };
 
 export default defineConfig({
-  plugins: [sveltekit(), icedX86(), listLicences()],
+  plugins: [sveltekit(), icedX86(), listLicences(), listSamples()],
   worker: { format: 'es', plugins: () => [icedX86()] },
   server: { headers: isolation },
   preview: { headers: isolation },

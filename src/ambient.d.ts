@@ -12,6 +12,10 @@ declare module 'virtual:licences' {
   }[];
   export default licences;
 }
+declare module 'virtual:samples' {
+  const manifests: Readonly<Record<string, unknown>>;
+  export default manifests;
+}
 interface Window {
   /** For tests and lessons. */
   migrascope: {

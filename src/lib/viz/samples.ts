@@ -30,11 +30,10 @@ function readSample(folder: string, json: unknown): Sample | undefined {
 
 /**
  * The samples of all manifests, in order; what is none is left out.
- * @param manifests path of each `…/<folder>/manifest.json` to its content
+ * @param manifests folder to the content of its `manifest.json`
  */
 export function readSamples(manifests: Readonly<Record<string, unknown>>): Sample[] {
-  return Object.entries(manifests).flatMap(([path, json]) => {
-    const folder = path.split('/').at(-2) ?? '';
+  return Object.entries(manifests).flatMap(([folder, json]) => {
     const listed = isObject(json) && Array.isArray(json.samples) ? (json.samples as unknown[]) : [];
     return listed.map((sample) => readSample(folder, sample)).filter((sample) => sample !== undefined);
   });

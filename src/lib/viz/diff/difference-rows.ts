@@ -24,18 +24,20 @@ export function differenceRows(difference: Difference, { noise, text }: Filter):
   const rows: DifferenceRow[] = [
     {
       kind: 'heading',
-      text: `${counted(fields.length, 'field')}${folded > 0 ? `, ${counted(folded, 'clock or counter', 'clocks and counters')} folded` : ''}`
+      text:
+        shownOf(fields.length, difference.fields.length, difference.fieldCount, 'field') +
+        (folded > 0 ? `, ${counted(folded, 'clock or counter', 'clocks and counters')} folded` : '')
     },
-    ...fields.map((field) => ({ kind: 'field', field }) as const)
+    ...fields.map((field) => ({ kind: 'field', field }) as const),
+    { kind: 'heading', text: shownOf(pages.length, difference.pages.length, difference.pageCount, 'page') }
   ];
-  const more = difference.pageCount > difference.pages.length ? ` of ${count(difference.pageCount)}` : '';
-  rows.push({
-    kind: 'heading',
-    text: `${count(pages.length)}${more} ${pages.length === 1 && !more ? 'page' : 'pages'}`
-  });
   rows.push(...pages.map((page) => ({ kind: 'page', page }) as const));
   return rows;
 }
+
+/** `3 fields`; `3 of 5,000 fields` when the worker sent only some of them. */
+const shownOf = (shown: number, sent: number, all: number, one: string): string =>
+  all > sent ? `${count(shown)} of ${counted(all, one)}` : counted(shown, one);
 
 /** The row of the next difference in either direction, wrapping; -1 when there is none. */
 export function nextDifference(rows: readonly DifferenceRow[], from: number, by: 1 | -1): number {

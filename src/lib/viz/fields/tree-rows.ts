@@ -51,63 +51,70 @@ interface Node {
 /** Rows of a section's fields, or undefined while they are fetched. */
 export type FieldsOf = (section: number) => readonly Placed[] | undefined;
 
+/** A list that is made as far as it is looked at. */
+interface Items {
+  readonly first: number;
+  /** Behind the last. */
+  readonly last: number;
+  readonly make: (at: number) => Node;
+  /** Stream offsets of one item, without making it. */
+  readonly place: (at: number) => { readonly start: number; readonly end: number };
+  /** What a group of [first, last) is called. */
+  readonly label: (first: number, last: number) => string;
+}
+
 /** Folds a list into groups of groups, so that no list is longer than `GROUP`. */
-function grouped(nodes: readonly Node[], label: (first: number, last: number) => string, first = 0): readonly Node[] {
-  if (nodes.length <= GROUP) return nodes;
+function grouped(items: Items, key: string): readonly Node[] {
+  const { first, last, make, place, label } = items;
+  const nodes: Node[] = [];
+  if (last - first <= GROUP) {
+    for (let i = first; i < last; i++) nodes.push(make(i));
+    return nodes;
+  }
   let size = GROUP;
-  while (nodes.length / size > GROUP) size *= GROUP;
-  const groups: Node[] = [];
-  for (let i = 0; i < nodes.length; i += size) {
-    const part = nodes.slice(i, i + size);
-    const [start, end] = [part[0]!.start, part.at(-1)!.end];
-    groups.push({
-      key: `${part[0]!.key}+${size}`,
-      label: label(first + i, first + i + part.length - 1),
-      value: '',
-      note: bytesText(end - start),
-      ...{ start, end, icon: 'group' },
-      selection: { kind: 'range', start, end },
-      children: () => grouped(part, label, first + i)
+  while ((last - first) / size > GROUP) size *= GROUP;
+  for (let from = first; from < last; from += size) {
+    const to = Math.min(last, from + size);
+    const { start } = place(from);
+    const { end } = place(to - 1);
+    const groupKey = `${key}+${from}:${size}`;
+    nodes.push({
+      ...{ key: groupKey, label: label(from, to), value: '', note: bytesText(end - start) },
+      ...{ start, end, icon: 'group', selection: { kind: 'range', start, end } },
+      children: () => grouped({ ...items, first: from, last: to }, groupKey)
     });
   }
-  return groups;
+  return nodes;
 }
 
 function fieldNodes(section: number, rows: readonly Placed[], parent: string): readonly Node[] {
-  const nodes = rows.map((row): Node => {
+  const make = (at: number): Node => {
+    const row = rows[at]!;
     const path = joinPath(parent, row.name);
     const { children } = row;
     return {
-      key: `f${section}:${path}`,
-      label: row.name,
-      value: formatValue(row, 16),
-      note: children ? '' : row.type,
-      selection: { kind: 'field', section, path },
+      ...{ key: `f${section}:${path}`, label: row.name, value: formatValue(row, 16), note: '' },
       ...{ start: row.start, end: row.end, icon: children ? 'struct' : 'leaf' },
+      selection: { kind: 'field', section, path },
       ...(children && { children: () => fieldNodes(section, children, path) })
     };
-  });
-  return grouped(nodes, (first, last) => `[${first} … ${last}]`);
+  };
+  const label = (first: number, last: number) => `[${first} … ${last - 1}]`;
+  return grouped({ first: 0, last: rows.length, make, place: (at) => rows[at]!, label }, `g${section}:${parent}`);
 }
 
 function sectionNode(s: SectionInfo, fieldsOf: FieldsOf, inner: readonly SectionInfo[] | undefined): Node {
-  const pages = s.records ? s.records[1] - s.records[0] : 0;
+  const pages = pagesOf(s);
   const isDevice = s.sectionId >= 0;
   const children = (): readonly Node[] => {
     const nested = inner?.map((i) => sectionNode(i, fieldsOf, undefined)) ?? [];
     const fields = s.fieldCount > 0 ? fieldsOf(s.index) : [];
     if (fields) return [...fieldNodes(s.index, fields, ''), ...nested];
-    const waiting = { kind: 'section', section: s.index } as const;
-    return [
-      {
-        key: `w${s.index}`,
-        label: 'reading fields',
-        value: '',
-        note: '',
-        ...{ start: s.start, end: s.end, icon: 'waiting', selection: waiting }
-      },
-      ...nested
-    ];
+    const waiting: Node = {
+      ...{ key: `w${s.index}`, label: 'reading fields', value: '', note: '', start: s.start, end: s.end },
+      ...{ icon: 'waiting', selection: { kind: 'section', section: s.index } }
+    };
+    return [waiting, ...nested];
   };
   return {
     key: `s${s.index}`,
@@ -120,49 +127,76 @@ function sectionNode(s: SectionInfo, fieldsOf: FieldsOf, inner: readonly Section
   };
 }
 
-function run(parts: readonly SectionInfo[], fieldsOf: FieldsOf): Node {
-  const [first, last] = [parts[0]!, parts.at(-1)!];
-  const names = [...new Set(parts.map((p) => p.name))].join(', ');
-  const pages = parts.reduce((sum, p) => sum + (p.records ? p.records[1] - p.records[0] : 0), 0);
-  const [start, end] = [first.start, last.end];
+const pagesOf = (s: SectionInfo): number => (s.records ? s.records[1] - s.records[0] : 0);
+
+/** Parts in a row, of one phase. */
+interface Run {
+  readonly parts: readonly SectionInfo[];
+  readonly label: string;
+  readonly pages: number;
+}
+
+function runNode({ parts, label, pages }: Run, fieldsOf: FieldsOf): Node {
+  const key = `r${parts[0]!.index}`;
+  const [start, end] = [parts[0]!.start, parts.at(-1)!.end];
+  const items: Items = {
+    ...{ first: 0, last: parts.length, place: (at) => parts[at]! },
+    make: (at) => sectionNode(parts[at]!, fieldsOf, undefined),
+    label: (from, to) => `parts ${count(from + 1)} to ${count(to)}`
+  };
   return {
-    key: `r${first.index}`,
-    label: `${names}: ${count(parts.length)} parts`,
-    value: pages > 0 ? counted(pages, 'page') : '',
-    note: `${first.phase} ${bytesText(end - start)}`,
-    ...{ start, end, icon: 'group' },
-    selection: { kind: 'range', start, end },
-    children: () =>
-      grouped(
-        parts.map((p) => sectionNode(p, fieldsOf, undefined)),
-        (from, to) => `parts ${count(from + 1)} to ${count(to + 1)}`
-      )
+    ...{ key, label, value: pages > 0 ? counted(pages, 'page') : '' },
+    note: `${parts[0]!.phase} ${bytesText(end - start)}`,
+    ...{ start, end, icon: 'group', selection: { kind: 'range', start, end } },
+    children: () => grouped(items, key)
   };
 }
 
-/** The sections in stream order, parts in a row folded by phase, what a PACKAGED command holds inside it. */
-function topNodes(sections: readonly SectionInfo[], fieldsOf: FieldsOf): Node[] {
+/** How the sections are arranged: the same for a list of sections, however often the tree is drawn. */
+interface Plan {
+  readonly top: readonly (SectionInfo | Run)[];
+  /** What a PACKAGED command holds, by its index. */
+  readonly inner: ReadonlyMap<number, readonly SectionInfo[]>;
+}
+const plans = new WeakMap<readonly SectionInfo[], Plan>();
+
+function planOf(sections: readonly SectionInfo[]): Plan {
+  const known = plans.get(sections);
+  if (known) return known;
   const inner = new Map<number, SectionInfo[]>();
-  for (const s of sections) {
-    if (s.inside === undefined) continue;
-    const held = inner.get(s.inside);
-    if (held) held.push(s);
-    else inner.set(s.inside, [s]);
-  }
-  const nodes: Node[] = [];
-  const top = sections.filter((s) => s.inside === undefined);
-  for (let i = 0; i < top.length;) {
-    let to = i;
-    while (top[to]?.kind === 'part' && top[to]!.phase === top[i]!.phase) to++;
-    if (to - i >= RUN) {
-      nodes.push(run(top.slice(i, to), fieldsOf));
-      i = to;
-    } else {
-      nodes.push(sectionNode(top[i]!, fieldsOf, inner.get(top[i]!.index)));
-      i++;
+  const top: (SectionInfo | Run)[] = [];
+  let run: SectionInfo[] = [];
+  const endRun = () => {
+    if (run.length < RUN) top.push(...run);
+    else {
+      const names = [...new Set(run.map((p) => p.name))].join(', ');
+      const pages = run.reduce((sum, p) => sum + pagesOf(p), 0);
+      top.push({ parts: run, label: `${names}: ${count(run.length)} parts`, pages });
     }
+    run = [];
+  };
+  for (const s of sections) {
+    if (s.inside !== undefined) {
+      const held = inner.get(s.inside);
+      if (held) held.push(s);
+      else inner.set(s.inside, [s]);
+      continue;
+    }
+    if (run.length > 0 && (s.kind !== 'part' || s.phase !== run[0]!.phase)) endRun();
+    if (s.kind === 'part') run.push(s);
+    else top.push(s);
   }
-  return nodes;
+  endRun();
+  const plan = { top, inner };
+  plans.set(sections, plan);
+  return plan;
+}
+
+function topNodes(sections: readonly SectionInfo[], fieldsOf: FieldsOf): Node[] {
+  const { top, inner } = planOf(sections);
+  return top.map((entry) =>
+    'parts' in entry ? runNode(entry, fieldsOf) : sectionNode(entry, fieldsOf, inner.get(entry.index))
+  );
 }
 
 /** Every visible row, top to bottom. */
