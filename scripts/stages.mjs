@@ -13,7 +13,8 @@ export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cach
  * @property {string} name
  * @property {readonly string[]} command program and arguments; a program of node_modules by its name
  * @property {string} [fix] what to run when it fails
- * @property {() => { passed: number, failed: number }} [counts] what a test runner counted, read after it ran
+ * @property {(printed: string) => { passed: number, failed: number }} [counts] what a test runner counted, asked after it ran
+ * @property {boolean} [listen] what it prints is needed for the counts
  * @property {Readonly<Record<string, string>>} [env]
  */
 
@@ -32,21 +33,31 @@ const programOf = (/** @type {string} */ name) => {
 };
 
 /**
+ * Runs a command with the terminal as its own.
+ * @param {readonly string[]} command
+ * @param {{ env?: Readonly<Record<string, string>>, listen?: boolean }} [how]
+ * @returns {{ ok: boolean, printed: string }} whether it ended well; what it printed, where `listen` asks for it
+ */
+function start([program = '', ...args], { env = {}, listen = false } = {}) {
+  const { status, error, stdout } = spawnSync(programOf(program), args, {
+    cwd: root,
+    stdio: ['inherit', listen ? 'pipe' : 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    maxBuffer: 1 << 28
+  });
+  if (listen) process.stdout.write(stdout);
+  if (error) console.error(`${program}: ${error.message}`);
+  return { ok: status === 0, printed: stdout ?? '' };
+}
+
+/**
  * Runs a command with the terminal as its own; whether it ended well.
  * @param {readonly string[]} command
  * @param {Readonly<Record<string, string>>} [env]
  */
-export function run([program = '', ...args], env = {}) {
-  const shell = process.platform === 'win32';
-  const { status, error } = spawnSync(programOf(program), args, {
-    cwd: root,
-    stdio: 'inherit',
-    shell,
-    env: { ...process.env, ...env }
-  });
-  if (error) console.error(`${program}: ${error.message}`);
-  return status === 0;
-}
+export const run = (command, env) => start(command, env ? { env } : {}).ok;
 
 /** Whether a program is on the PATH. */
 export const present = (/** @type {string} */ program) =>
@@ -60,14 +71,14 @@ export const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath
  * @returns {Outcome[]} one for each stage; all are run, whatever fails
  */
 export function runStages(stages) {
-  return stages.map(({ name, command, fix, counts, env }) => {
+  return stages.map(({ name, command, fix, counts, ...how }) => {
     console.log(`\n=== ${name}: ${command.join(' ')}`);
-    const start = Date.now();
-    const ok = run(command, env);
-    const seconds = (Date.now() - start) / 1000;
+    const began = Date.now();
+    const { ok, printed } = start(command, how);
+    const seconds = (Date.now() - began) / 1000;
     console.log(`=== ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds.toFixed(1)} s`);
     if (!ok && fix) console.log(`    to mend it: ${fix}`);
-    return { name, ok, seconds, counts: counts?.() };
+    return { name, ok, seconds, counts: counts?.(printed) };
   });
 }
 
@@ -146,3 +157,21 @@ export function playwright(name, args, fix) {
     }
   };
 }
+
+/**
+ * A stage of a runner of ours, which ends with the line `N passed, N failed`.
+ * @param {string} name
+ * @param {readonly string[]} command
+ * @param {string} fix
+ * @returns {Stage}
+ */
+export const counting = (name, command, fix) => ({
+  name,
+  command,
+  fix,
+  listen: true,
+  counts: (printed) => {
+    const [, passed, failed] = /^(\d+) passed, (\d+) failed\s*$/m.exec(printed) ?? [];
+    return { passed: Number(passed ?? 0), failed: Number(failed ?? 1) };
+  }
+});
