@@ -5,7 +5,7 @@ import { arrayOf, buffer, i32, timer, u32, u8 } from '../../../vmstate/vmstate-t
 const MAX_FD = 2;
 const FIFO_SIZE = 512;
 
-export interface FDrive {
+interface FDrive {
   head: number;
   track: number;
   sect: number;
@@ -13,7 +13,7 @@ export interface FDrive {
   media_rate: number;
   perpendicular: number;
 }
-export interface FDCtrl {
+interface FDCtrl {
   sra: number;
   srb: number;
   dor_vmstate: number;
@@ -48,7 +48,7 @@ export interface FDCtrlISABus {
 const RATE: Readonly<Record<number, string>> = { 0: '500 kbit/s', 1: '300 kbit/s', 2: '250 kbit/s', 3: '1 Mbit/s' };
 
 const drive = fieldsOf<FDrive>();
-export const vmstate_fdrive: VMStateDescription<FDrive> = {
+const vmstate_fdrive: VMStateDescription<FDrive> = {
   name: 'fdrive',
   version: 1,
   minimumVersion: 1,
@@ -85,7 +85,7 @@ const DATA_RATE: Meaning = {
 };
 
 const fdc = fieldsOf<FDCtrl>();
-export const vmstate_fdc: VMStateDescription<FDCtrl> = {
+const vmstate_fdc: VMStateDescription<FDCtrl> = {
   name: 'fdc',
   version: 2,
   minimumVersion: 2,

@@ -6,12 +6,12 @@ import { pciDevice, type PCIDevice } from '../pci/pci.ts';
 const UART_FIFO_LENGTH = 16;
 const UART_LSR_TEMT = 0x40;
 
-export interface Fifo8 {
+interface Fifo8 {
   data: Uint8Array;
   head: number;
   num: number;
 }
-export interface SerialState {
+interface SerialState {
   divider: number;
   rbr: number;
   ier: number;
@@ -47,7 +47,7 @@ const fifo8 = struct<Fifo8>({
 });
 
 const s = fieldsOf<SerialState>();
-export const vmstate_serial: VMStateDescription<SerialState> = {
+const vmstate_serial: VMStateDescription<SerialState> = {
   name: 'serial',
   version: 3,
   minimumVersion: 2,

@@ -7,7 +7,7 @@ import type { Codec, Meaning } from '../../../vmstate/vmstate.ts';
 import { buffer } from '../../../vmstate/vmstate-types.ts';
 
 /** Little-endian values of guest-visible structures, named as the virtio specification does. */
-export const le16: Codec<number> = {
+const le16: Codec<number> = {
   type: 'le16',
   read(file) {
     const low = file.u8();

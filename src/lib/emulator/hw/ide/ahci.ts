@@ -8,7 +8,7 @@ const AHCI_MAX_CMDS = 32;
 /** The number is not sent before the ports are; every AHCI of a PC has so many. */
 const AHCI_PORTS = 6;
 
-export interface NCQTransferState {
+interface NCQTransferState {
   sector_count: number;
   lba: bigint;
   tag: number;
@@ -17,7 +17,7 @@ export interface NCQTransferState {
   used: boolean;
   halt: boolean;
 }
-export interface AHCIPortRegs {
+interface AHCIPortRegs {
   lst_addr: number;
   lst_addr_hi: number;
   fis_addr: number;
@@ -33,7 +33,7 @@ export interface AHCIPortRegs {
   scr_act: number;
   cmd_issue: number;
 }
-export interface AHCIDevice {
+interface AHCIDevice {
   port: IDEBus;
   port_state: number;
   finished: number;
@@ -43,7 +43,7 @@ export interface AHCIDevice {
   init_d2h_sent: boolean;
   ncq_tfs: NCQTransferState[];
 }
-export interface AHCIState {
+interface AHCIState {
   dev: AHCIDevice[];
   control_regs: { cap: number; ghc: number; irqstatus: number; impl: number; version: number };
   idp_index: number;
@@ -169,7 +169,7 @@ const ahciPort = struct<AHCIDevice>({
 });
 
 const ahci = fieldsOf<AHCIState>();
-export const vmstate_ahci: VMStateDescription<AHCIState> = {
+const vmstate_ahci: VMStateDescription<AHCIState> = {
   name: 'ahci',
   version: 1,
   minimumVersion: 0,

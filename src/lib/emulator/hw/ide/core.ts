@@ -47,7 +47,7 @@ export interface IDEBus {
   retry_unit: number;
 }
 
-export const ATA_STATUS: Meaning = {
+const ATA_STATUS: Meaning = {
   bits: [
     { name: 'ERR', bit: 0 },
     { name: 'INDEX', bit: 1 },
@@ -59,7 +59,7 @@ export const ATA_STATUS: Meaning = {
     { name: 'BUSY', bit: 7 }
   ]
 };
-export const ATA_ERROR: Meaning = {
+const ATA_ERROR: Meaning = {
   bits: [
     { name: 'MARK', bit: 0 },
     { name: 'TRK0', bit: 1 },

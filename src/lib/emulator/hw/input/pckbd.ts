@@ -2,7 +2,7 @@
 import { fieldsOf, struct, type Bits, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { u32, u8 } from '../../../vmstate/vmstate-types.ts';
 
-export interface KBDState {
+interface KBDState {
   write_cmd: number;
   status: number;
   mode: number;
@@ -47,7 +47,7 @@ const OUTPORT: readonly Bits[] = [
 ];
 
 const kbd = fieldsOf<KBDState>();
-export const vmstate_kbd: VMStateDescription<KBDState> = {
+const vmstate_kbd: VMStateDescription<KBDState> = {
   name: 'pckbd',
   version: 3,
   minimumVersion: 3,

@@ -4,7 +4,7 @@ import { bool, buffer, i32, u8 } from '../../../vmstate/vmstate-types.ts';
 
 const PS2_BUFFER_SIZE = 256;
 
-export interface PS2State {
+interface PS2State {
   write_cmd: number;
   queue: { rptr: number; wptr: number; count: number; data: Uint8Array; cwptr: number };
 }

@@ -9,7 +9,7 @@ import { le32 } from '../core/register.ts';
 import { pci_find_capability, type PCIDevice } from './pci.ts';
 import { MSI_DATA, PCI_CAP_ID_MSIX } from './pci_regs.ts';
 
-export interface MSIXEntry {
+interface MSIXEntry {
   addr_lo: number;
   addr_hi: number;
   data: number;

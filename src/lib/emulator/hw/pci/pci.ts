@@ -21,8 +21,8 @@ import {
   type CapabilityInfo
 } from './pci_regs.ts';
 
-export const PCI_CONFIG_SPACE_SIZE = 0x100;
-export const PCIE_CONFIG_SPACE_SIZE = 0x1000;
+const PCI_CONFIG_SPACE_SIZE = 0x100;
+const PCIE_CONFIG_SPACE_SIZE = 0x1000;
 
 export interface PCIDevice {
   version_id: number;
@@ -154,14 +154,14 @@ function configRegisters(config: Uint8Array, own: readonly RegisterInfo[]): read
 }
 
 /** A configuration space with the registers that only this device has. */
-export const pciConfig = (size: number, own: readonly RegisterInfo[] = []): Codec<Uint8Array> =>
+const pciConfig = (size: number, own: readonly RegisterInfo[] = []): Codec<Uint8Array> =>
   registerBlock(size, (config) => configRegisters(config, own), 'pci config');
 
 /**
  * A configuration space whose length is told by what is in it: virtio devices have the long one just where they have
  * the PCI Express capability (QEMU: virtio_pci_realize).
  */
-export const pciConfigOfEitherSize: Codec<Uint8Array> = {
+const pciConfigOfEitherSize: Codec<Uint8Array> = {
   type: 'pci config',
   read(file, into, place) {
     const head = file.buffer(PCI_CONFIG_SPACE_SIZE);

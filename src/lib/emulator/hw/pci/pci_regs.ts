@@ -45,7 +45,7 @@ export const PCI_HEADER_TYPE: Meaning = {
   ]
 };
 
-export const PCI_INTERRUPT_PIN: Meaning = { values: { 0: 'none', 1: 'INTA', 2: 'INTB', 3: 'INTC', 4: 'INTD' } };
+const PCI_INTERRUPT_PIN: Meaning = { values: { 0: 'none', 1: 'INTA', 2: 'INTB', 3: 'INTC', 4: 'INTD' } };
 
 export const BAR_IO: Meaning = {
   bits: [

@@ -43,7 +43,7 @@ const SETUP_PACKET = [
 ];
 
 const d = fieldsOf<USBDevice>();
-export const vmstate_usb_device: VMStateDescription<USBDevice> = {
+const vmstate_usb_device: VMStateDescription<USBDevice> = {
   name: 'USBDevice',
   version: 1,
   minimumVersion: 1,

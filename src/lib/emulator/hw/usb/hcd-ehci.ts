@@ -4,7 +4,7 @@ import { timer, u32, u64 } from '../../../vmstate/vmstate-types.ts';
 import { reg8 } from '../core/register.ts';
 import { pciDevice, type PCIDevice } from '../pci/pci.ts';
 
-export interface EHCIState {
+interface EHCIState {
   usbcmd: number;
   usbsts: number;
   usbsts_pending: number;
@@ -73,7 +73,7 @@ const SCHEDULE: Readonly<Record<number, string>> = {
 };
 
 const e = fieldsOf<EHCIState>();
-export const vmstate_ehci: VMStateDescription<EHCIState> = {
+const vmstate_ehci: VMStateDescription<EHCIState> = {
   name: 'ehci-core',
   version: 2,
   minimumVersion: 1,

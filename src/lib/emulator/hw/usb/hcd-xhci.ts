@@ -40,7 +40,7 @@ interface XHCIInterrupter {
   ev_buffer_get: number;
   ev_buffer: XHCIEvent[];
 }
-export interface XHCIState {
+interface XHCIState {
   ports: { portsc: number }[];
   slots: { enabled: boolean; addressed: boolean }[];
   intr: XHCIInterrupter[];

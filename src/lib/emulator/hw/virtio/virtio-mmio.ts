@@ -10,7 +10,7 @@ interface VirtIOMMIOQueue {
   avail: number[];
   used: number[];
 }
-export interface VirtIOMMIOProxy {
+interface VirtIOMMIOProxy {
   host_features_sel: number;
   guest_features_sel: number;
   guest_page_shift: number;

@@ -5,14 +5,14 @@ import { msix_nr_vectors, msixState, type MSIXState } from '../pci/msix.ts';
 import { pciDeviceOfEitherSize, type PCIDevice } from '../pci/pci.ts';
 import { VIRTIO_QUEUE_MAX, type VirtioBus, type VirtIODevice, type VirtQueue } from './virtio.ts';
 
-export interface VirtIOPCIQueue {
+interface VirtIOPCIQueue {
   num: number;
   enabled: boolean;
   desc: number[];
   avail: number[];
   used: number[];
 }
-export interface VirtIOPCIProxy {
+interface VirtIOPCIProxy {
   pci_dev: PCIDevice;
   msix: MSIXState;
   dfselect: number;
