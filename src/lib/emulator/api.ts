@@ -4,6 +4,7 @@
  * `Inspector` is what `inspect.worker.ts` exposes through comlink. Everything that crosses is plain data; typed arrays
  * are transferred. A snapshot is named by the id that `open` gave it; several can be open (compare).
  */
+import type { Destination, Finding } from '../vmstate/checks.ts';
 import type { Difference } from '../vmstate/diff.ts';
 import type { ExportKind } from '../vmstate/export.ts';
 import type { PhysicalRange } from '../vmstate/memory-map.ts';
@@ -15,6 +16,7 @@ import type { SearchHit } from '../vmstate/search.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
 import type { Placed } from '../vmstate/vmstate.ts';
 
+export type { Destination, Finding } from '../vmstate/checks.ts';
 export type { Difference, FieldDifference, PageDifference } from '../vmstate/diff.ts';
 export type { ExportKind } from '../vmstate/export.ts';
 export type { PhysicalRange } from '../vmstate/memory-map.ts';
@@ -131,28 +133,6 @@ export type SearchQuery = string;
 export interface DiffSide {
   readonly id: SnapshotId;
   readonly round?: number;
-}
-
-/** What somebody wants to load the state into. */
-export interface Destination {
-  readonly machine?: string;
-  /** Bytes. */
-  readonly memory?: number;
-  readonly smp?: number;
-  /** `-device`/`-drive` texts, or a whole QEMU command line. */
-  readonly commandLine?: string;
-  readonly qemuVersion?: string;
-}
-export interface Finding {
-  readonly severity: 'fails' | 'warns' | 'passes' | 'unknown';
-  /** QEMU's message, in substance. */
-  readonly message: string;
-  readonly why: string;
-  readonly hint?: string;
-  readonly section?: string;
-  readonly path?: string;
-  readonly start?: number;
-  readonly end?: number;
 }
 
 export interface Inspector {
