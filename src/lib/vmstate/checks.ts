@@ -27,7 +27,8 @@ export interface Checked {
 
 /** What would happen, in the order in which QEMU would meet it. One finding `passes` when nothing stands against it. */
 export function check(snapshot: Snapshot, destination: Destination, data: MachineData): Finding[] {
-  const plan = planOf(destination, data);
+  const assumed = destination.commandLine === undefined ? received(snapshot) : undefined;
+  const plan = planOf({ ...destination, machine: destination.machine ?? assumed }, data);
   const checked: Checked = {
     snapshot,
     plan,
@@ -45,7 +46,7 @@ export function check(snapshot: Snapshot, destination: Destination, data: Machin
     ...streamProblems(checked),
     ...machine,
     ...configuration(checked),
-    ...memory(checked),
+    ...memory(otherMachine ? { ...checked, plan: { ...plan, devices: undefined } } : checked),
     ...(otherMachine ? [] : sections(checked))
   ].slice(0, MAX_FINDINGS);
   if (findings.some((f) => f.severity !== 'passes')) return findings;
