@@ -12,10 +12,10 @@
  *
  * A body has no length: a description says where it ends, or the JSON at the end does, or its footer is searched for.
  */
+import { addMappedFile, addPreempt, addRamFiles, noteMissingPages, type NamedSource } from './outside-pages.ts';
 import { openContainer } from './container.ts';
 import { readCpr } from './cpr.ts';
 import { KeptStream } from './kept-stream.ts';
-import { addMappedRam, addSharedRam } from './mapped-ram.ts';
 import { Multifd } from './multifd.ts';
 import { readCommand } from './mig-command.ts';
 import { PageStore } from './page-store.ts';
@@ -38,7 +38,7 @@ import type {
 } from './snapshot.ts';
 import { parseVmDescription } from './vmdesc.ts';
 import { LARGEST_JSON, parseJson, SectionBodies, VmSection, type Head, type KnownSection } from './section-body.ts';
-import { sequential, type ByteSource, type ByteStream } from './source.ts';
+import type { ByteSource, ByteStream } from './source.ts';
 import { StreamWindow } from './stream-window.ts';
 import { vmstate_configuration, type ConfigurationState } from './configuration.ts';
 import { complaintProblem, load, type Descriptions, type Loaded, type Placed } from './vmstate.ts';
@@ -59,11 +59,11 @@ export interface ReadOptions {
   /** Bound on page contents kept in memory for streams that cannot be read twice. */
   readonly maxStoreBytes?: number;
   /** Captures of multifd channels that belong to the stream. */
-  readonly channels?: readonly { readonly name: string; readonly source: ByteSource }[];
+  readonly channels?: readonly NamedSource[];
   /** The second channel of a postcopy-preempt migration. */
   readonly preempt?: ByteSource;
   /** RAM files that an x-ignore-shared stream left out. */
-  readonly sharedRam?: readonly { readonly name: string; readonly source: ByteSource }[];
+  readonly sharedRam?: readonly NamedSource[];
 }
 
 /** The snapshot while it is being read. */
@@ -592,31 +592,22 @@ class SnapshotReader {
 
   /** Pages that are not in the stream itself. */
   async #others(): Promise<void> {
-    const { sharedRam, preempt } = this.#options;
-    if (this.#context.mappedRam && this.#random)
-      await addMappedRam(this.#random, this.#ram, this.#problems, this.#context.streamOffset);
-    if (preempt) await this.#preempt(preempt);
-    for (const { name, source } of sharedRam ?? []) {
-      const block = this.#ram.blocks.find((b) => b.usedLength === source.size && this.#ram.latest(b.firstPage) < 0);
-      if (block) await addSharedRam(source, block, this.#ram);
-      else
-        this.#problem(
-          'ram-file-unused',
-          'warning',
-          0,
-          `no RAM block of ${source.size} bytes lacks its contents: ${name} is not used`
-        );
+    const { sharedRam = [], preempt } = this.#options;
+    await addMappedFile(this.#random, this.#ram, this.#problems, this.#context);
+    if (preempt) {
+      const contents = (record: number): Promise<Uint8Array> => readPage(this.#snapshot, record);
+      await addPreempt(preempt, this.#ram, this.#problems, this.#context, contents);
     }
-  }
-
-  /** The second channel of postcopy-preempt: page records up to EOS, without a section around them. */
-  async #preempt(source: ByteSource): Promise<void> {
-    const index = this.#ram.sources.push(source) - 1;
-    const window = new StreamWindow(sequential(source), source);
-    const contents = (record: number): Promise<Uint8Array> => readPage(this.#snapshot, record);
-    const reader = new RamReader(window, this.#ram, this.#problems, this.#context, false, contents, index);
-    while (await window.need(1)) if ((await reader.read([], this.#breathe)) !== 'eos') break;
-    window.release();
+    await addRamFiles(sharedRam, this.#ram, this.#problems);
+    // What a cut stream lacks is said where it was cut.
+    if (!this.#problems.fatal) {
+      noteMissingPages(
+        this.#ram,
+        this.#problems,
+        this.#context,
+        (this.#ramReader.flagsSeen & RamFlag.MULTIFD_FLUSH) !== 0
+      );
+    }
   }
 
   #rounds(): readonly Round[] {
