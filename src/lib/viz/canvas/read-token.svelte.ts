@@ -6,10 +6,6 @@ import type { TokenReader } from './tokens.ts';
 export function tokenReader(settings: Settings): TokenReader {
   void settings.dark;
   const style = getComputedStyle(document.documentElement);
-  const read = new Map<string, string>();
-  return (token) => {
-    let value = read.get(token);
-    if (value === undefined) read.set(token, (value = style.getPropertyValue(token).trim()));
-    return value;
-  };
+  const known: Record<string, string> = {};
+  return (token) => (known[token] ??= style.getPropertyValue(token).trim());
 }

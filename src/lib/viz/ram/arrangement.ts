@@ -7,6 +7,9 @@ const PAGE = 4096;
 /** Holes in guest-physical memory of at most this many pages are shown as such; at longer ones a new part begins. */
 const LONGEST_HOLE = 256;
 
+/** Memory above the PCI hole begins here, right behind the firmware: it is a part of its own. */
+const FOUR_GIB = 2 ** 32;
+
 /** Pages in a row, shown in a row. */
 export interface Run {
   /** Cell of the part that shows the first of them. */
@@ -44,7 +47,8 @@ function physicalParts(blocks: readonly RamBlock[], map: readonly PhysicalRange[
     const pages = Math.min(Math.ceil(range.bytes / PAGE), (block?.pages ?? 0) - Math.floor(range.offset / PAGE));
     if (!block || pages <= 0) continue;
     let part = parts.at(-1);
-    if (!part || range.gpa - (part.gpa + part.cells * PAGE) > LONGEST_HOLE * PAGE) {
+    const hole = part ? range.gpa - (part.gpa + part.cells * PAGE) : Infinity;
+    if (!part || hole > LONGEST_HOLE * PAGE || range.gpa === FOUR_GIB) {
       part = { gpa: range.gpa, cells: 0, runs: [], names: new Set() };
       parts.push(part);
     }

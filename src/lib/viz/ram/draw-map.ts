@@ -2,7 +2,7 @@
 import { cut, LETTER } from '../canvas/tokens.ts';
 import type { DrawingContext } from '../pictures.ts';
 import type { Part, Spot } from './arrangement.ts';
-import { cellAt, coverOf, pointOf, type Placement, type PlacedPart, type Rect } from './placement.ts';
+import { cellAt, coverOf, type Placement, type PlacedPart, type Rect } from './placement.ts';
 import { keyOf, TILE, visibleTiles, type MapView, type TileName } from './tiles.ts';
 
 export interface MapColours {

@@ -24,10 +24,16 @@ export function itemsInView(parts: readonly Part[], placement: Placement, seen: 
   for (const [index, { cells: all }] of parts.entries()) {
     const part = placement.parts[index]!;
     if (!inView[index]) continue;
-    for (let first = 0; first < all; first += length) {
-      const end = Math.min(all, first + length);
-      if (coverOf(part, first, end).some((r) => intersects(r, seen))) items.push({ part: index, first, end });
-    }
+    // Stretches that are not in view are not looked into.
+    const visit = (first: number, size: number): void => {
+      const end = Math.min(all, first + size);
+      if (first >= end || !coverOf(part, first, end).some((r) => intersects(r, seen))) return;
+      if (size === length) items.push({ part: index, first, end });
+      else for (let i = 0; i < 4; i++) visit(first + (i * size) / 4, size / 4);
+    };
+    let size = length;
+    while (size < all) size *= 4;
+    visit(0, size);
   }
   return items;
 }

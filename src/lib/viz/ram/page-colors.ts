@@ -39,7 +39,8 @@ const levelTokens: Readonly<Record<string, string>> = {
 };
 
 export const colourings: Readonly<Record<RamColouring, Colouring>> = {
-  kind: { title: 'Kind', reduction: 'most', token: (name) => `--kind-${name}` },
+  // Values rise from never sent over zeros to contents: what there is little of is seen in what there is much of.
+  kind: { title: 'Kind', reduction: 'max', token: (name) => `--kind-${name}` },
   entropy: { title: 'Entropy', reduction: 'mean', scale: (value) => value / 255 },
   round: {
     title: 'Last round',

@@ -52,6 +52,11 @@ describe('an arrangement by guest-physical address', () => {
     expect(spotOfPage(parts, 4160)).toBeUndefined();
   });
 
+  test('begins anew at 4 GiB, right behind the firmware', () => {
+    const high = [...map, { gpa: 4096 * MiB, bytes: 8 * KiB, block: 'pc.ram', offset: 0 }];
+    expect(arrange('physical', blocks, high).map((p) => p.gpa)).toEqual([0, 4096 * MiB - 256 * KiB, 4096 * MiB]);
+  });
+
   test('leaves out ranges of blocks that the stream does not have, and ends a block where it ends', () => {
     const odd = [
       { gpa: 0, bytes: MiB, block: 'gone', offset: 0 },
