@@ -3,7 +3,7 @@ import { isOn } from './command-line.ts';
 import type { Checked } from './checks.ts';
 import type { PlannedDevice, VirtioModel } from './destination.ts';
 import { fieldPlace, findRow, type Finding } from './finding.ts';
-import { pciConfig } from './memory-map.ts';
+import { findCapability, pciConfig } from './pci-config.ts';
 import type { Section } from './snapshot.ts';
 import { leaves } from './vmstate.ts';
 
@@ -22,14 +22,6 @@ export function checkDevice(section: Section, device: PlannedDevice, checked: Ch
 const PCI_CAP_ID_VNDR = 0x09;
 const PCI_CAP_ID_MSIX = 0x11;
 
-/** Place of a capability in configuration space; bounded, as the list may loop. */
-function capability(config: Uint8Array, id: number): number | undefined {
-  for (let at = config[0x34]!, n = 0; at >= 0x40 && n < 48; at = config[at + 1]! & 0xfc, n++) {
-    if (config[at] === id) return at;
-  }
-  return undefined;
-}
-
 const badByte = (i: number, read: number, device: number): string =>
   `get_pci_config_device: Bad config data: i=0x${i.toString(16)} read: ${read.toString(16)} device: ${device.toString(16)}`;
 
@@ -37,7 +29,7 @@ const badByte = (i: number, read: number, device: number): string =>
 function transport(section: Section, { properties }: PlannedDevice, { fails }: Checked): Finding[] {
   const config = pciConfig(section);
   if (!config) return [];
-  const modern = capability(config, PCI_CAP_ID_VNDR) !== undefined;
+  const modern = findCapability(config, PCI_CAP_ID_VNDR) !== undefined;
   const wanted = isOn(properties.get('disable-modern')) !== true;
   if (modern === wanted) return [];
   // What the other side's list begins with: MSI-X alone, or the modern capabilities with MSI-X behind them.
@@ -52,7 +44,7 @@ function vectors(
   { plan, snapshot, fails }: Checked
 ): Finding[] {
   const config = pciConfig(section);
-  const msix = config && capability(config, PCI_CAP_ID_MSIX);
+  const msix = config && findCapability(config, PCI_CAP_ID_MSIX);
   if (!config || msix === undefined) return [];
   const given = properties.get('vectors');
   // num-queues follows the vCPUs from machine types 5.2 on (hw_compat_5_1).

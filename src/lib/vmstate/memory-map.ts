@@ -4,11 +4,12 @@
  * Source: QEMU hw/i386/pc_piix.c pc_init1, pc_q35.c pc_q35_init, microvm.c, x86-common.c x86_bios_rom_init,
  * pc_sysfw.c, hw/pci-host/pam.c.
  */
+import { barAddress, configWord, pciConfig, PCI_ROM_ADDRESS } from './pci-config.ts';
 import { readPage, blockSource } from './ram-contents.ts';
 import type { RamBlock } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
 import type { ByteSource } from './source.ts';
-import { leaves, type Placed } from './vmstate.ts';
+import { placedAt } from './vmstate.ts';
 
 const GiB = 2 ** 30;
 const PAGE = 4096;
@@ -61,63 +62,23 @@ const rules: readonly MachineRule[] = [
   { name: /^microvm/, lowmem: () => 0xc0000000 }
 ];
 
-/** The one block of a PCI device that carries no path. */
-const VMWARE_FIFO = 'vmsvga.fifo';
+/** Blocks of PCI devices that carry no path (video memory until machine types 2.12), and the device's section. */
+const withoutPath: Readonly<Record<string, RegExp>> = {
+  'vga.vram': /\/(vga|cirrus_vga|qxl|vmware_vga|virtio-gpu)$/,
+  'vmsvga.fifo': /\/vmware_vga$/
+};
 /** Register of the PCI BAR that shows a block, by the name that QEMU gives it behind the device's path. */
 const barOfBlock: Readonly<Record<string, number>> = {
   'vga.vram': 0x10,
   'qxl.vgavram': 0x10,
   'qxl.vram': 0x14,
   'qxl.vrom': 0x18,
-  [VMWARE_FIFO]: 0x18,
+  'vmsvga.fifo': 0x18,
   'bochs-display-vram': 0x10,
   'ivshmem.bar2': 0x18
 };
 /** VMware's adapter has its video memory behind BAR1. */
 const PCI_VENDOR_ID_VMWARE = 0x15ad;
-const PCI_ROM_ADDRESS = 0x30;
-
-/** PCI configuration space of the device whose section this is, put together from what was decoded: 256 or 4096 bytes. */
-export function pciConfig(section: Section | undefined): Uint8Array | undefined {
-  const row = section && findType(section.fields, 'pci config', 0);
-  const size = row ? row.end - row.start : 0;
-  if (!row || size < 256 || size > PAGE) return undefined;
-  const bytes = new Uint8Array(size);
-  for (const { row: leaf } of leaves([row])) {
-    const { value, start, end } = leaf;
-    if (value instanceof Uint8Array) bytes.set(value, start - row.start);
-    else if (typeof value === 'number' || typeof value === 'bigint') {
-      // Registers are little-endian.
-      for (let i = start, rest = BigInt(value); i < end; i++, rest >>= 8n) bytes[i - row.start] = Number(rest & 0xffn);
-    }
-  }
-  return bytes;
-}
-
-/** The first row of a wire type, depth first. PCI devices come within a few levels. */
-function findType(rows: readonly Placed[], type: string, depth: number): Placed | undefined {
-  for (const row of rows) {
-    if (row.type === type) return row;
-    const found = depth < 8 && row.children ? findType(row.children, type, depth + 1) : undefined;
-    if (found) return found;
-  }
-  return undefined;
-}
-
-const word = (bytes: Uint8Array, at: number): number =>
-  (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-
-/** Where a memory BAR points, or undefined when it is off. Source: QEMU hw/pci/pci.c pci_bar_address. */
-function barAddress(config: Uint8Array, register: number): number | undefined {
-  const memoryEnabled = (config[4]! & 2) !== 0;
-  const low = word(config, register);
-  if (!memoryEnabled) return undefined;
-  if (register === PCI_ROM_ADDRESS) return low & 1 ? (low & 0xfffff800) >>> 0 : undefined;
-  if (low & 1) return undefined;
-  const high = (low & 6) === 4 ? word(config, register + 4) : 0;
-  const address = high * 2 ** 32 + ((low & 0xfffffff0) >>> 0);
-  return address === 0 ? undefined : address;
-}
 
 /** The part of a range inside [gpa, gpa + bytes), if any. */
 function clip(r: PhysicalRange, gpa: number, bytes: number): PhysicalRange[] {
@@ -207,17 +168,25 @@ export function memoryMap(snapshot: Snapshot): MemoryMap {
   const devices = devicesByPath(snapshot);
   for (const block of blocks) {
     if (main.includes(block) || firmware.test(block.idstr)) continue;
-    if (block.idstr.startsWith('/rom@')) unmapped.set(block.idstr, 'read by firmware through fw_cfg');
-    else if (devicePath.test(block.idstr) || block.idstr === VMWARE_FIFO) {
+    const why = place(block);
+    if (why) unmapped.set(block.idstr, why);
+  }
+
+  /** Maps a block that is neither memory nor firmware; returns why not otherwise. */
+  function place(block: RamBlock): string | undefined {
+    if (block.idstr.startsWith('/rom@')) return 'read by firmware through fw_cfg';
+    const owner = withoutPath[block.idstr];
+    if (devicePath.test(block.idstr) || owner) {
       const path = block.idstr.slice(0, block.idstr.indexOf('/') + 1);
-      const device = path === '' ? sectionOf(snapshot, '/vmware_vga') : devices.get(path);
-      const why = paintBar(canvas, block, pciConfig(device));
-      if (why) unmapped.set(block.idstr, why);
-    } else if (block.gpa) canvas.paint(whole(block, block.gpa));
-    else if (rule?.pam !== undefined && isMain(block)) {
-      const why = 'memory devices (pc-dimm, nvdimm, virtio-mem) are taken to follow each other behind memory';
-      canvas.paint({ ...whole(block, canvas.end(GiB)), assumed: why });
-    } else unmapped.set(block.idstr, 'nothing in the stream says where it is mapped');
+      const sections =
+        path === '' ? [...devices.values()].flat().filter((s) => owner?.test(s.name)) : devices.get(path);
+      if (sections?.some((s) => s.name.endsWith('/virtio-mem'))) return paintMemoryDevice(canvas, block, sections);
+      return paintBar(canvas, block, sections ?? []);
+    }
+    if (block.gpa) canvas.paint(whole(block, block.gpa));
+    else if (rule?.pam !== undefined && isMain(block)) return paintMemoryDevice(canvas, block, []);
+    else return 'nothing in the stream says where it is mapped';
+    return undefined;
   }
   return { ranges: canvas.finish(), unmapped: [...unmapped].map(([block, why]) => ({ block, why })) };
 }
@@ -308,23 +277,37 @@ function paintPam(canvas: Canvas, roms: Canvas, pam: number, bridge: Uint8Array 
 }
 
 /** PCI devices' sections by path with slash: `0000:00:02.0/`. */
-function devicesByPath(snapshot: Snapshot): ReadonlyMap<string, Section> {
-  const found = new Map<string, Section>();
+function devicesByPath(snapshot: Snapshot): ReadonlyMap<string, Section[]> {
+  const found = new Map<string, Section[]>();
   for (const s of snapshot.sections) {
-    if (s.kind === 'full' && devicePath.test(s.name)) found.set(s.name.slice(0, s.name.indexOf('/') + 1), s);
+    if ((s.kind !== 'full' && s.kind !== 'start') || !devicePath.test(s.name)) continue;
+    const path = s.name.slice(0, s.name.indexOf('/') + 1);
+    const list = found.get(path);
+    if (list) list.push(s);
+    else found.set(path, [s]);
   }
   return found;
 }
 
+/** A pc-dimm, nvdimm or virtio-mem: newer streams tell a virtio-mem's address, the others are laid out as QEMU does. */
+function paintMemoryDevice(canvas: Canvas, block: RamBlock, sections: readonly Section[]): undefined {
+  const addr = sections.map((s) => placedAt(s.fields, 'tmp.addr')?.value).find((v) => typeof v === 'bigint');
+  const assumed = 'memory devices are taken to follow each other behind memory, at a gigabyte';
+  if (addr !== undefined && addr < 1n << 52n) canvas.paint(whole(block, Number(addr)));
+  else canvas.paint({ ...whole(block, canvas.end(GiB)), assumed });
+}
+
 /** Maps a device's block where its BAR points; returns why it is not mapped otherwise. */
-function paintBar(canvas: Canvas, block: RamBlock, config: Uint8Array | undefined): string | undefined {
+function paintBar(canvas: Canvas, block: RamBlock, sections: readonly Section[]): string | undefined {
   const slash = block.idstr.indexOf('/');
   const name = block.idstr.slice(slash + 1);
+  const config = sections.map(pciConfig).find((c) => c !== undefined);
   const isRom = name.endsWith('.rom');
-  const vmware = name === 'vga.vram' && config && (word(config, 0) & 0xffff) === PCI_VENDOR_ID_VMWARE;
+  const vmware = name === 'vga.vram' && config && (configWord(config, 0) & 0xffff) === PCI_VENDOR_ID_VMWARE;
   const register = isRom ? PCI_ROM_ADDRESS : vmware ? 0x14 : barOfBlock[name];
   if (register === undefined) return 'no rule says which BAR shows it';
-  if (!config) return `the PCI configuration space of ${block.idstr.slice(0, slash) || block.idstr} was not decoded`;
+  if (!config)
+    return `the PCI configuration space of ${block.idstr.slice(0, Math.max(0, slash)) || 'its device'} was not decoded`;
   const gpa = barAddress(config, register);
   if (gpa === undefined) return `${isRom ? 'expansion ROM BAR' : `BAR${(register - 0x10) / 4}`} is not enabled`;
   canvas.paint({ ...whole(block, gpa), ...(isRom ? { readOnly: true } : {}) });
