@@ -43,8 +43,8 @@ export interface Difference {
   readonly notes: readonly string[];
 }
 
-export const MAX_FIELDS = 20_000;
-export const MAX_PAGES = 10_000;
+const MAX_FIELDS = 20_000;
+const MAX_PAGES = 10_000;
 /** Pages whose bytes are held at once while they are compared. */
 const PIECE = 2048;
 

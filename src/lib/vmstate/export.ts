@@ -44,7 +44,7 @@ export async function* exportSnapshot(
 }
 
 /** A block's final contents from 0 to used_length. */
-export async function* blockBytes(snapshot: Snapshot, block: RamBlock): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* blockBytes(snapshot: Snapshot, block: RamBlock): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const source = blockSource(snapshot, block);
   for (let at = 0; at < block.usedLength; at += CHUNK) {
     const chunk = new Uint8Array(Math.min(CHUNK, block.usedLength - at));
@@ -54,7 +54,7 @@ export async function* blockBytes(snapshot: Snapshot, block: RamBlock): AsyncGen
 }
 
 /** One row a field (RFC 4180), a header row first. */
-export function* fieldsCsv(snapshot: Snapshot): Generator<string> {
+function* fieldsCsv(snapshot: Snapshot): Generator<string> {
   yield 'section,instance,path,type,start,end,value,doc\r\n';
   for (const section of snapshot.sections) {
     for (const { path, row } of leaves(section.fields)) {

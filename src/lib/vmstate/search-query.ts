@@ -25,7 +25,7 @@ export type Query =
   | { readonly kind: 'gva' | 'gpa' | 'file'; readonly address: bigint };
 
 /** Longer patterns would reach over more than two pages. */
-export const MAX_PATTERN = 256;
+const MAX_PATTERN = 256;
 
 /** What is wrong with a query, in words for whoever typed it. */
 export class QueryError extends Error {}
