@@ -3,7 +3,19 @@ import svelte from 'eslint-plugin-svelte';
 import svelteConfig from './svelte.config.js';
 
 export default ts.config(
-  { ignores: ['node_modules', '.svelte-kit', '.cache', 'build', 'bin/dist', 'tests/golden', 'static', 'screenshots'] },
+  {
+    ignores: [
+      'node_modules',
+      '.svelte-kit',
+      '.cache',
+      'build',
+      'bin/dist',
+      'tests/golden',
+      'static',
+      'screenshots',
+      '**/*.bundle.mjs'
+    ]
+  },
   ...ts.configs.recommended,
   ...svelte.configs.recommended,
   {

@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Header, configuration, one block with one page of sevens, and a device that the vmdescription describes. */
+/** Header, configuration, a page of zeros and one of sevens, and a device that the vmdescription describes. */
 function stream(count = 0xfffffffe, fill = 7): Uint8Array {
   const file = new QemuFileWriter();
   file.be32(0x5145564d);
@@ -41,8 +41,10 @@ function stream(count = 0xfffffffe, fill = 7): Uint8Array {
   footer(2);
   file.u8(0x03);
   file.be32(2);
-  file.be64(0x1000n | 0x08n);
+  file.be64(0x0000n | 0x02n);
   file.countedString('pc.ram');
+  file.u8(0);
+  file.be64(0x1000n | 0x08n | 0x20n);
   file.buffer(new Uint8Array(4096).fill(fill));
   file.be64(0x10n);
   footer(2);
@@ -82,7 +84,6 @@ test('inspect prints fields as text', async () => {
 test('inspect prints one JSON document, with RAM hashes where asked', async () => {
   const { status, out } = await migrascope('inspect', '--format=json', '--ram-hash', state);
   expect(status).toBe(0);
-  // The first page never came, so it is zeros; the second is sevens.
   expect(JSON.parse(out)).toMatchObject({
     file: { bytes: stream().length, container: 'none' },
     ram: {
@@ -90,7 +91,7 @@ test('inspect prints one JSON document, with RAM hashes where asked', async () =
         {
           name: 'pc.ram',
           sha256: 'd4fdf62212d9e5f613f06b9bc74b3ba7e77f3830366e47bc88c0bcc7c8cb0bb1',
-          pages: { total: 2, sent: 1 }
+          pages: { total: 2, sent: 2 }
         }
       ]
     },
