@@ -29,7 +29,7 @@ export interface Context {
   readonly errno: string | undefined;
 }
 
-export type Explained = Omit<Finding, 'message' | 'source' | 'severity'> & Partial<Pick<Finding, 'severity'>>;
+type Explained = Omit<Finding, 'message' | 'source' | 'severity'> & Partial<Pick<Finding, 'severity'>>;
 
 export interface Explanation {
   readonly pattern: RegExp;

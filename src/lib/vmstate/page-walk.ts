@@ -14,7 +14,7 @@ import { placedAt } from './vmstate.ts';
 
 const PAGE = 4096;
 
-export type PagingMode = 'none' | '32-bit' | 'PAE' | '4-level' | '5-level';
+type PagingMode = 'none' | '32-bit' | 'PAE' | '4-level' | '5-level';
 
 /** One step of a page walk (SDM 3A 4.3 to 4.5). */
 export interface WalkStep {
