@@ -118,7 +118,9 @@ function packages() {
   const from = (/** @type {string} */ suite, /** @type {RegExp} */ names) =>
     (installed(suite)?.packages ?? []).filter(({ name }) => names.test(name));
   return [...from('bookworm', guest), ...from(SUITE, firmware)].map(({ name, version, source }) => {
-    const [sourceName, sourceVersion] = source.split(' ');
+    const [sourceName = '', sourceVersion] = source.split(' ');
+    // The signed kernel's own source package is only the signatures.
+    if (sourceName.startsWith('linux-signed')) return { name, version, source: 'linux', sourceVersion: version };
     return { name, version, source: sourceName, sourceVersion };
   });
 }
@@ -136,6 +138,25 @@ function readable(commandLine) {
 }
 
 /**
+ * Loads the snapshot and asks its shell for what was written before. The guest then goes on in its RAM file, if any.
+ * @param {import('./qemu/qemu.mjs').Qemu} qemu
+ * @param {readonly string[]} args
+ * @param {readonly string[]} capabilities
+ * @param {string} scratch
+ */
+async function check(qemu, args, capabilities, scratch) {
+  const ask = async (/** @type {import('./qemu/machine.mjs').Machine} */ machine) => {
+    await machine.capabilities(capabilities);
+    await machine.qmp('migrate-incoming', { uri: 'file:state' });
+    await machine.migrated();
+    await machine.qmp('cont');
+    machine.type('cat /tmp/before-migration\r');
+    await machine.waitFor('\ntest\r');
+  };
+  await withMachine(qemu, [...args, '-incoming', 'defer'], ask, { cwd: scratch });
+}
+
+/**
  * @param {import('./qemu/qemu.mjs').Qemu} qemu
  * @param {Sample} sample
  * @param {string} scratch
@@ -145,20 +166,18 @@ async function take(qemu, { id, title, description, memory, extra = [], capabili
   const args = [...seedMachine({ memory }), ...extra];
   const use = async (/** @type {import('./qemu/machine.mjs').Machine} */ machine) => {
     await machine.waitFor('\n# ');
+    writeFileSync(join(scratch, 'symbols'), await kernelSymbols(machine));
     await machine.shell(ZERO_FREE_MEMORY);
     await machine.shell(BEFORE_MIGRATION);
     await machine.capabilities(capabilities);
     const migration = (await take(machine)).at(-1);
-    // The source still has the guest; nothing of what happens in it now is in the file.
-    await machine.qmp('cont');
-    await machine.shell('kill %1 2> /dev/null');
-    writeFileSync(join(scratch, 'symbols'), await kernelSymbols(machine));
     return { commandLine: readable(machine.commandLine), rounds: migration.ram['dirty-sync-count'] };
   };
   const { commandLine, rounds } = await withMachine(qemu, args, use, { cwd: scratch });
   const files = [keep(join(scratch, 'state'), `${id}.vmstate.zst`, 'state')];
   files.push(keep(join(scratch, 'symbols'), `${id}.System.map.zst`, 'system-map'));
   if (ramFile) files.push(keep(join(scratch, 'ram'), `${id}.ram.zst`, 'ram'));
+  await check(qemu, args, capabilities, scratch);
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   const sizes = files.map(({ name, bytes }) => `${name} ${(bytes / MEGABYTE).toFixed(1)} MiB`).join(', ');
   console.log(`${id}: ${sizes}, ${rounds} dirty syncs, ${seconds} s`);

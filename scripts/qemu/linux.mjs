@@ -162,8 +162,9 @@ export function seedMachine({ memory = '512M', append = APPEND } = {}) {
  */
 export async function kernelSymbols(machine) {
   const from = machine.serial.length;
-  await machine.shell('gzip -c < /proc/kallsyms | base64');
+  // Without kernel messages in between.
+  await machine.shell('dmesg -n 1; gzip -c < /proc/kallsyms | base64; dmesg -n 7');
   // A gzip file begins so in base64; the echoed command before it may be broken over lines.
-  const [encoded = ''] = /H4sI[\w+/=\r\n]*?(?=\r\ndone\r)/.exec(machine.serial.slice(from)) ?? [];
+  const [encoded = ''] = /H4sI[\w+/=\r\n]*?(?=\r\ndone\.)/.exec(machine.serial.slice(from)) ?? [];
   return gunzipSync(Buffer.from(encoded, 'base64'));
 }

@@ -243,8 +243,8 @@ export class Machine {
   async shell(command, timeout) {
     const from = this.serial.length;
     // The echo of the command has the quotes, the output has not.
-    this.type(`${command}; echo do'ne'\r`);
-    await this.waitFor('\ndone\r', { from, timeout });
+    this.type(`${command}; echo do'ne.'\r`);
+    await this.waitFor('\ndone.', { from, timeout });
   }
 
   /**
