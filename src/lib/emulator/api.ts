@@ -162,10 +162,12 @@ export interface Inspector {
   memoryMap(id: SnapshotId): Promise<readonly PhysicalRange[]>;
   walk(id: SnapshotId, gva: bigint, cr3?: bigint): Promise<Walk>;
   mappings(id: SnapshotId, cr3?: bigint): Promise<readonly Mapping[]>;
+  /** Resolves to the number of hits, `limit` at most; it stops there. */
   search(
     id: SnapshotId,
     query: SearchQuery,
-    hit: (hits: readonly SearchHit[], progress: number) => void
+    hit: (hits: readonly SearchHit[], progress: number) => void,
+    limit?: number
   ): Promise<number>;
   cancelSearch(): void;
   diff(left: DiffSide, right: DiffSide): Promise<Difference>;

@@ -108,12 +108,12 @@ export function createInspector(): Inspector {
       }
       return out;
     },
-    async search(id, query, hit) {
+    async search(id, query, hit, limit) {
       search?.abort();
       const mine = (search = new AbortController());
       const { searchSnapshot } = await import('../vmstate/search.ts');
       const open = get(id);
-      return searchSnapshot(open.snapshot, query, hit, { signal: mine.signal, map: open.map });
+      return searchSnapshot(open.snapshot, query, hit, { signal: mine.signal, map: open.map, limit });
     },
     cancelSearch: () => search?.abort(),
     async diff(left, right) {

@@ -53,6 +53,7 @@ export class Session {
     if (this.opening && this.arriving) this.inspector.cancel(this.arriving.id);
     this.opening = files;
     this.arriving = this.failure = undefined;
+    let settled = false;
     const seen = (info: SnapshotInfo) => {
       if (generation !== this.#generation) return this.inspector.close(info.id);
       this.arriving = info;
@@ -60,7 +61,11 @@ export class Session {
       if (info.sections.length > 0 || (info.done && !info.cancelled)) this.#show(info, files);
     };
     try {
-      seen(await this.inspector.open(files, (info) => generation === this.#generation && seen(info)));
+      // Progress has a channel of its own: what comes behind the answer is old.
+      const progress = (info: SnapshotInfo) => void (!settled && generation === this.#generation && seen(info));
+      const info = await this.inspector.open(files, progress);
+      settled = true;
+      seen(info);
     } catch (error) {
       if (generation === this.#generation) this.failure = messageOf(error);
     }

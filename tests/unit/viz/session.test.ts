@@ -89,6 +89,15 @@ describe('a session', () => {
     expect(log).toContain('close 1');
   });
 
+  test('does not go back to a part when word of it comes behind the whole', async () => {
+    const { session, opens } = setup();
+    const opened = session.open([file]);
+    opens[0]!.finish(info(1, 5, { done: true }));
+    await opened;
+    opens[0]!.progress(info(1, 3));
+    expect([session.info?.sections.length, session.arriving]).toEqual([5, undefined]);
+  });
+
   test('says why an open failed, and keeps the file before', async () => {
     const { session, opens } = setup();
     const first = session.open([file]);

@@ -2,16 +2,14 @@
 import type { Inspector, SearchHit, SnapshotId } from '../../emulator/api.ts';
 import { messageOf } from '../format.ts';
 
-/** Shown until a person asks for more: the list stays light, the search goes on counting. */
-const CAP = 1000;
+/** The search stops at so many places, until a person asks for more. */
+const LIMIT = 10_000;
 
 export class Search {
   readonly #inspector: Inspector;
   hits = $state.raw<readonly SearchHit[]>([]);
-  /** Found in all, kept or not. */
-  found = $state(0);
-  /** Hits kept at most; it can be lifted. */
-  cap = $state(CAP);
+  /** Where it stops; it can be lifted. */
+  limit = $state(LIMIT);
   /** 0 to 1 while it runs. */
   progress = $state<number>();
   error = $state<string>();
@@ -23,32 +21,31 @@ export class Search {
     this.#inspector = inspector;
   }
 
-  async start(id: SnapshotId, query: string, cap = CAP): Promise<void> {
+  async start(id: SnapshotId, query: string, limit = LIMIT): Promise<void> {
     const run = ++this.#run;
     this.query = query;
-    this.cap = cap;
-    this.found = 0;
+    this.limit = limit;
     this.error = undefined;
     this.progress = 0;
     // The old hits stay until there is a new one, or none.
-    let fresh = false;
-    const kept: SearchHit[] = [];
+    const found: SearchHit[] = [];
+    let done = false;
+    const hit = (hits: readonly SearchHit[], progress: number) => {
+      if (run !== this.#run) return;
+      // The last hits may come behind the answer: they have a channel of their own.
+      if (!done) this.progress = progress;
+      if (hits.length === 0) return;
+      for (const h of hits) found.push(h);
+      this.hits = found.slice();
+    };
     try {
-      const found = await this.#inspector.search(id, query, (hits, progress) => {
-        if (run !== this.#run) return;
-        this.progress = progress;
-        this.found += hits.length;
-        if (hits.length === 0 || kept.length >= this.cap) return;
-        for (const hit of hits.slice(0, this.cap - kept.length)) kept.push(hit);
-        this.hits = kept.slice();
-        fresh = true;
-      });
-      if (run === this.#run) this.found = Math.max(this.found, found);
+      await this.#inspector.search(id, query, hit, limit);
     } catch (error) {
       if (run === this.#run) this.error = messageOf(error);
     }
     if (run !== this.#run) return;
-    if (!fresh) this.hits = [];
+    done = true;
+    if (found.length === 0) this.hits = [];
     this.progress = undefined;
   }
 
@@ -61,7 +58,6 @@ export class Search {
   clear(): void {
     if (this.progress !== undefined) this.cancel();
     this.hits = [];
-    this.found = 0;
     this.query = this.error = undefined;
   }
 }

@@ -23,10 +23,10 @@ const rows = [
   { id: 'checks', title: 'Checks', area: 'main', load: () => import('../checks/Checks.svelte') },
   { id: 'fields', title: 'Fields', area: 'side', load: () => import('../fields/FieldDetail.svelte') },
   { id: 'timeline', title: 'Timeline', area: 'bottomLeft', load: () => import('../timeline/Timeline.svelte') },
-  { id: 'rounds', title: 'Rounds', area: 'bottomLeft', load: () => import('../timeline/Rounds.svelte') },
+  { id: 'rounds', title: 'Rounds', area: 'bottomRight', load: () => import('../timeline/Rounds.svelte') },
   { id: 'ram', title: 'RAM map', area: 'bottomMiddle', load: () => import('../ram/RamMap.svelte') },
-  { id: 'page', title: 'Page', area: 'bottomRight', load: () => import('../ram/PageView.svelte') },
-  { id: 'pageTables', title: 'Page tables', area: 'bottomRight', load: () => import('../cpu/PageTables.svelte') },
+  { id: 'page', title: 'Page', area: 'side', load: () => import('../ram/PageView.svelte') },
+  { id: 'pageTables', title: 'Page tables', area: 'side', load: () => import('../cpu/PageTables.svelte') },
   { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') }
 ] as const satisfies readonly PanelRow[];
 
