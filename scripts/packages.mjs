@@ -8,7 +8,10 @@ export function installPackages() {
   const lock = join(root, 'package-lock.json');
   const done = join(root, 'node_modules', '.package-lock.json');
   if (existsSync(done) && statSync(done).mtimeMs >= statSync(lock).mtimeMs) return true;
-  const how = existsSync(done) ? 'install' : 'ci';
-  console.log(`npm ${how}`);
-  return run([...npm, how, '--no-audit', '--no-fund']);
+  const install = (/** @type {string} */ how) => {
+    console.log(`npm ${how}`);
+    return run([...npm, how, '--no-audit', '--no-fund']);
+  };
+  // A registry that lacks a package of some other platform makes `npm ci` refuse the lock file; `npm install` goes on.
+  return (!existsSync(done) && install('ci')) || install('install');
 }
