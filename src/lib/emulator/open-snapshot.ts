@@ -18,6 +18,9 @@ import type { OpenedFile, PageInfo, PageSend, RamColouring, RamColumn, SectionIn
 
 type Legend = RamColumn['legend'];
 
+/** A hostile stream may send one page millions of times: the last ones are listed. */
+const MAX_SENDS = 10_000;
+
 export class OpenSnapshot {
   readonly id: number;
   readonly cancel: AbortController;
@@ -137,11 +140,15 @@ export class OpenSnapshot {
       }
       case 'entropy':
         return {
-          bytes: (await this.#look(round, table)).entropy,
+          // A copy: what is handed to the page is gone from here.
+          bytes: (await this.#look(round, table)).entropy.slice(),
           legend: { low: '0 bits per byte', high: '8 bits per byte' }
         };
       case 'guess':
-        return { bytes: (await this.#look(round, table)).guess, legend: names(['never sent', ...pageGuessNames]) };
+        return {
+          bytes: (await this.#look(round, table)).guess.slice(),
+          legend: names(['never sent', ...pageGuessNames])
+        };
       case 'page-tables': {
         const tables = await this.tables();
         return {
@@ -211,7 +218,7 @@ export class OpenSnapshot {
     const number = roundNumbers(rounds);
     const sends: PageSend[] = [];
     let before: Uint8Array | undefined;
-    const history = ram.history(page);
+    const history = ram.history(page, MAX_SENDS);
     for (const [i, record] of history.entries()) {
       // A page that came thousands of times: differences of the last ones only, they cost a read each.
       const contents = i >= history.length - 256 ? await readPage(this.snapshot, record) : undefined;

@@ -26,6 +26,8 @@ export async function disassemble(
   const { Decoder, DecoderOptions, FastFormatter, FlowControl, Instruction: Decoded } = await load();
   const decoder = new Decoder(bitness, bytes.subarray(start), DecoderOptions.None);
   const formatter = new FastFormatter();
+  formatter.useHexPrefix = true;
+  formatter.uppercaseHex = false;
   const decoded = new Decoded();
   const out: Instruction[] = [];
   const branches: ReadonlySet<number> = new Set([

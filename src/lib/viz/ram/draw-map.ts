@@ -78,7 +78,7 @@ export function marksOf(
 }
 
 /** From this size on, cells have lines between them; from the other on, text. */
-const LINES_FROM = 10;
+const LINES_FROM = 14;
 const TEXT_FROM = 44;
 
 export const toScreen = (view: MapView, rect: Rect): Rect => ({

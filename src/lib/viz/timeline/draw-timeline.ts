@@ -15,23 +15,34 @@ export interface TrackRow {
   readonly track: Track;
   readonly items: readonly TrackItem[];
   readonly top: number;
+  readonly height: number;
 }
+const GAP = 2;
 
-/** Tracks below each other; those with nothing on them are left out. */
-export function rowsOf(tracks: readonly Track[], data: Pick<TrackData, 'info' | 'notes'>): readonly TrackRow[] {
-  const rows: TrackRow[] = [];
+type FilledTrack = Pick<TrackRow, 'track' | 'items'>;
+
+/** Tracks with what is on them; those with nothing are left out. */
+export const filled = (tracks: readonly Track[], data: Pick<TrackData, 'info' | 'notes'>): readonly FilledTrack[] =>
+  tracks.map((track) => ({ track, items: track.items(data) })).filter(({ items }) => items.length > 0);
+
+/** Tracks below each other; those that can grow share what room is left. */
+export function rowsOf(shown: readonly FilledTrack[], room = 0): readonly TrackRow[] {
+  const least = shown.reduce((sum, { track }) => sum + track.height + GAP, AXIS);
+  const growth = shown.reduce((sum, { track }) => sum + growthOf(track), 0);
+  const share = growth === 0 ? 0 : Math.min(1, Math.max(0, room - least) / growth);
   let top = AXIS;
-  for (const track of tracks) {
-    const items = track.items(data);
-    if (items.length === 0) continue;
-    rows.push({ track, items, top });
-    top += track.height + 2;
-  }
-  return rows;
+  return shown.map(({ track, items }) => {
+    const height = track.height + Math.floor(growthOf(track) * share);
+    const row = { track, items, top, height };
+    top += height + GAP;
+    return row;
+  });
 }
+const growthOf = (track: Track): number => Math.max(0, (track.most ?? 0) - track.height);
+
 export const heightOf = (rows: readonly TrackRow[]): number => {
   const last = rows.at(-1);
-  return last ? last.top + last.track.height + 2 : AXIS;
+  return last ? last.top + last.height + GAP : AXIS;
 };
 
 export interface TimelineDrawing {
@@ -63,13 +74,13 @@ export function drawTimeline(
   ctx.rect(0, 0, view.width, height);
   ctx.clip();
   drawAxis(ctx, height, drawing);
-  for (const { track, items, top } of rows) {
+  for (const { track, items, top, height: tall } of rows) {
     ctx.save();
     ctx.translate(0, top);
-    track.draw(ctx, { view, items, data, read, height: track.height });
+    track.draw(ctx, { view, items, data, read, height: tall });
     ctx.restore();
   }
-  drawSpan(ctx, view, drawing.hovered, height, read('--preview'), 0.4);
+  drawSpan(ctx, view, drawing.hovered, height, read('--preview'), 0.25);
   if (!drawing.area) drawSpan(ctx, view, drawing.selected, height, read('--accent'), 0.22);
   drawArea(ctx, height, drawing);
   if (drawing.cursor !== undefined) {
@@ -132,9 +143,9 @@ function drawArea(ctx: DrawingContext, height: number, { area, view, read }: Tim
 function drawNames(ctx: DrawingContext, { rows, read, active }: TimelineDrawing): void {
   ctx.font = `11px ${read('--sans')}`;
   ctx.textBaseline = 'middle';
-  rows.forEach(({ track, top }, index) => {
+  rows.forEach(({ track, top, height }, index) => {
     ctx.fillStyle = read(index === active ? '--accent' : '--muted');
-    ctx.fillText(cut(track.title, GUTTER - 6), 6, top + track.height / 2);
+    ctx.fillText(cut(track.title, GUTTER - 6), 6, top + height / 2);
   });
 }
 
@@ -145,7 +156,7 @@ export function hitTimeline(
   x: number,
   y: number
 ): { readonly row: number; readonly item: TrackItem | undefined; readonly offset: number } | undefined {
-  const row = rows.findIndex((r) => y >= r.top && y < r.top + r.track.height + 2);
+  const row = rows.findIndex((r) => y >= r.top && y < r.top + r.height + GAP);
   if (x < GUTTER || row < 0) return undefined;
   const offset = offsetAt(view, x - GUTTER);
   return { row, item: itemAt(rows[row]!.items, view, x - GUTTER), offset };

@@ -7,7 +7,7 @@ import { placeOf } from '../notes/notebook.svelte.ts';
 import type { Selection } from '../selection.svelte.ts';
 import type { Workspace } from '../workspace.svelte.ts';
 import { densityRequest, type DensityRequest } from './density-request.ts';
-import { rowsOf } from './draw-timeline.ts';
+import { filled, rowsOf } from './draw-timeline.ts';
 import type { StreamView } from './stream-view.ts';
 import type { PlacedNote, TrackData } from './track.ts';
 import { tracks } from './tracks.ts';
@@ -24,7 +24,10 @@ export class ShownStream {
       return span ? [{ start: span.start, end: span.end, title: note.title, text: note.text, place }] : [];
     });
   });
-  readonly rows = $derived.by(() => (this.info ? rowsOf(tracks, { info: this.info, notes: this.#notes }) : []));
+  /** Height of the tracks' box. */
+  room = $state(0);
+  readonly #filled = $derived.by(() => (this.info ? filled(tracks, { info: this.info, notes: this.#notes }) : []));
+  readonly rows = $derived.by(() => rowsOf(this.#filled, this.room));
   readonly read = $derived.by(() => tokenReader(this.#workspace.settings));
   /** Pages whose records are marked: those of the filter, or the one that is selected. */
   readonly #wantedPages: PageRuns | undefined = $derived.by(() => {

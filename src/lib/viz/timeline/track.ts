@@ -39,8 +39,10 @@ export interface TrackItem {
 export interface Track {
   readonly id: string;
   readonly title: string;
-  /** CSS pixels. */
+  /** CSS pixels, at least. */
   readonly height: number;
+  /** How high it becomes where there is room; as it is, when absent. */
+  readonly most?: number;
   /** By rising start; ends rise too, so that a place is found by halving. Made once a state of the snapshot. */
   items(data: Pick<TrackData, 'info' | 'notes'>): readonly TrackItem[];
   /** Draws into (0, 0) to (view.width, height). */

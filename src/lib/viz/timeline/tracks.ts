@@ -49,6 +49,7 @@ const rounds: Track = {
   id: 'rounds',
   title: 'Rounds',
   height: 30,
+  most: 120,
   items: ({ info }) =>
     info.rounds.map((round) => ({
       ...{ start: round.start, end: round.end, label: String(round.index + 1), token: '--kind-normal' },
@@ -99,6 +100,7 @@ const pages: Track = {
   id: 'pages',
   title: 'Pages',
   height: 44,
+  most: 160,
   items: ({ info }) => info.sections.filter(hasRecords).map(sectionItem),
   draw(ctx, { view, data, read, height }) {
     const { density, wanted } = data;

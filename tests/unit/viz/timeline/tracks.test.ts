@@ -3,6 +3,7 @@ import type { Density, SnapshotInfo } from '../../../../src/lib/emulator/api.ts'
 import {
   AXIS,
   drawTimeline,
+  filled,
   GUTTER,
   heightOf,
   hitTimeline,
@@ -32,7 +33,7 @@ const info = snapshotInfo({
     { code: 'a', severity: 'fatal', at: 700, message: 'earlier', section: 'timer/0' }
   ]
 });
-const rows = rowsOf(tracks, { info, notes: [] });
+const rows = rowsOf(filled(tracks, { info, notes: [] }));
 const rowOf = (id: string) => rows.find((r) => r.track.id === id)!;
 
 describe('the tracks', () => {
@@ -42,7 +43,18 @@ describe('the tracks', () => {
       const above = rows[i - 1];
       expect(row.top).toBe(above ? above.top + above.track.height + 2 : AXIS);
     }
-    expect(rowsOf(tracks, { info: snapshotInfo({}), notes: [] })).toEqual([]);
+    expect(rowsOf(filled(tracks, { info: snapshotInfo({}), notes: [] }))).toEqual([]);
+  });
+
+  test('that can grow share the room that is left, up to what is of use', () => {
+    const all = filled(tracks, { info, notes: [] });
+    const [least, some, most] = [rowsOf(all), rowsOf(all, 300), rowsOf(all, 5000)];
+    expect(heightOf(least)).toBeLessThan(200);
+    expect(heightOf(some)).toBeLessThanOrEqual(300);
+    expect(heightOf(some)).toBeGreaterThan(295);
+    expect(heightOf(most)).toBeLessThan(450);
+    const grown = some.filter((row) => row.height > row.track.height).map((row) => row.track.id);
+    expect(grown).toEqual(['rounds', 'pages']);
   });
 
   test('have a phase for each stretch of sections of one phase', () => {
@@ -73,7 +85,7 @@ describe('the tracks', () => {
 
   test('put a note where its place begins', () => {
     const note = { start: 300, end: 310, title: 'timer', text: 'odd', place: { kind: 'section', section: 5 } } as const;
-    const noted = rowsOf(tracks, { info, notes: [note] }).at(-1);
+    const noted = rowsOf(filled(tracks, { info, notes: [note] })).at(-1);
     expect(noted?.items.map((i) => [i.start, i.text, i.selection])).toEqual([
       [300, 'note on timer: odd', { kind: 'section', section: 5 }]
     ]);
@@ -89,7 +101,7 @@ const view = whole(1000, 1000);
 function drawn(more: Partial<TimelineDrawing> = {}, of: SnapshotInfo = info) {
   const log = new CanvasLog();
   const drawing: TimelineDrawing = {
-    ...{ rows: rowsOf(tracks, { info: of, notes: [] }), view, read: tokenNames, active: 1 },
+    ...{ rows: rowsOf(filled(tracks, { info: of, notes: [] })), view, read: tokenNames, active: 1 },
     data: { info: of, density: undefined, wanted: undefined, notes: [] },
     ...{ cursor: undefined, selected: undefined, hovered: undefined, area: undefined },
     ...more
