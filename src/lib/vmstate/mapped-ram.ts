@@ -5,8 +5,9 @@
  */
 import { hashPage } from './page-hash.ts';
 import type { Problems } from './problem.ts';
-import { MAX_RECORDS, MAX_SOURCES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
+import { MAX_SOURCES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { ByteSource } from './source.ts';
+import type { Yield } from './stream-window.ts';
 
 const PAGE = 4096;
 /** Bytes of bitmap and of pages that are read at a time. */
@@ -27,11 +28,15 @@ async function addPages(
   last: number,
   ram: RamIndex,
   buffer: Uint8Array,
-  zerosAreZero: boolean
+  zerosAreZero: boolean,
+  yieldTo: Yield
 ): Promise<number> {
-  for (let page = first; page < last && ram.count < MAX_RECORDS;) {
+  for (let page = first; page < last;) {
+    const pause = yieldTo();
+    if (pause) await pause;
     const at = pagesOffset + page * PAGE;
-    const want = Math.min(PIECE, (last - page) * PAGE);
+    const want = Math.min(PIECE, Math.min(last - page, ram.room) * PAGE);
+    if (want === 0) return page - first;
     let have = 0;
     while (have < want) {
       const got = await file.read(at + have, buffer.subarray(have, want));
@@ -62,7 +67,8 @@ export async function addMappedRam(
   file: ByteSource,
   ram: RamIndex,
   problems: Problems,
-  streamOffset = 0
+  streamOffset = 0,
+  yieldTo: Yield = () => undefined
 ): Promise<void> {
   const buffer = new Uint8Array(PIECE);
   const bitmap = new Uint8Array(PIECE);
@@ -88,19 +94,25 @@ export async function addMappedRam(
     const target: Target = { block, source: 0, file, pagesOffset };
     const bytes = Math.ceil(block.pages / 8);
     let cut = 0;
-    for (let done = 0; done < bytes;) {
+    for (let done = 0; done < bytes && ram.room > 0;) {
       const got = await file.read(bitmapOffset + done, bitmap.subarray(0, Math.min(PIECE, bytes - done)));
       if (got === 0) {
         complain('mapped-ram-bitmap', bitmapOffset + done, 'Error reading dirty bitmap: the file ends');
         break;
       }
       for (const [first, last] of runs(bitmap.subarray(0, got), done * 8, block.pages)) {
-        cut += last - first - (await addPages(target, first, last, ram, buffer, false));
+        cut += last - first - (await addPages(target, first, last, ram, buffer, false, yieldTo));
       }
       done += got;
     }
+    if (ram.room === 0) return complain('too-many-pages', block.start, `more than ${ram.count} pages`);
     if (cut > 0) complain('mapped-ram-pages', file.size, `the file ends before ${cut} pages of the block`);
   }
+}
+
+export function tooManyFiles(name: string, problems: Problems): void {
+  const message = `${name} is not read: at most ${MAX_SOURCES} files beside the stream`;
+  problems.add({ code: 'too-many-files', severity: 'warning', at: 0, message });
 }
 
 /** Runs [first, last) of set bits below `end`; bit 0 of byte 0 stands for page `base` (little-endian longs). */
@@ -127,9 +139,19 @@ export function* runs(bitmap: Uint8Array, base: number, end: number): Generator<
 }
 
 /** Adds the pages of a block that was left out of the stream (x-ignore-shared), from the file that backs it. */
-export async function addSharedRam(file: ByteSource, block: RamBlock, ram: RamIndex): Promise<void> {
-  if (ram.sources.length > MAX_SOURCES) return;
+export async function addSharedRam(
+  file: ByteSource,
+  block: RamBlock,
+  ram: RamIndex,
+  problems: Problems,
+  yieldTo: Yield = () => undefined
+): Promise<void> {
+  if (ram.sources.length > MAX_SOURCES) return tooManyFiles(`the memory of ${block.idstr}`, problems);
   const source = ram.sources.push(file) - 1;
   const pages = Math.min(block.pages, Math.ceil(file.size / PAGE));
-  await addPages({ block, source, file, pagesOffset: 0 }, 0, pages, ram, new Uint8Array(PIECE), true);
+  const buffer = new Uint8Array(PIECE);
+  const added = await addPages({ block, source, file, pagesOffset: 0 }, 0, pages, ram, buffer, true, yieldTo);
+  if (added === pages) return;
+  const message = `${added} of ${pages} pages of ${block.idstr} could be read`;
+  problems.add({ code: 'ram-file-pages', severity: 'warning', at: block.start, message });
 }

@@ -9,9 +9,9 @@
  *   RECV_BITMAP ::= name:counted
  */
 import type { Problem } from './problem.ts';
-import { ShortRead, type QemuFileReader } from './qemu-file.ts';
-import { Placer, type Placed } from './vmstate.ts';
-import { buffer, u32, u64, u8 } from './vmstate-types.ts';
+import { BadField, QemuFileReader, ShortRead } from './qemu-file.ts';
+import { Placer, type Placed, type RowBudget } from './vmstate.ts';
+import { buffer, u16, u32, u64, u8 } from './vmstate-types.ts';
 
 /** Names by number; a number beyond is no command. */
 export const commandNames = [
@@ -54,8 +54,7 @@ export interface CommandRead {
 
 const name = { type: 'name', read: (f: QemuFileReader) => f.countedString(), write: () => undefined };
 
-function payload(command: string, length: number, file: QemuFileReader, place: Placer): number | undefined {
-  const end = file.pos + length;
+function payload(command: string, file: QemuFileReader, place: Placer): number | undefined {
   switch (command) {
     case 'PING':
       place.read(file, 'value', u32);
@@ -63,7 +62,7 @@ function payload(command: string, length: number, file: QemuFileReader, place: P
     case 'PACKAGED':
       return place.read(file, 'length', u32);
     case 'POSTCOPY_ADVISE':
-      if (length < 16) break;
+      if (file.left < 16) break;
       place.read(file, 'pagesize_summary', u64, undefined, { radix: 16, doc: 'The page sizes of all blocks, or-ed' });
       place.read(file, 'target_page_size', u64, undefined, { unit: 'bytes' });
       return undefined;
@@ -71,7 +70,7 @@ function payload(command: string, length: number, file: QemuFileReader, place: P
       place.read(file, 'version', u8);
       place.read(file, 'name', name);
       place.read(file, 'nul', u8);
-      for (let i = 0; file.pos + 16 <= end; i++) {
+      for (let i = 0; file.left >= 16; i++) {
         place.read(file, `[${i}].start`, u64, undefined, { radix: 16 });
         place.read(file, `[${i}].length`, u64, undefined, { unit: 'bytes' });
       }
@@ -80,46 +79,59 @@ function payload(command: string, length: number, file: QemuFileReader, place: P
       place.read(file, 'name', name);
       return undefined;
   }
-  if (length > 0) place.read(file, 'data', buffer(length));
+  if (file.left > 0) place.read(file, 'data', buffer(file.left));
   return undefined;
 }
 
-/** Reads a command, its type byte included. */
-export function readCommand(file: QemuFileReader): CommandRead {
+/**
+ * Reads a command, its type byte included.
+ * @param budget of rows: what is beyond it has none
+ */
+export function readCommand(file: QemuFileReader, budget?: RowBudget): CommandRead {
   const start = file.offset;
   const problems: Problem[] = [];
-  const place = new Placer();
+  const head = new Placer();
+  const place = new Placer([], undefined, budget);
   let command = 'COMMAND';
   let number = -1;
   const problem = (severity: Problem['severity'], message: string): void => {
     problems.push({ code: 'command', severity, section: command, at: start, message });
   };
+  const read = (more: Pick<CommandRead, 'failed' | 'packaged'>): CommandRead => ({
+    ...{ number, name: command, fields: [...head.rows, ...place.rows], problems },
+    ...more
+  });
+  let bytes: Uint8Array;
+  let length: number;
   try {
     file.skip(1);
-    number = place.read(file, 'cmd', { ...u32, type: 'uint16', read: (f) => f.be16() });
-    const length = place.read(file, 'len', { ...u32, type: 'uint16', read: (f) => f.be16() });
-    command = commandNames[number] ?? `command ${number}`;
-    if (number === 0 || number >= commandNames.length) {
-      problem('warning', `MIG_CMD 0x${number.toString(16)} unknown (len 0x${length.toString(16)})`);
-    }
-    const wanted = lengths[command];
-    if (wanted !== undefined && wanted !== length) {
-      problem('warning', `${command} received with bad length - expecting ${wanted}, got ${length}`);
-    }
-    const bodyStart = file.pos;
-    const packaged = payload(command, length, file, place);
-    if (file.pos < bodyStart + length) file.skip(bodyStart + length - file.pos);
-    return {
-      number,
-      name: command,
-      fields: place.rows,
-      problems,
-      failed: false,
-      ...(packaged === undefined ? {} : { packaged })
-    };
+    number = head.read(file, 'cmd', u16);
+    length = head.read(file, 'len', u16);
+    bytes = file.bytes.subarray(file.pos, file.pos + length);
   } catch (error) {
     if (!(error instanceof ShortRead)) throw error;
     problem('fatal', `the stream ends in a command: ${error.message}`);
-    return { number, name: command, fields: place.rows, problems, failed: true };
+    file.skip(file.left);
+    return read({ failed: true });
   }
+  command = commandNames[number] ?? `command ${number}`;
+  if (number === 0 || number >= commandNames.length) {
+    problem('warning', `MIG_CMD 0x${number.toString(16)} unknown (len 0x${length.toString(16)})`);
+  }
+  const wanted = lengths[command];
+  if (wanted !== undefined && wanted !== length) {
+    problem('warning', `${command} received with bad length - expecting ${wanted}, got ${length}`);
+  }
+  const failed = bytes.length < length;
+  let packaged: number | undefined;
+  try {
+    // What a payload is too short for is not taken from what follows it.
+    packaged = payload(command, new QemuFileReader(bytes, file.offset), place);
+  } catch (error) {
+    if (!(error instanceof ShortRead || error instanceof BadField)) throw error;
+    if (!failed) problem('warning', `${command} of ${length} bytes: ${error.message}`);
+  }
+  if (failed) problem('fatal', `the stream ends in a command: ${length} bytes wanted at ${file.offset}`);
+  file.skip(bytes.length);
+  return read({ failed, ...(packaged === undefined ? {} : { packaged }) });
 }

@@ -15,7 +15,9 @@ import { multifdCompressions, packetDecoder, type PacketDecoder } from './multif
 import { hashPage, ZERO_PAGE_HASH } from './page-hash.ts';
 import { PeekStream } from './peek-stream.ts';
 import type { Problems } from './problem.ts';
+import { latin1 } from './qemu-file.ts';
 import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
+import { printable } from './ram.ts';
 import { sequential, type ByteSource } from './source.ts';
 
 const MAGIC = 0x11223344;
@@ -84,11 +86,11 @@ interface Packet {
   readonly instance?: number;
 }
 
-/** A NUL-terminated text in a field of 256 bytes, as Latin-1. */
+/** A NUL-terminated text in a field of 256 bytes. */
 function nameAt(view: DataView, at: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, 256);
   const end = bytes.indexOf(0);
-  return new TextDecoder('latin1').decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return printable(latin1(end < 0 ? bytes : bytes.subarray(0, end)));
 }
 
 const big = (view: DataView, at: number): number => view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);

@@ -6,7 +6,9 @@ import {
   type MultifdPacketInfo
 } from './multifd-channel.ts';
 import type { Problems } from './problem.ts';
-import { MAX_RECORDS, MAX_SOURCES, type RamIndex } from './ram-index.ts';
+import { MAX_SOURCES, type RamIndex } from './ram-index.ts';
+import type { Yield } from './stream-window.ts';
+import { tooManyFiles } from './mapped-ram.ts';
 
 /** What a hostile capture may make of packets without contents. */
 const MAX_PACKETS = 1_000_000;
@@ -33,17 +35,24 @@ export class Multifd {
   /** What the main channel marks a synchronisation with: EOS up to 8.0, MULTIFD_FLUSH since 8.1. */
   #mark: 'eos' | 'flush' | undefined;
 
-  private constructor(ram: RamIndex, problems: Problems) {
+  readonly #yieldTo: Yield;
+
+  private constructor(ram: RamIndex, problems: Problems, yieldTo: Yield) {
     this.#ram = ram;
     this.#problems = problems;
+    this.#yieldTo = yieldTo;
   }
 
-  static async open(inputs: readonly MultifdInput[], ram: RamIndex, problems: Problems): Promise<Multifd> {
-    const multifd = new Multifd(ram, problems);
+  static async open(
+    inputs: readonly MultifdInput[],
+    ram: RamIndex,
+    problems: Problems,
+    yieldTo: Yield = () => undefined
+  ): Promise<Multifd> {
+    const multifd = new Multifd(ram, problems, yieldTo);
     for (const input of inputs) {
       if (ram.sources.length > MAX_SOURCES) {
-        const message = `${input.name} is not read: at most ${MAX_SOURCES} files beside the stream`;
-        problems.add({ code: 'too-many-files', severity: 'warning', at: 0, message });
+        tooManyFiles(input.name, problems);
         break;
       }
       const channel = new MultifdChannel(input, ram.sources.push(input.source) - 1, problems);
@@ -67,7 +76,7 @@ export class Multifd {
   async finish(): Promise<MultifdResult> {
     while (this.#channels.some((c) => c.next) && !this.#full) await this.#segment();
     if (this.#full) {
-      const message = `more than ${MAX_PACKETS} packets or ${MAX_RECORDS} pages`;
+      const message = `more than ${MAX_PACKETS} packets or ${this.#ram.count} pages`;
       this.#problems.add({ code: 'multifd-packets', severity: 'fatal', at: 0, message });
     }
     const channels = this.#channels.map((c) => c.info);
@@ -75,7 +84,7 @@ export class Multifd {
   }
 
   get #full(): boolean {
-    return this.#packets.length >= MAX_PACKETS || this.#ram.count >= MAX_RECORDS;
+    return this.#packets.length >= MAX_PACKETS || this.#ram.room === 0;
   }
 
   /** Adds the packets up to the next SYNC of each channel. */
@@ -90,6 +99,8 @@ export class Multifd {
         else if (channel < 0 || next.packetNum < this.#channels[channel]!.next!.packetNum) channel = i;
       }
       if (channel < 0) break;
+      const pause = this.#yieldTo();
+      if (pause) await pause;
       const info = await this.#channels[channel]!.take(this.#ram);
       if (!info) continue;
       this.#packets.push({ channel, ...info });

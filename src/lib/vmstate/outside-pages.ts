@@ -1,10 +1,10 @@
 /** Memory that is not in the main stream: files beside it bring it, or a note says which blocks lack it and why. */
-import { addMappedRam, addSharedRam } from './mapped-ram.ts';
+import { addMappedRam, addSharedRam, tooManyFiles } from './mapped-ram.ts';
 import type { Problems } from './problem.ts';
-import type { RamBlock, RamIndex } from './ram-index.ts';
+import { MAX_SOURCES, type RamBlock, type RamIndex } from './ram-index.ts';
 import { RamReader, type RamContext } from './ram.ts';
 import { sequential, type ByteSource } from './source.ts';
-import { StreamWindow } from './stream-window.ts';
+import { StreamWindow, type Yield } from './stream-window.ts';
 
 export interface NamedSource {
   readonly name: string;
@@ -16,10 +16,11 @@ export async function addMappedFile(
   file: ByteSource | undefined,
   ram: RamIndex,
   problems: Problems,
-  context: RamContext
+  context: RamContext,
+  yieldTo: Yield
 ): Promise<void> {
   if (!context.mappedRam) return;
-  if (file) return addMappedRam(file, ram, problems, context.streamOffset);
+  if (file) return addMappedRam(file, ram, problems, context.streamOffset, yieldTo);
   problems.add({
     code: 'mapped-ram-compressed',
     severity: 'warning',
@@ -31,10 +32,15 @@ export async function addMappedFile(
 }
 
 /** Files that may be the memory that x-ignore-shared left out: each goes to the first block of its size that lacks any. */
-export async function addRamFiles(files: readonly NamedSource[], ram: RamIndex, problems: Problems): Promise<void> {
+export async function addRamFiles(
+  files: readonly NamedSource[],
+  ram: RamIndex,
+  problems: Problems,
+  yieldTo: Yield
+): Promise<void> {
   for (const { name, source } of files) {
     const block = ram.blocks.find((b) => b.usedLength === source.size && sentPages(ram, b) === 0);
-    if (block) await addSharedRam(source, block, ram);
+    if (block) await addSharedRam(source, block, ram, problems, yieldTo);
     else {
       const message = `no RAM block of ${source.size} bytes lacks its contents: ${name} is not used`;
       problems.add({ code: 'ram-file-unused', severity: 'warning', at: 0, message });
@@ -48,12 +54,15 @@ export async function addPreempt(
   ram: RamIndex,
   problems: Problems,
   context: RamContext,
-  contents: (record: number) => Promise<Uint8Array>
+  contents: (record: number) => Promise<Uint8Array>,
+  yieldTo: Yield
 ): Promise<void> {
+  if (ram.sources.length > MAX_SOURCES) return tooManyFiles('the preempt channel', problems);
   const index = ram.sources.push(source) - 1;
   const window = new StreamWindow(sequential(source), source);
   const reader = new RamReader(window, ram, problems, context, false, contents, index);
-  while (await window.need(1)) if ((await reader.read([], () => undefined)) !== 'eos') break;
+  while (await window.need(1)) if ((await reader.read([], yieldTo)) !== 'eos') break;
+  if (reader.failure) problems.add({ ...reader.failure, severity: 'warning', section: 'ram/0' });
   window.release();
 }
 

@@ -19,13 +19,25 @@ export interface Problem {
 /** At most this many problems are kept: a hostile stream must not fill memory with complaints. */
 export const MAX_PROBLEMS = 1000;
 
+const controls = /[\0-\x1f\x7f-\x9f]/g;
+const visible = (text: string): string =>
+  text.replace(controls, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
 export class Problems {
   readonly list: Problem[] = [];
   dropped = 0;
 
+  /** Control bytes that a message quotes from the file are spelt out: a terminal must not obey them. */
   add(problem: Problem): void {
+    problem = { ...problem, message: visible(problem.message) };
     if (this.list.length < MAX_PROBLEMS || problem.severity === 'fatal') this.list.push(problem);
     else this.dropped++;
+  }
+
+  /** Says how many were left out. */
+  finish(at: number): void {
+    if (this.dropped === 0) return;
+    this.list.push({ code: 'more-problems', severity: 'note', at, message: `${this.dropped} more are not listed` });
   }
 
   get fatal(): boolean {

@@ -25,7 +25,12 @@ export class BadField extends Error {
   }
 }
 
-const text = new TextDecoder('latin1');
+/** One character a byte. (TextDecoder's "latin1" is windows-1252, which differs from 80 to 9f.) */
+export function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
+}
 
 export class QemuFileReader {
   readonly bytes: Uint8Array;
@@ -95,7 +100,7 @@ export class QemuFileReader {
     return this.text(this.u8());
   }
   text(n: number): string {
-    return text.decode(this.buffer(n));
+    return latin1(this.buffer(n));
   }
   skip(n: number): void {
     this.#take(n);

@@ -13,9 +13,7 @@ export type PageTable = { get(page: number): number };
 export const latestTable = (ram: RamIndex): PageTable => ({ get: (page) => ram.latest(page) + 1 });
 /** RAM as a destination had it before record `end` came. */
 export function tableBefore(ram: RamIndex, end: number): PageTable {
-  if (end >= ram.count) return latestTable(ram);
-  const table = ram.latestBefore(end);
-  return { get: (page) => table[page] ?? 0 };
+  return end >= ram.count ? latestTable(ram) : ram.latestBefore(end);
 }
 
 /** Offset of the 4096 bytes of a record's contents in its source, or undefined when they are not there as such. */

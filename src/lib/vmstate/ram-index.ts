@@ -1,6 +1,7 @@
 /**
  * Every page that was sent, in columns: 24 bytes a record. Contents are not copied where the stream can be read again.
  */
+import { Column } from './column.ts';
 import { PageStore } from './page-store.ts';
 import type { ByteSource } from './source.ts';
 
@@ -17,10 +18,17 @@ export const pageKindNames: readonly (PageKindName | 'none')[] = [
   'mapped'
 ];
 
-/** Page numbers take 28 bits beside the kind: 1 TiB of 4 KiB pages. */
-export const MAX_PAGES = 0x0fff_ffff;
+/** Page numbers take 28 bits beside the kind. */
+const PAGE_MASK = 0x0fff_ffff;
+/**
+ * RAM that is numbered: 256 GiB. A few bytes of a hostile stream can claim as much, and every map, column and table
+ * over all pages takes a byte or four for each.
+ */
+export const MAX_PAGES = 2 ** 26;
 /** Page records are kept up to here: 1.5 GiB of them, or 256 GiB of pages sent. */
 export const MAX_RECORDS = 2 ** 26;
+/** A machine has some thirty. */
+export const MAX_BLOCKS = 10_000;
 /** Which file a record's bytes are in is kept above the 45 bits (32 TiB) of its offset. */
 const SOURCE_UNIT = 2 ** 45;
 /** Files beside the main stream: multifd has at most 255 channels. */
@@ -57,37 +65,8 @@ export interface PageRecord {
   readonly source: number;
 }
 
-const CHUNK_BITS = 16;
-const CHUNK = 1 << CHUNK_BITS;
-
-/** A typed array that grows by pieces, so that growing never copies and never doubles. */
-class Column<T extends Float64Array | Uint32Array> {
-  readonly chunks: T[] = [];
-  readonly #make: (n: number) => T;
-  constructor(make: (n: number) => T) {
-    this.#make = make;
-  }
-  /** 0 where nothing was set. */
-  get(i: number): number {
-    return this.chunks[i >>> CHUNK_BITS]?.[i & (CHUNK - 1)] ?? 0;
-  }
-  set(i: number, value: number): void {
-    const chunk = i >>> CHUNK_BITS;
-    const at = i & (CHUNK - 1);
-    const there = this.chunks[chunk];
-    if (there && at < there.length) there[at] = value;
-    else this.#grow(chunk, at)[at] = value;
-  }
-
-  /** The first piece starts small and doubles: most columns of a small stream stay small. */
-  #grow(chunk: number, at: number): T {
-    const grown = this.#make(chunk > 0 ? CHUNK : Math.min(CHUNK, Math.max(1024, 2 ** Math.ceil(Math.log2(at + 1)))));
-    const old = this.chunks[chunk];
-    if (old) grown.set(old as never);
-    this.chunks[chunk] = grown;
-    return grown;
-  }
-}
+/** A number for each page, 0 where none was set, in small pieces: pages that were sent may lie far apart. */
+export const pageColumn = (): Column<Uint32Array> => new Column((n) => new Uint32Array(n), 12);
 
 export class RamIndex {
   readonly blocks: RamBlock[] = [];
@@ -110,17 +89,28 @@ export class RamIndex {
   /** 1 + slot in the page store, 0 for contents that are read from their source. */
   readonly #slot = new Column((n) => new Uint32Array(n));
   /** 1 + last record of each page. */
-  readonly #latest = new Column((n) => new Uint32Array(n));
+  readonly #latest = pageColumn();
+  readonly #byName = new Map<string, RamBlock>();
+  readonly #maxRecords: number;
 
-  constructor(store = new PageStore()) {
+  /** @param maxRecords page records that are kept at most */
+  constructor(store = new PageStore(), maxRecords = MAX_RECORDS) {
     this.store = store;
+    this.#maxRecords = maxRecords;
   }
 
+  /** Room for more records: 0 when no more are kept. */
+  get room(): number {
+    return Math.max(0, this.#maxRecords - this.count);
+  }
+
+  /** Undefined where `MAX_PAGES` or `MAX_BLOCKS` would be exceeded. */
   addBlock(block: Omit<RamBlock, 'index' | 'firstPage' | 'pages'>): RamBlock | undefined {
     const pages = Math.ceil(block.usedLength / this.pageSize);
-    if (this.pages + pages > MAX_PAGES) return undefined;
+    if (this.pages + pages > MAX_PAGES || this.blocks.length >= MAX_BLOCKS) return undefined;
     const added = { ...block, index: this.blocks.length, firstPage: this.pages, pages };
     this.blocks.push(added);
+    if (!this.#byName.has(block.idstr)) this.#byName.set(block.idstr, added);
     this.pages += pages;
     return added;
   }
@@ -151,7 +141,7 @@ export class RamIndex {
     return this.#page.get(record) >>> 28;
   }
   pageOf(record: number): number {
-    return this.#page.get(record) & MAX_PAGES;
+    return this.#page.get(record) & PAGE_MASK;
   }
   offsetOf(record: number): number {
     return this.#where.get(record) % SOURCE_UNIT;
@@ -185,18 +175,17 @@ export class RamIndex {
   }
 
   /** For each page the last record before `end` plus one, 0 where never sent: RAM as a destination had it then. */
-  latestBefore(end: number): Uint32Array {
-    const out = new Uint32Array(this.pages);
-    for (let i = 0; i < end; i++) out[this.pageOf(i)] = i + 1;
+  latestBefore(end: number): Column<Uint32Array> {
+    const out = pageColumn();
+    for (let i = 0; i < end; i++) out.set(this.pageOf(i), i + 1);
     return out;
   }
 
-  /** Every record of one page, oldest first. */
-  history(page: number): number[] {
+  /** The records of one page, oldest first; of one that came more than `most` times the last ones. */
+  history(page: number, most: number): number[] {
     const out: number[] = [];
-    const last = this.latest(page);
-    for (let i = 0; i <= last; i++) if (this.pageOf(i) === page) out.push(i);
-    return out;
+    for (let i = this.latest(page); i >= 0 && out.length < most; i--) if (this.pageOf(i) === page) out.push(i);
+    return out.reverse();
   }
 
   blockOf(page: number): RamBlock | undefined {
@@ -211,8 +200,9 @@ export class RamIndex {
     return this.blocks[low - 1];
   }
 
+  /** The first block of a name. */
   block(idstr: string): RamBlock | undefined {
-    return this.blocks.find((b) => b.idstr === idstr);
+    return this.#byName.get(idstr);
   }
 
   /** First record at or behind a main-stream offset. Valid while records of the stream come in stream order. */

@@ -11,9 +11,9 @@
 import { inflateZlib } from './inflate.ts';
 import { hashPage, PAGE, ZERO_PAGE_HASH } from './page-hash.ts';
 import type { Problem, Problems } from './problem.ts';
-import type { QemuFileReader } from './qemu-file.ts';
-import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
-import type { StreamWindow } from './stream-window.ts';
+import { latin1, type QemuFileReader } from './qemu-file.ts';
+import { MAX_BLOCKS, MAX_PAGES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
+import type { StreamWindow, Yield } from './stream-window.ts';
 import type { Placed } from './vmstate.ts';
 import { decodeXbzrle } from './xbzrle.ts';
 
@@ -33,6 +33,10 @@ export const RamFlag = {
 
 const PAGE_FLAGS = RamFlag.ZERO | RamFlag.PAGE | RamFlag.XBZRLE | RamFlag.COMPRESS_PAGE;
 const LONGEST_RECORD = 8 + 256 + PAGE;
+/** Bytes of common records between two looks at the caller. */
+const RUN = 1 << 20;
+/** QEMU refuses the first of them; more than a person would look at end the reading. */
+const MAX_FRUITLESS = 1 << 16;
 
 /** What the stream said before that decides how RAM is written. */
 export interface RamContext {
@@ -46,7 +50,7 @@ export interface RamContext {
   synchronise?: (mark: 'eos' | 'flush') => Promise<void>;
 }
 
-/** `eos`: the body ended; `bad`: it cannot be followed any further; `eof`: the stream ended in it. */
+/** `eos`: the body ended; `bad`: it cannot be followed any further, `failure` says why; `eof`: the stream ended in it. */
 export type RamEnd = 'eos' | 'bad' | 'eof';
 
 export class RamReader {
@@ -62,6 +66,12 @@ export class RamReader {
   readonly #names = new Map<string, RamBlock>();
   #block: RamBlock | undefined;
   #storeFull = false;
+  /** Entries of block lists. */
+  #listed = 0;
+  /** Records that brought no page: of unknown blocks, beyond their block, or with nothing in them. */
+  #fruitless = 0;
+  /** Why the last `read` ended `bad`: fatal unless the caller finds where to go on. */
+  failure: Pick<Problem, 'code' | 'at' | 'message'> | undefined;
   /** `RamIndex.count` at each MULTIFD_FLUSH: a scan of all RAM ends there. */
   readonly flushes: number[] = [];
   /** Flags seen so far, or-ed. */
@@ -91,19 +101,27 @@ export class RamReader {
    * @param fields takes the rows of a block list
    * @param yieldTo is awaited now and then, so that the caller can report progress and cancel
    */
-  async read(fields: Placed[], yieldTo: () => Promise<void> | undefined): Promise<RamEnd> {
+  async read(fields: Placed[], yieldTo: Yield): Promise<RamEnd> {
     const window = this.#window;
     for (;;) {
       this.#readRun();
       const pause = yieldTo();
       if (pause) await pause;
+      if (this.#ram.room === 0) {
+        return this.#bad('too-many-pages', window.offset, `more than ${this.#ram.count} pages were sent`);
+      }
       if (!(await window.need(8))) {
         // A preempt channel is closed when the migration is over, without EOS.
         return this.#source !== 0 && window.end === window.pos ? 'eof' : this.#truncated('a page header', 8);
       }
       await window.need(LONGEST_RECORD);
-      const end = await this.#readOne(fields);
+      const { count } = this.#ram;
+      const { offset } = window;
+      const end = await this.#readOne(fields, yieldTo);
       if (end) return end;
+      if (this.#ram.count === count && ++this.#fruitless > MAX_FRUITLESS) {
+        return this.#bad('ram-fruitless', offset, `more than ${MAX_FRUITLESS} records bring no page`);
+      }
     }
   }
 
@@ -114,7 +132,7 @@ export class RamReader {
     const block = this.#block;
     if (!block) return;
     const { view, bytes, buffer, base } = window;
-    const last = window.end - (8 + PAGE);
+    const last = Math.min(window.end, window.pos + RUN) - (8 + PAGE);
     const { low: zeroLow, high: zeroHigh } = ZERO_PAGE_HASH;
     const source = this.#source;
     let { pos } = window;
@@ -159,7 +177,7 @@ export class RamReader {
   }
 
   #bad(code: string, at: number, message: string): RamEnd {
-    this.#problems.add({ code, severity: 'fatal', section: 'ram/0', at, message });
+    this.failure = { code, at, message };
     return 'bad';
   }
 
@@ -177,7 +195,7 @@ export class RamReader {
     return 'eof';
   }
 
-  async #readOne(fields: Placed[]): Promise<RamEnd | undefined> {
+  async #readOne(fields: Placed[], yieldTo: Yield): Promise<RamEnd | undefined> {
     const window = this.#window;
     const { view, bytes } = window;
     const at = window.offset;
@@ -194,11 +212,11 @@ export class RamReader {
       case RamFlag.MULTIFD_FLUSH:
         window.pos = start + 8;
         await this.#context.synchronise?.('flush');
-        this.flushes.push(this.#ram.count);
+        if (this.flushes.at(-1) !== this.#ram.count) this.flushes.push(this.#ram.count);
         return undefined;
       case RamFlag.MEM_SIZE:
         window.pos = start + 8;
-        return this.#readBlocks(offset, fields);
+        return this.#readBlocks(offset, fields, yieldTo);
       case RamFlag.ZERO:
       case RamFlag.PAGE:
       case RamFlag.XBZRLE:
@@ -214,7 +232,7 @@ export class RamReader {
       const length = bytes[pos];
       if (length === undefined || pos + 1 + length > window.end)
         return this.#truncated('a block name', 1 + (length ?? 0));
-      const name = String.fromCharCode(...bytes.subarray(pos + 1, pos + 1 + length));
+      const name = latin1(bytes.subarray(pos + 1, pos + 1 + length));
       pos += 1 + length;
       const block = this.#names.get(name);
       if (!block) this.#warn('ram-unknown-block', at, `Unknown ramblock "${printable(name)}", cannot accept migration`);
@@ -309,10 +327,12 @@ export class RamReader {
   }
 
   /** QEMU: parse_ramblocks, parse_ramblock. */
-  async #readBlocks(total: number, fields: Placed[]): Promise<RamEnd | undefined> {
+  async #readBlocks(total: number, fields: Placed[], yieldTo: Yield): Promise<RamEnd | undefined> {
     const window = this.#window;
     let left = total;
     while (left > 0) {
+      if (this.#listed++ >= MAX_BLOCKS)
+        return this.#bad('ram-blocks', window.offset, `more than ${MAX_BLOCKS} RAM blocks`);
       await window.need(1 + 255 + 8 + 8 + 8 + 28);
       const reader = window.reader();
       const start = reader.offset;
@@ -377,12 +397,11 @@ export class RamReader {
         this.#warn(
           'ram-too-large',
           start,
-          `block '${printable(idstr)}' of ${usedLength} bytes is beyond the 1 TiB of RAM that is indexed`
+          `block '${printable(idstr)}' of ${usedLength} bytes is beyond the ${MAX_PAGES * PAGE} bytes of RAM, in ${MAX_BLOCKS} blocks, that are indexed`
         );
       left -= usedLength;
-      if (skip > 0 && !(await window.skip(skip))) return this.#truncated(`the pages of '${printable(idstr)}'`, skip);
-      if (usedLength === 0 && this.#ram.blocks.length > 100_000)
-        return this.#bad('ram-blocks', start, 'more than 100,000 RAM blocks');
+      if (skip > 0 && !(await window.skip(skip, yieldTo)))
+        return this.#truncated(`the pages of '${printable(idstr)}'`, skip);
     }
     return undefined;
   }

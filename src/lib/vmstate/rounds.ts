@@ -10,13 +10,16 @@
  *
  * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
  */
-import { PageKind, type RamIndex } from './ram-index.ts';
+import { PageKind, pageColumn, type RamIndex } from './ram-index.ts';
 import type { Round, RoundEvidence, Section } from './snapshot.ts';
+
+/** A hostile stream may repeat a page with every record: what comes behind so many rounds counts to the last. */
+export const MAX_ROUNDS = 10_000;
 
 export interface RoundHints {
   /** Stream offset of POSTCOPY_RUN: pages behind it come on demand, not by passes. */
   readonly postcopyStart?: number | undefined;
-  /** Records before each MULTIFD_FLUSH. */
+  /** Records before each MULTIFD_FLUSH, rising. */
   readonly flushes?: readonly number[];
 }
 
@@ -32,7 +35,7 @@ interface Cut {
 function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): Cut[] {
   const out: Cut[] = [];
   /** 1 + last record of each page so far. */
-  const seen = new Uint32Array(ram.pages);
+  const seen = pageColumn();
   const postcopy = hints.postcopyStart ?? Infinity;
   const flushes = hints.flushes ?? [];
   for (const section of sections) {
@@ -48,16 +51,17 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       continue;
     } else if (section.kind === 'end') fixed('END: the last sync, the guest has stopped');
     for (let i = first; i < last; i++) {
+      if (out.length >= MAX_ROUNDS) return out;
       const page = ram.pageOf(i);
-      const before = seen[page]! - 1;
-      seen[page] = i + 1;
+      const before = seen.get(page) - 1;
+      seen.set(page, i + 1);
       if (before < out.at(-1)!.record) continue;
       // Until 8.0 a page that fills a multifd packet may be queued twice (QEMU: multifd_queue_page looks at a packet
       // that the channel may have emptied already), so a page that follows itself on a channel proves nothing.
       if (before === i - 1 && ram.sourceOf(i) !== 0) continue;
       const why = `${pageName(ram, page)} comes again: there was a sync in between`;
-      const flush = flushes.findLast((f) => f <= i && f > before);
-      if (flush !== undefined && flush >= first)
+      const flush = lastUpTo(flushes, i);
+      if (flush > before && flush >= first)
         out.push({ record: flush, start, evidence: 'multifd-sync', certain: true, why });
       else if (before < first) out.push({ record: first, start, evidence: 'repeat', certain: false, why });
       else
@@ -73,6 +77,18 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
   return out;
 }
 
+/** The last of some rising numbers that is at most `n`; -1 when none is. */
+function lastUpTo(numbers: readonly number[], n: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (numbers[middle]! <= n) low = middle + 1;
+    else high = middle;
+  }
+  return numbers[low - 1] ?? -1;
+}
+
 const recordStart = (ram: RamIndex, record: number): number =>
   // The contents of a PAGE lie behind its 8-byte word.
   ram.kindOf(record) === PageKind.normal ? ram.offsetOf(record) - 8 : ram.offsetOf(record);
@@ -85,7 +101,8 @@ function pageName(ram: RamIndex, page: number): string {
 /** The rounds of a stream, each labelled with what speaks for it. */
 export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: RoundHints = {}): readonly Round[] {
   const found = cuts(sections, ram, hints);
-  const before = new Uint8Array(ram.pages);
+  /** One bit a page: it was sent in an earlier round, or in this one. */
+  const before = new Uint8Array((ram.pages + 7) >>> 3);
   const lastRam = sections.findLast((s) => s.records && s.records[1] > s.records[0]);
   return found.map((cut, index) => {
     const next = found[index + 1];
@@ -96,8 +113,9 @@ export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: 
     for (let i = cut.record; i < last; i++) {
       kinds[ram.kindOf(i)]!++;
       const page = ram.pageOf(i);
-      if (before[page]) again++;
-      before[page] = 1;
+      const bit = 1 << (page & 7);
+      if (before[page >>> 3]! & bit) again++;
+      else before[page >>> 3]! |= bit;
     }
     return {
       ...{ index, evidence: cut.evidence, certain: cut.certain, start: cut.start, end, why: cut.why },

@@ -23,9 +23,9 @@ import { Problems, type Problem } from './problem.ts';
 import { ShortRead } from './qemu-file.ts';
 import { readPage } from './ram-contents.ts';
 import { readReturnPath } from './return-path.ts';
-import { MAX_RECORDS, RamIndex } from './ram-index.ts';
+import { RamIndex } from './ram-index.ts';
 import { printable, RamFlag, RamReader, type RamContext } from './ram.ts';
-import { inferRounds } from './rounds.ts';
+import { inferRounds, MAX_ROUNDS } from './rounds.ts';
 import type {
   Configuration,
   Features,
@@ -38,15 +38,19 @@ import type {
 } from './snapshot.ts';
 import { parseVmDescription } from './vmdesc.ts';
 import { LARGEST_JSON, parseJson, SectionBodies, VmSection, type Head, type KnownSection } from './section-body.ts';
-import type { ByteSource, ByteStream } from './source.ts';
+import { untilError, type ByteSource, type ByteStream } from './source.ts';
 import { StreamWindow } from './stream-window.ts';
 import { vmstate_configuration, type ConfigurationState } from './configuration.ts';
-import { complaintProblem, load, type Descriptions, type Loaded, type Placed } from './vmstate.ts';
+import { complaintProblem, load, type Descriptions, type Loaded, type Placed, type RowBudget } from './vmstate.ts';
 
 export const QEMU_VM_FILE_MAGIC = 0x5145564d;
 export const QEMU_VM_FILE_VERSION = 3;
 
 const MAX_SECTIONS = 1_000_000;
+/** Rows of fields of all sections; a machine of 256 processors has some 500,000. */
+const MAX_VALUES = 1 << 21;
+/** Of a stream that comes once, so much is kept of what cannot be told apart. */
+const MAX_UNREADABLE = 64 * 2 ** 20;
 const REPORT_EVERY_MS = 100;
 
 export interface ReadOptions {
@@ -99,6 +103,7 @@ class SnapshotReader {
   #packaged: { readonly index: number; readonly end: number } | undefined;
   #reported = 0;
   #inputBytes = 0;
+  readonly #budget: RowBudget = { rows: MAX_VALUES };
 
   constructor(options: ReadOptions) {
     this.#options = options;
@@ -131,13 +136,13 @@ class SnapshotReader {
       streamOffset: opened.streamOffset
     };
     this.#context.streamOffset = opened.streamOffset;
-    this.#random = opened.random;
-    if (opened.random && (opened.kind === 'cpr' || opened.kind === 'return-path'))
-      return this.#side(opened.random, opened.kind);
+    this.#random = opened.random && this.#untilError(opened.random, 'the input');
+    if (this.#random && (opened.kind === 'cpr' || opened.kind === 'return-path'))
+      return this.#side(this.#random, opened.kind);
     for (const note of opened.notes) this.#problem('container', 'note', 0, note);
     if (!opened.random) this.#kept = new KeptStream(this.#ram.store);
-    snapshot.bytes = opened.random ?? this.#kept!;
-    this.#window = new StreamWindow(opened.stream, opened.random, this.#kept);
+    snapshot.bytes = this.#random ?? this.#kept!;
+    this.#window = new StreamWindow(opened.stream, this.#random, this.#kept);
     this.#ramReader = new RamReader(this.#window, this.#ram, this.#problems, this.#context, !opened.random, (record) =>
       readPage(snapshot, record)
     );
@@ -147,13 +152,16 @@ class SnapshotReader {
       this.#problems,
       this.#ids,
       descriptions,
-      opened.random,
-      this.#breathe
+      this.#random,
+      this.#breathe,
+      this.#budget
     );
     this.#progress = () => this.#options.progress?.(snapshot, Math.min(count(), this.#inputBytes || count()));
     const multifd = await this.#openChannels();
-    if (!opened.problems.some((p) => p.severity === 'fatal')) await this.#stream();
-    await multifd?.finish();
+    const goesOn = await this.#guarded(async () => {
+      if (!opened.problems.some((p) => p.severity === 'fatal')) await this.#stream();
+      await multifd?.finish();
+    });
     // The container's list grows while it is read: damage is found where it is.
     for (const p of opened.problems) this.#problems.add(p);
     if (this.#window.error) {
@@ -169,13 +177,44 @@ class SnapshotReader {
     snapshot.end = this.#window.base + this.#window.end;
     this.#window.release();
     if (!('size' in input)) snapshot.file = { ...snapshot.file, bytes: count() };
-    await this.#others();
+    if (this.#kept?.full) {
+      this.#problem(
+        'kept-full',
+        'warning',
+        snapshot.end,
+        'not all bytes between the pages are kept: some read as zeros',
+        {
+          hint: 'Decompress the file and open it as it is: then nothing needs to be kept.'
+        }
+      );
+    }
+    if (goesOn) await this.#guarded(() => this.#others());
     snapshot.rounds = this.#rounds();
     snapshot.features = this.#features();
-    if (this.#problems.dropped > 0) {
-      this.#problem('more-problems', 'fatal', snapshot.end, `${this.#problems.dropped} more problems are not listed`);
-    }
+    this.#problems.finish(snapshot.end);
     return snapshot;
+  }
+
+  /** Does a part of the reading; false when it was cancelled or memory ran out, which becomes a problem. */
+  async #guarded(part: () => Promise<void>): Promise<boolean> {
+    try {
+      await part();
+      return true;
+    } catch (error) {
+      const { offset } = this.#window;
+      if (error instanceof Cancelled) this.#problem('cancelled', 'warning', offset, 'reading was cancelled here');
+      else if (error instanceof RangeError && /alloc|memory/i.test(error.message)) {
+        this.#problem('out-of-memory', 'fatal', offset, `there is no memory to read on: ${error.message}`);
+      } else throw error;
+      return false;
+    }
+  }
+
+  /** A source whose errors are problems, at the offset where they were met. */
+  #untilError(source: ByteSource, name: string): ByteSource {
+    return untilError(source, ({ message }, at) =>
+      this.#problem('input-damaged', 'fatal', at, `${name} cannot be read further: ${message}`)
+    );
   }
 
   /** What goes beside a stream, dropped alone: CPR state, a capture of the return path. One section of its rows. */
@@ -233,28 +272,15 @@ class SnapshotReader {
   };
 
   async #stream(): Promise<void> {
-    try {
-      if (!(await this.#header())) return;
-      for (;;) {
-        if (this.#packaged && this.#window.offset >= this.#packaged.end) this.#leavePackaged();
-        if (this.#snapshot.sections.length >= MAX_SECTIONS) {
-          return this.#problem('too-many-sections', 'fatal', this.#window.offset, `more than ${MAX_SECTIONS} sections`);
-        }
-        if (this.#ram.count >= MAX_RECORDS) {
-          return this.#problem(
-            'too-many-pages',
-            'fatal',
-            this.#window.offset,
-            `more than ${MAX_RECORDS} pages were sent`
-          );
-        }
-        if (!(await this.#item())) return;
-        await this.#breathe();
+    if (!(await this.#header())) return;
+    do {
+      if (this.#packaged && this.#window.offset >= this.#packaged.end) this.#leavePackaged();
+      if (this.#snapshot.sections.length >= MAX_SECTIONS) {
+        return this.#problem('too-many-sections', 'fatal', this.#window.offset, `more than ${MAX_SECTIONS} sections`);
       }
-    } catch (error) {
-      if (!(error instanceof Cancelled)) throw error;
-      this.#problem('cancelled', 'warning', this.#window.offset, 'reading was cancelled here');
-    }
+      await this.#breathe();
+    } while (await this.#item());
+    if (this.#packaged) this.#leavePackaged();
   }
 
   /** Appends a section whose end is where the window is now. */
@@ -452,7 +478,9 @@ class SnapshotReader {
       return false;
     }
     if (end === 'bad') {
-      const bodyEnd = await this.#bodies.seekFooter(head.sectionId, 1);
+      const { code, at, message } = this.#ramReader.failure!;
+      const bodyEnd = this.#ram.room > 0 ? await this.#bodies.seekFooter(head.sectionId, 1) : undefined;
+      this.#problem(code, bodyEnd === undefined ? 'fatal' : 'warning', at, message, { section: 'ram/0' });
       if (bodyEnd === undefined) {
         window.pos = window.end;
         this.#pushRam(head, first, fields, window.offset, { opaque: true });
@@ -487,9 +515,18 @@ class SnapshotReader {
   /** What is left cannot be told apart: one section of it, to the end of the input. */
   async #unreadable(start: number): Promise<boolean> {
     const window = this.#window;
-    await window.skip(Math.max(0, (this.#random?.size ?? Infinity) - window.offset));
+    const left = this.#random ? this.#random.size - window.offset : MAX_UNREADABLE;
+    await window.skip(Math.max(0, left), this.#breathe);
     window.pos = window.end;
     this.#section('unreadable', start, start, { name: 'unreadable', opaque: true });
+    if (!this.#random && !window.ended) {
+      this.#problem(
+        'not-kept',
+        'note',
+        window.offset,
+        'the input goes on; what cannot be told apart is not kept further'
+      );
+    }
     return false;
   }
 
@@ -498,16 +535,15 @@ class SnapshotReader {
     const start = window.offset;
     await window.need(5 + 65536);
     const reader = window.reader();
-    const read = readCommand(reader);
+    const read = readCommand(reader, this.#budget);
     window.accept(reader);
     if (read.name === 'POSTCOPY_ADVISE') this.#context.postcopyAdvised = true;
     if (read.name === 'POSTCOPY_RUN') this.#context.postcopyRunning = true;
     if (read.name === 'SWITCHOVER_START') this.#phase = 'switchover';
-    const section = this.#section('command', start, start + 5, {
-      name: read.name,
-      sectionId: read.number,
-      fields: read.fields,
-      decodedBy: 'description'
+    // A cut one is written as it came: its head says a length that it does not have.
+    const section = this.#section('command', start, read.failed ? start : start + 5, {
+      ...{ name: read.name, sectionId: read.number, fields: read.fields, decodedBy: 'description' },
+      ...(read.failed ? { opaque: true } : {})
     });
     for (const p of read.problems) this.#problems.add(p);
     if (read.packaged !== undefined) {
@@ -583,9 +619,10 @@ class SnapshotReader {
   }
 
   async #openChannels(): Promise<Multifd | undefined> {
-    const { channels } = this.#options;
-    if (!channels?.length) return undefined;
-    const multifd = await Multifd.open(channels, this.#ram, this.#problems);
+    const { channels: given } = this.#options;
+    if (!given?.length) return undefined;
+    const channels = given.map(({ name, source }) => ({ name, source: this.#untilError(source, name) }));
+    const multifd = await Multifd.open(channels, this.#ram, this.#problems, this.#breathe);
     this.#context.synchronise = (mark) => multifd.synchronise(mark);
     return multifd;
   }
@@ -593,12 +630,14 @@ class SnapshotReader {
   /** Pages that are not in the stream itself. */
   async #others(): Promise<void> {
     const { sharedRam = [], preempt } = this.#options;
-    await addMappedFile(this.#random, this.#ram, this.#problems, this.#context);
+    await addMappedFile(this.#random, this.#ram, this.#problems, this.#context, this.#breathe);
     if (preempt) {
+      const source = this.#untilError(preempt, 'the preempt channel');
       const contents = (record: number): Promise<Uint8Array> => readPage(this.#snapshot, record);
-      await addPreempt(preempt, this.#ram, this.#problems, this.#context, contents);
+      await addPreempt(source, this.#ram, this.#problems, this.#context, contents, this.#breathe);
     }
-    await addRamFiles(sharedRam, this.#ram, this.#problems);
+    const files = sharedRam.map(({ name, source }) => ({ name, source: this.#untilError(source, name) }));
+    await addRamFiles(files, this.#ram, this.#problems, this.#breathe);
     // What a cut stream lacks is said where it was cut.
     if (!this.#problems.fatal) {
       noteMissingPages(
@@ -611,10 +650,15 @@ class SnapshotReader {
   }
 
   #rounds(): readonly Round[] {
-    return inferRounds(this.#snapshot.sections, this.#ram, {
+    const rounds = inferRounds(this.#snapshot.sections, this.#ram, {
       postcopyStart: this.#snapshot.sections.find((s) => s.name === 'POSTCOPY_RUN')?.start,
       flushes: this.#ramReader.flushes
     });
+    if (rounds.length >= MAX_ROUNDS) {
+      const { start } = rounds.at(-1)!;
+      this.#problem('too-many-rounds', 'note', start, `round ${MAX_ROUNDS} holds all that come behind it`);
+    }
+    return rounds;
   }
 
   #features(): Features {

@@ -11,7 +11,7 @@ import { QemuFileReader, ShortRead } from './qemu-file.ts';
 import { printable } from './ram.ts';
 import { sectionLabel, type Section, type SectionKind } from './snapshot.ts';
 import type { ByteSource } from './source.ts';
-import type { StreamWindow } from './stream-window.ts';
+import type { StreamWindow, Yield } from './stream-window.ts';
 import { parseVmDescriptionText, type VmDescriptionText } from './vmdesc-json.ts';
 import { parseVmDescription, type VmDescriptions } from './vmdesc.ts';
 import {
@@ -19,7 +19,9 @@ import {
   descriptionTable,
   load,
   type Descriptions,
+  MAX_ROWS,
   type Loaded,
+  type RowBudget,
   type VMStateDescription
 } from './vmstate.ts';
 
@@ -39,6 +41,8 @@ export const VmSection = {
 
 /** A device state that is larger than this cannot be told from garbage. */
 const LARGEST_BODY = 256 * 2 ** 20;
+/** A footer and the head of the item behind it: nearer to the end of what is at hand a footer cannot be told. */
+const UNDECIDED = 5 + 1 + 4 + 256;
 export const LARGEST_JSON = 64 * 2 ** 20;
 
 /** What START or FULL said of a section; PART and END name it by its id. */
@@ -67,6 +71,8 @@ interface Attempt {
   readonly loaded: Loaded<object>;
   readonly bytes: number;
   readonly ends: boolean;
+  /** How many rows it made. */
+  readonly rows: number;
   readonly by: 'description' | 'vmdescription';
 }
 
@@ -80,7 +86,9 @@ export class SectionBodies {
   readonly #ids: ReadonlyMap<number, KnownSection>;
   readonly #descriptions: Descriptions | undefined;
   readonly #random: ByteSource | undefined;
-  readonly #breathe: () => Promise<void> | undefined;
+  readonly #breathe: Yield;
+  /** Of the whole stream. */
+  readonly #budget: RowBudget;
   /** Whether this stream has footers: known once the first section was read. */
   #footers: boolean | undefined;
   #vmDescriptions: Promise<VmDescriptions | undefined> | undefined;
@@ -91,7 +99,8 @@ export class SectionBodies {
     ids: ReadonlyMap<number, KnownSection>,
     descriptions: Descriptions | undefined,
     random: ByteSource | undefined,
-    breathe: () => Promise<void> | undefined
+    breathe: Yield,
+    budget: RowBudget
   ) {
     this.#window = window;
     this.#problems = problems;
@@ -99,6 +108,7 @@ export class SectionBodies {
     this.#descriptions = descriptions;
     this.#random = random;
     this.#breathe = breathe;
+    this.#budget = budget;
   }
 
   #problem(code: string, severity: Problem['severity'], at: number, message: string, more: Partial<Problem>): void {
@@ -121,7 +131,7 @@ export class SectionBodies {
           ? withOrigin((await this.#describe())?.find(head.name, head.instance), 'vmdescription')
           : undefined
     ];
-    for (const find of wanted) {
+    for (const find of this.#budget.rows > 0 ? wanted : []) {
       const found = await find();
       if (!found) continue;
       const attempt = await this.#attempt(head, found[0], found[1]);
@@ -132,9 +142,20 @@ export class SectionBodies {
       await this.footer(head);
       for (const c of attempt.loaded.complaints) this.#problems.add(complaintProblem(c, sectionLabel(head)));
       if (attempts.length > 1) this.#mismatch(head, attempts[0]!, bodyEnd, 'note');
+      this.#spend(attempt, head);
       return { goesOn: true, bodyEnd, fields: attempt.loaded.fields, decodedBy: attempt.by };
     }
     return this.#opaque(head, attempts);
+  }
+
+  /** Takes the rows that a section keeps from what the stream may have. */
+  #spend({ rows }: Attempt, head: Head): void {
+    this.#budget.rows -= rows;
+    if (this.#budget.rows > 0 || rows === 0) return;
+    this.#problem('too-many-values', 'warning', this.#window.offset, 'sections from here on are shown as bytes', {
+      section: sectionLabel(head),
+      hint: 'The sections before have more values than are kept in memory.'
+    });
   }
 
   /** Decodes with one description; `ends` tells whether what follows is what must follow. */
@@ -143,12 +164,17 @@ export class SectionBodies {
     for (let want = 1 << 16; ; want *= 4) {
       await window.need(want);
       const reader = window.reader();
-      const loaded = load(reader, vmsd, head.version);
+      const budget = { rows: Math.min(MAX_ROWS, this.#budget.rows) };
+      const most = budget.rows;
+      const loaded = load(reader, vmsd, head.version, {}, budget);
       // Behind the body there must be enough to tell a footer and an item by.
-      const short = loaded.failure instanceof ShortRead || reader.left < 5 + 1 + 4 + 256;
-      if (short && !window.ended && want < LARGEST_BODY) continue;
+      const short = loaded.failure instanceof ShortRead || reader.left < UNDECIDED;
+      // A description that wants more than there is up to the footer does not fit: a hostile length must not make
+      // section after section fetch what lies far behind it.
+      const more = short && !window.ended && want < LARGEST_BODY;
+      if (more && this.#findFooter(window.pos, head.sectionId) === undefined) continue;
       const ends = !loaded.failure && this.#endsAt(window.pos + reader.pos, head.sectionId);
-      return { loaded, bytes: reader.pos, ends, by };
+      return { loaded, bytes: reader.pos, rows: Math.min(most, most - budget.rows), ends, by };
     }
   }
 
@@ -157,7 +183,7 @@ export class SectionBodies {
    * `footer` complains of), or in streams without footers an item.
    */
   #endsAt(at: number, id: number): boolean {
-    const { bytes } = this.#window;
+    const bytes = this.#here;
     if (footerAt(bytes, at, id)) return true;
     if (bytes[at] === VmSection.FOOTER) return this.#itemFollows(at + 5);
     return this.#footers !== true && this.#itemFollows(at);
@@ -183,6 +209,7 @@ export class SectionBodies {
         { section: label }
       );
     } else if (best) this.#mismatch(head, best, bodyEnd, 'warning');
+    if (best) this.#spend(best, head);
     return {
       ...{ goesOn: bodyEnd !== undefined, bodyEnd: bodyEnd ?? window.offset, opaque: true },
       ...(best ? { fields: best.loaded.fields, decodedBy: best.by } : {})
@@ -250,27 +277,37 @@ export class SectionBodies {
       const pause = this.#breathe();
       if (pause) await pause;
       await window.need(64);
-      const { bytes, end } = window;
-      const last = window.ended ? end - 5 : end - 16;
-      let at = window.pos;
-      while ((at = bytes.indexOf(VmSection.FOOTER, at)) >= 0 && at <= last) {
-        if (footerAt(bytes, at, id) && this.#itemFollows(at + 5)) {
-          window.pos = at + 5;
-          return window.base + at;
-        }
-        at++;
+      const at = this.#findFooter(window.pos, id);
+      if (at !== undefined) {
+        window.pos = at + 5;
+        return window.base + at;
       }
-      window.pos = Math.max(window.pos, Math.min(last + 1, end));
       if (window.ended || window.offset > limit) return undefined;
-      if (window.end - window.pos >= 64) window.pos = Math.max(window.pos, last + 1);
+      window.pos = Math.max(window.pos, window.end - UNDECIDED);
       await window.need(1 << 16);
     }
   }
 
+  /** Index in the window of a section's footer with something behind it that may follow one. */
+  #findFooter(from: number, id: number): number | undefined {
+    const { bytes, end, ended } = this.#window;
+    const here = bytes.subarray(0, Math.max(0, ended ? end : end - UNDECIDED));
+    for (let at = here.indexOf(VmSection.FOOTER, from); at >= 0; at = here.indexOf(VmSection.FOOTER, at + 1)) {
+      if (footerAt(here, at, id) && this.#itemFollows(at + 5)) return at;
+    }
+    return undefined;
+  }
+
+  /** What of the window has arrived: behind it lie bytes of before. */
+  get #here(): Uint8Array {
+    return this.#window.bytes.subarray(0, this.#window.end);
+  }
+
   /** Whether what lies at an index of the window looks like another item of this stream, or its end. */
   #itemFollows(at: number): boolean {
-    const { bytes, view, end } = this.#window;
+    const { view, end } = this.#window;
     if (at >= end) return true;
+    const bytes = this.#here;
     const type = bytes[at]!;
     if (type === VmSection.EOF) return at + 1 >= end || bytes[at + 1] === VmSection.VMDESCRIPTION;
     if (at + 5 > end) return false;
@@ -305,8 +342,6 @@ export class SectionBodies {
   }
 }
 
-const isItem = (type: number): boolean =>
-  (type >= VmSection.START && type <= VmSection.FULL) || type === VmSection.COMMAND;
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
 const withOrigin = <T, B>(description: T | undefined, by: B): [T, B] | undefined =>
   description ? [description, by] : undefined;

@@ -79,3 +79,24 @@ export function slice(source: ByteSource, start: number, end = source.size): Byt
     read: (at, target) => source.read(start + at, target.subarray(0, Math.max(0, Math.min(target.length, size - at))))
   };
 }
+
+/**
+ * The same source, ending where it cannot be read (a disk that was pulled out, a folder). A sequential read is had of
+ * `read`, so that it ends in the same place.
+ * @param tell is called once, with the error and where it was met
+ */
+export function untilError(source: ByteSource, tell: (error: Error, at: number) => void): ByteSource {
+  let end = Infinity;
+  return {
+    size: source.size,
+    async read(at, target) {
+      try {
+        return at < end ? await source.read(at, target) : 0;
+      } catch (error) {
+        if (end === Infinity) tell(error instanceof Error ? error : new Error(String(error)), at);
+        end = Math.min(end, at);
+        return 0;
+      }
+    }
+  };
+}

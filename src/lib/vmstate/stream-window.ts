@@ -11,6 +11,9 @@ const START_BYTES = 1 << 20;
 /** The memory of the last window, for the next one: making WebAssembly memories is slow, and freeing them slower. */
 let spare: HashBuffer | undefined;
 
+/** Lets the caller report progress and cancel (by throwing); undefined when there is nothing to wait for. */
+export type Yield = () => Promise<void> | undefined;
+
 export class StreamWindow {
   readonly buffer: HashBuffer;
   #input: ByteStream;
@@ -102,7 +105,7 @@ export class StreamWindow {
   }
 
   /** Moves on by n bytes that need not be at hand; false when the stream ends before. */
-  async skip(n: number): Promise<boolean> {
+  async skip(n: number, yieldTo: Yield): Promise<boolean> {
     const random = this.#random;
     if (random && n > this.end - this.pos) {
       const target = this.offset + n;
@@ -125,6 +128,8 @@ export class StreamWindow {
       return true;
     }
     while (n > 0) {
+      const pause = yieldTo();
+      if (pause) await pause;
       if (!(await this.need(1))) return false;
       const step = Math.min(n, this.end - this.pos);
       this.pos += step;

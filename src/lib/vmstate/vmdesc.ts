@@ -8,7 +8,7 @@
  */
 import { BadField, type QemuFileReader } from './qemu-file.ts';
 import { bool, buffer, i16, i32, i64, i8, timer, u16, u32, u64, u8 } from './vmstate-types.ts';
-import { struct, type Codec, type Field, type VMStateDescription } from './vmstate.ts';
+import { MAX_ROWS, struct, type Codec, type Field, type VMStateDescription } from './vmstate.ts';
 
 export interface VmDescriptions {
   /** As the sender states it; undefined where absent or impossible. */
@@ -29,8 +29,6 @@ export interface VmDescriptions {
 
 /** Deeper nesting is shown as bytes: QEMU's own is below ten. */
 const MAX_DEPTH = 48;
-/** Bound on the rows of one section; an IDE channel with requests in flight, with the most, has 262,000. */
-const MAX_ROWS = 1 << 20;
 /** Bound on the entries of one struct; an entry costs more than a row does. */
 const MAX_FIELDS = 1 << 17;
 /** VMS_NULLPTR_MARKER. */

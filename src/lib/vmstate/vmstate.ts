@@ -6,7 +6,7 @@
  *   subsection ::= 05 name:counted version:u32 state          name begins with the parent's name
  */
 import type { Problem } from './problem.ts';
-import { BadField, ShortRead, type QemuFileReader, type QemuFileWriter } from './qemu-file.ts';
+import { BadField, latin1, ShortRead, type QemuFileReader, type QemuFileWriter } from './qemu-file.ts';
 
 export type Leaf = number | bigint | boolean | string | Uint8Array | undefined;
 
@@ -54,23 +54,33 @@ export interface Placed {
 /** What `Placed` is while it is being made. */
 type Placing = { -readonly [K in keyof Placed]: Placed[K] } & { children?: Placing[] };
 
+/** How many rows may still be made: a count in a hostile stream must not fill memory. */
+export interface RowBudget {
+  rows: number;
+}
+/** For one section; an IDE channel with requests in flight, with the most, has 262,000. */
+export const MAX_ROWS = 1 << 20;
+
 /** Collects the rows that one composite value consists of. */
 export class Placer {
   readonly rows: Placing[] = [];
   readonly #about: Meaning | undefined;
   readonly #complaints: Complaint[];
-  constructor(complaints: Complaint[] = [], about?: Meaning) {
+  readonly #budget: RowBudget;
+  constructor(complaints: Complaint[] = [], about?: Meaning, budget: RowBudget = { rows: MAX_ROWS }) {
     this.#complaints = complaints;
     this.#about = about;
+    this.#budget = budget;
   }
 
   /** Reads one named part; the row is kept, up to where reading got, even when it fails. */
   read<T>(file: QemuFileReader, name: string, codec: Codec<T>, into?: T, about?: Meaning): T {
     const means = about ?? this.#about;
+    if (this.#budget.rows-- <= 0) throw new BadField(file.offset, 'there are more values than are kept');
     const row: Placing = { name, type: codec.type, start: file.offset, end: file.offset };
     if (means) row.about = means;
     this.rows.push(row);
-    const inner = new Placer(this.#complaints, means);
+    const inner = new Placer(this.#complaints, means, this.#budget);
     try {
       const value = codec.read(file, into, inner);
       // Bytes stay a value even where their parts are rows too.
@@ -256,7 +266,7 @@ function loadSubsections<S extends object>(
     if (length === undefined || length < vmsd.name.length + 1) return;
     const peeked = file.bytes.subarray(file.pos + 2, file.pos + 2 + length);
     if (peeked.length < length) throw new ShortRead(file.offset + 2, length);
-    const name = String.fromCharCode(...peeked);
+    const name = latin1(peeked);
     if (!name.startsWith(vmsd.name)) return;
     const sub = vmsd.subsections?.find((s) => s.name === name);
     if (!sub) throw new BadField(file.offset, `'${vmsd.name}' has no subsection '${name}'`);
@@ -306,15 +316,17 @@ export interface Loaded<S> {
 /**
  * Reads one state. Never throws for bad input: what could be read is in `fields`, `failure` says where it ended.
  * @param state filled in place, as QEMU does; a fresh object when absent
+ * @param budget is used up; `MAX_ROWS` when absent
  */
 export function load<S extends object>(
   file: QemuFileReader,
   vmsd: VMStateDescription<S>,
   version: number,
-  state: S = {} as S
+  state: S = {} as S,
+  budget?: RowBudget
 ): Loaded<S> {
   const complaints: Complaint[] = [];
-  const place = new Placer(complaints);
+  const place = new Placer(complaints, undefined, budget);
   try {
     loadInto(file, vmsd, state, version, place);
   } catch (error) {

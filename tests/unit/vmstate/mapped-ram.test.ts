@@ -76,8 +76,8 @@ describe('mapped-ram', () => {
     }
   });
 
-  test('a block of exabytes reads no more than the file holds', async () => {
-    const ram = index(2 ** 27);
+  test('a block of 128 GiB reads no more than the file holds', async () => {
+    const ram = index(2 ** 25);
     const problems = new Problems();
     await addMappedRam(bytesSource(new Uint8Array(100_000).fill(0xff)), ram, problems);
     expect(problems.list.map((p) => p.code)).toEqual(['mapped-ram-bitmap', 'mapped-ram-pages']);
@@ -105,7 +105,7 @@ test('a shared RAM file is the contents of its block; zeros are zero pages', asy
   const block = ram.addBlock({ idstr: 'ram0', usedLength: 600 * PAGE, pageSize: PAGE, start: 0, end: 0 })!;
   const memory = new Uint8Array(600 * PAGE);
   memory.fill(7, 300 * PAGE, 301 * PAGE);
-  await addSharedRam(bytesSource(memory), block, ram);
+  await addSharedRam(bytesSource(memory), block, ram, new Problems());
   expect(ram.count).toBe(600);
   expect([ram.byKind[PageKind.zero], ram.byKind[PageKind.mapped]]).toEqual([599, 1]);
   expect(ram.at(300)).toMatchObject({ kind: PageKind.mapped, page: 301, offset: 300 * PAGE, source: 1 });
@@ -118,7 +118,7 @@ test('a RAM file that is shorter or longer than the block is read as far as both
   ] as const) {
     const ram = new RamIndex();
     const block = ram.addBlock({ idstr: 'ram0', usedLength: 10 * PAGE, pageSize: PAGE, start: 0, end: 0 })!;
-    await addSharedRam(bytesSource(new Uint8Array(bytes).fill(1)), block, ram);
+    await addSharedRam(bytesSource(new Uint8Array(bytes).fill(1)), block, ram, new Problems());
     expect(ram.count).toBe(pages);
   }
 });
