@@ -19,7 +19,7 @@ export class KeptStream implements ByteSource {
   /** Stream offset up to which bytes have been sorted into kept and taken out. */
   size = 0;
   readonly #maxKept: number;
-  /** Bytes beyond the bound were dropped. */
+  /** Bytes beyond the bound, or beyond what memory there is, were dropped: they read as zeros. */
   full = false;
 
   /** @param maxKept bound on the bytes outside of pages: a hostile stream may consist of nothing else */
@@ -31,18 +31,25 @@ export class KeptStream implements ByteSource {
   /** The next bytes of the stream, kept as they are. */
   keep(bytes: Uint8Array): void {
     this.size += bytes.length;
-    let room = this.#maxKept - this.#kept;
-    if (bytes.length > room) this.full = true;
-    for (let at = 0; at < bytes.length && room > 0;) {
-      const in_ = this.#kept % SEGMENT;
-      const n = Math.min(bytes.length - at, SEGMENT - in_, room);
-      (this.#segments[Math.floor(this.#kept / SEGMENT)] ??= new Uint8Array(SEGMENT)).set(
-        bytes.subarray(at, at + n),
-        in_
-      );
-      this.#kept += n;
+    for (let at = 0; at < bytes.length && !this.full;) {
+      const within = this.#kept % SEGMENT;
+      const n = Math.min(bytes.length - at, SEGMENT - within, this.#maxKept - this.#kept);
+      const segment = n > 0 ? this.#segment() : undefined;
+      segment?.set(bytes.subarray(at, at + n), within);
+      this.#kept += segment ? n : 0;
+      this.full = !segment;
       at += n;
-      room -= n;
+    }
+  }
+
+  /** The segment that the next byte goes to; undefined when there is no memory for it. */
+  #segment(): Uint8Array | undefined {
+    const index = Math.floor(this.#kept / SEGMENT);
+    try {
+      return (this.#segments[index] ??= new Uint8Array(SEGMENT));
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
     }
   }
 
