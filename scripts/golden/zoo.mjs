@@ -1,8 +1,9 @@
 // Machines full of devices, so that whatever QEMU's descriptions can do appears in some stream.
 
+import { SMALL } from './parts.mjs';
+
 /** @typedef {import('./make.mjs').Scenario} Scenario */
 
-const SMALL = ['-m', '64M', '-nic', 'none'];
 const Q35 = ['-M', 'q35', ...SMALL];
 
 /** @param {readonly string[]} names each with its options, as -device takes them */
