@@ -100,8 +100,13 @@ const capabilities = [
     guest: busyGuest,
     args: SMALL,
     capabilities: ['events', 'auto-converge'],
-    parameters: { ...slowLink, 'cpu-throttle-initial': 50, 'cpu-throttle-increment': 40 },
-    during: convergeAfter(20)
+    parameters: {
+      ...slowLink,
+      'cpu-throttle-initial': 50,
+      'cpu-throttle-increment': 40,
+      'throttle-trigger-threshold': 10
+    },
+    during: convergeAfter(50)
   },
   {
     name: 'xbzrle',
