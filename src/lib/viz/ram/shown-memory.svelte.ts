@@ -6,7 +6,7 @@ import { plainHex } from '../format.ts';
 import { Loaded } from '../loaded.svelte.ts';
 import type { Workspace } from '../workspace.svelte.ts';
 import { arrange, pageOfCell, type Spot } from './arrangement.ts';
-import { colouringNames, colourings, paletteOf, valueText } from './page-colors.ts';
+import { colouringNames, colourings, countValues, paletteOf, valueText } from './page-colors.ts';
 import { place, type Layout } from './placement.ts';
 import { cellValues, Pyramid } from './pyramid.ts';
 
@@ -56,6 +56,10 @@ export class ShownMemory {
 
   readonly read = $derived.by(() => tokenReader(this.#workspace.settings));
   readonly palette = $derived.by(() => this.column && paletteOf(this.column, this.read));
+  /** Pages that are shown. */
+  readonly runs = $derived.by(() => this.parts.flatMap((p) => p.runs));
+  /** How many of them have each value. */
+  readonly counts = $derived.by(() => (this.column ? countValues(this.column, this.runs) : new Uint32Array(256)));
   readonly pyramids = $derived.by(() => {
     const { column, parts, placement } = this;
     if (!column) return [];

@@ -1,5 +1,6 @@
 /** What can honestly be said of a stream's rounds. Source: QEMU migration/ram.c; the stream does not mark its passes. */
 import type { SectionInfo, SnapshotInfo } from '../../emulator/api.ts';
+import { count } from '../format.ts';
 import { sectionLabel, type Round, type RoundEvidence } from '../../vmstate/snapshot.ts';
 
 const evidences: Readonly<Record<RoundEvidence, string>> = {
@@ -26,7 +27,7 @@ export function roundsNote({ rounds, features, ram }: SnapshotInfo): string | un
   if (ram.records === 0) return undefined;
   const parts = [];
   if (rounds.some((r) => !r.certain)) {
-    parts.push(`QEMU does not mark its rounds: at least ${rounds.length}, found by pages that come again.`);
+    parts.push(`QEMU does not mark its rounds: at least ${count(rounds.length)}, found by pages that come again.`);
   }
   if (features.postcopy) parts.push('Behind the switch to postcopy pages come on demand, not in rounds.');
   return parts.length > 0 ? parts.join(' ') : undefined;

@@ -71,6 +71,7 @@ const rounds: Track = {
         ctx.fillRect(left, top - part, width, part);
         top -= part;
       }
+      if (right - left < 3) return;
       // Where it begins: a line when that is certain, a broken one when it is inferred.
       ctx.fillStyle = read('--muted');
       if (round.certain) ctx.fillRect(left, 0, 1, height);
