@@ -32,7 +32,8 @@ import { Recorder } from '../qemu/recorder.mjs';
  * @property {Record<string, unknown>} [parameters]
  * @property {'file' | 'mapped' | 'recorder' | 'destination' | 'running destination' | Transfer} [via] how the stream is
  *   caught: `exec:cat` (the default), `file:`, a socket that swallows it, or a socket with a real destination behind it
- * @property {(machine: Machine) => (info: any) => Promise<void>} [during] sees each sample of query-migrate
+ * @property {number} [openLinkAfter] dirty bitmap syncs after which nothing holds the migration back any more
+ * @property {number} [postcopyAfter] dirty bitmap syncs after which it switches to postcopy
  * @property {boolean} [load] have the same QEMU load the stream and hash what it got
  * @property {(machine: Machine, folder: string) => Promise<unknown>} [after] once migrated; what it gives goes
  *   into meta.json under `found`
@@ -43,6 +44,8 @@ import { Recorder } from '../qemu/recorder.mjs';
 /** Monitor commands whose answers tests compare decoded state with. */
 // prettier-ignore
 const INFO = ['status', 'registers -a', 'cpus', 'lapic', 'pic', 'pci', 'qtree', 'mtree -f', 'ramblock', 'block', 'usb', 'migrate', 'migrate_capabilities', 'migrate_parameters'];
+
+const OPEN_LINK = { 'max-bandwidth': 10 ** 10, 'downtime-limit': 2000 };
 
 /**
  * What QEMU's own script makes of a stream. A failure is kept as text: tests then use the RAM hashes instead.
@@ -104,6 +107,22 @@ async function loadedBlocks(qemu, scenario, folder) {
 }
 
 /**
+ * Acts once as soon as QEMU has synced its dirty bitmap often enough.
+ * @param {Scenario} scenario
+ * @param {Machine} machine
+ * @returns {(info: any) => Promise<void>}
+ */
+function steer({ openLinkAfter, postcopyAfter }, machine) {
+  let syncs = openLinkAfter ?? postcopyAfter ?? Infinity;
+  return async ({ ram }) => {
+    if (!ram || ram['dirty-sync-count'] < syncs) return;
+    syncs = Infinity;
+    if (postcopyAfter) await machine.qmp('migrate-start-postcopy');
+    else await machine.qmp('migrate-set-parameters', OPEN_LINK);
+  };
+}
+
+/**
  * @param {Qemu} qemu
  * @param {Scenario} scenario
  * @param {string} folder
@@ -111,7 +130,7 @@ async function loadedBlocks(qemu, scenario, folder) {
  */
 async function transfer(qemu, scenario, folder, machine) {
   const { via = 'file' } = scenario;
-  const each = scenario.during?.(machine);
+  const each = steer(scenario, machine);
   if (typeof via === 'function') return via(machine, folder);
   if (via === 'file') return { samples: await machine.migrate(toFile('state'), { each }) };
   if (via === 'mapped') return { samples: await machine.migrate('file:state', { each }) };

@@ -11,31 +11,8 @@ import { zoo } from './zoo.mjs';
 const DISK = ['-drive', 'if=virtio,format=raw,file=disk.raw'];
 const UUID = '01234567-89ab-cdef-0123-456789abcdef';
 
-/** A link so slow and a limit so tight that the busy guest keeps it going until `afterRounds` opens it. */
-const slowLink = { 'max-bandwidth': 48 << 20, 'downtime-limit': 5 };
-const openLink = { 'max-bandwidth': 10 ** 10, 'downtime-limit': 2000 };
-
-/**
- * Acts once as soon as QEMU has synced its dirty bitmap often enough.
- * @param {number} rounds
- * @param {(machine: Machine) => Promise<unknown>} action
- * @returns {NonNullable<Scenario['during']>}
- */
-const afterRounds = (rounds, action) => (machine) => {
-  let acted = false;
-  return async ({ ram }) => {
-    if (acted || !ram || ram['dirty-sync-count'] < rounds) return;
-    acted = true;
-    await action(machine);
-  };
-};
-
-const convergeAfter = (/** @type {number} */ rounds) =>
-  afterRounds(rounds, (machine) => machine.qmp('migrate-set-parameters', openLink));
-
-const switchToPostcopy = afterRounds(2, async (machine) => {
-  await machine.qmp('migrate-start-postcopy');
-});
+/** A link so slow and a limit so tight that a writing guest keeps it going until the link is opened. */
+const slowLink = { 'max-bandwidth': 48 << 20, 'downtime-limit': 0 };
 
 /** @type {readonly Scenario[]} */
 const machines = [
@@ -90,7 +67,7 @@ const capabilities = [
     args: SMALL,
     capabilities: ['events'],
     parameters: slowLink,
-    during: convergeAfter(10)
+    openLinkAfter: 10
   },
   {
     name: 'auto-converge',
@@ -106,7 +83,7 @@ const capabilities = [
       'cpu-throttle-increment': 40,
       'throttle-trigger-threshold': 10
     },
-    during: convergeAfter(50)
+    openLinkAfter: 50
   },
   {
     name: 'xbzrle',
@@ -116,7 +93,7 @@ const capabilities = [
     args: SMALL,
     capabilities: ['xbzrle', 'events'],
     parameters: { ...slowLink, 'max-bandwidth': 8 << 20 },
-    during: convergeAfter(8)
+    openLinkAfter: 8
   },
   {
     name: 'compress',
@@ -127,7 +104,7 @@ const capabilities = [
     args: SMALL,
     capabilities: ['compress', 'events'],
     parameters: { ...slowLink, 'max-bandwidth': 4 << 20, 'compress-threads': 2 },
-    during: convergeAfter(4)
+    openLinkAfter: 4
   },
   ...['none', 'zlib', 'zstd'].map((compression) => ({
     name: compression === 'none' ? 'multifd' : `multifd-${compression}`,
@@ -137,7 +114,7 @@ const capabilities = [
     capabilities: ['multifd', 'events'],
     parameters: { ...slowLink, 'max-bandwidth': 8 << 20, 'multifd-channels': 3, 'multifd-compression': compression },
     via: /** @type {const} */ ('destination'),
-    during: convergeAfter(4)
+    openLinkAfter: 4
   })),
   {
     name: 'multifd-swallowed',
@@ -205,7 +182,7 @@ const capabilities = [
     capabilities: ['postcopy-ram', 'events'],
     parameters: slowLink,
     via: 'destination',
-    during: switchToPostcopy
+    postcopyAfter: 2
   },
   // The guest goes on at the destination and asks for the pages it touches.
   {
@@ -216,7 +193,7 @@ const capabilities = [
     capabilities: ['postcopy-ram', 'return-path', 'events'],
     parameters: { ...slowLink, 'max-postcopy-bandwidth': 32 << 20 },
     via: 'running destination',
-    during: switchToPostcopy
+    postcopyAfter: 2
   },
   {
     name: 'postcopy-preempt',
@@ -226,7 +203,7 @@ const capabilities = [
     capabilities: ['postcopy-ram', 'postcopy-preempt', 'return-path', 'events'],
     parameters: { ...slowLink, 'max-postcopy-bandwidth': 32 << 20 },
     via: 'running destination',
-    during: switchToPostcopy
+    postcopyAfter: 2
   },
   // Advised, so that the block list carries page sizes where they differ, but never switched.
   { name: 'postcopy-advised', guest: idleGuest, args: SMALL, capabilities: ['postcopy-ram'], via: 'destination' },
