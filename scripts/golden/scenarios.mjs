@@ -11,8 +11,11 @@ import { zoo } from './zoo.mjs';
 const DISK = ['-drive', 'if=virtio,format=raw,file=disk.raw'];
 const UUID = '01234567-89ab-cdef-0123-456789abcdef';
 
-/** A link so slow and a limit so tight that a writing guest keeps it going until the link is opened. */
-const slowLink = { 'max-bandwidth': 48 << 20, 'downtime-limit': 0 };
+/**
+ * A link so slow and a limit so tight that a writing guest keeps it going until the link is opened. With a limit of 0
+ * QEMU 10 would not look for newly dirty pages and end after the first round.
+ */
+const slowLink = { 'max-bandwidth': 48 << 20, 'downtime-limit': 1 };
 
 /** @type {readonly Scenario[]} */
 const machines = [
