@@ -22,11 +22,7 @@ const formats: Readonly<Record<string, Write>> = {
 
 async function hashes(snapshot: Snapshot, io: Io): Promise<ReadonlyMap<string, string>> {
   const out = new Map<string, string>();
-  for (const block of snapshot.ram.blocks) {
-    io.progress(`hashing ${block.idstr}`);
-    out.set(block.idstr, await hashBlock(snapshot, block));
-  }
-  io.progress(undefined);
+  for (const block of snapshot.ram.blocks) out.set(block.idstr, await hashBlock(snapshot, block, io));
   return out;
 }
 

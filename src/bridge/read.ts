@@ -26,13 +26,15 @@ export async function readInput(path: string, io: Io): Promise<Snapshot> {
 }
 
 /** SHA-256 of a block's final contents: all rounds applied, zeros where nothing came. */
-export async function hashBlock(snapshot: Snapshot, block: RamBlock): Promise<string> {
+export async function hashBlock(snapshot: Snapshot, block: RamBlock, io: Io): Promise<string> {
   const source = blockSource(snapshot, block);
   const hash = createHash('sha256');
   const piece = new Uint8Array(1 << 22);
   for (let at = 0; at < source.size; at += piece.length) {
+    io.progress(`hashing ${block.idstr}: ${Math.floor((100 * at) / source.size)}% of ${mebibytes(source.size)}`);
     const n = await source.read(at, piece);
     hash.update(piece.subarray(0, n));
   }
+  io.progress(undefined);
   return hash.digest('hex');
 }
