@@ -7,10 +7,11 @@ import { readSelection, selectionText } from './url-state.ts';
 import type { Workspace } from './workspace.svelte.ts';
 
 export type Filter = Extract<Selection, { kind: 'range' | 'pages' }>;
-const KEY = 'filter';
+/** Where the view keeps it. */
+export const FILTER = 'filter';
 
 export function filterOf(workspace: Workspace): Filter | undefined {
-  const filter = readSelection(workspace.view.get(KEY) ?? '');
+  const filter = readSelection(workspace.view.get(FILTER) ?? '');
   return filter.kind === 'range' || filter.kind === 'pages' ? filter : undefined;
 }
 
@@ -19,17 +20,17 @@ export function followSelection(workspace: Workspace): void {
   const { selection, session } = workspace;
   $effect(() => {
     const { current } = selection;
-    if (current.kind === 'range' || current.kind === 'pages') workspace.view.set(KEY, selectionText(current));
+    if (current.kind === 'range' || current.kind === 'pages') workspace.view.set(FILTER, selectionText(current));
     const section = current.kind === 'section' ? session.section(current.section) : undefined;
     if (section?.records && section.records[1] > section.records[0]) {
-      workspace.view.set(KEY, selectionText({ kind: 'range', start: section.start, end: section.end }));
+      workspace.view.set(FILTER, selectionText({ kind: 'range', start: section.start, end: section.end }));
     }
   });
 }
 
 /** Shows everything again. */
 export function clearFilter(workspace: Workspace): void {
-  workspace.view.delete(KEY);
+  workspace.view.delete(FILTER);
   const { kind } = workspace.selection.current;
   if (kind === 'range' || kind === 'pages') workspace.selection.select(nothing);
 }

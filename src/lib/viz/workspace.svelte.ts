@@ -5,6 +5,7 @@ import type { Inspector } from '../emulator/api.ts';
 import { Activity } from './activity.ts';
 import { Commands } from './commands.ts';
 import { Notebook } from './notes/notebook.svelte.ts';
+import { FILTER } from './filter.svelte.ts';
 import { Pictures } from './pictures.ts';
 import { Session } from './session.svelte.ts';
 import { SelectionState } from './selection.svelte.ts';
@@ -77,6 +78,8 @@ export class Workspace {
   open(files: readonly File[], sample?: string): Promise<void> {
     this.sample = sample;
     this.refusal = undefined;
+    // A link's filter is for the first file; another file's pages and offsets are others.
+    if (this.session.info) this.view.delete(FILTER);
     return this.activity.track(this.session.open(files));
   }
 
@@ -90,6 +93,7 @@ export class Workspace {
     this.session.close();
     this.other.close();
     this.selection.reset();
+    this.view.delete(FILTER);
     this.sample = this.refusal = this.wanted = this.maximised = undefined;
     this.announce('Closed.');
   }
