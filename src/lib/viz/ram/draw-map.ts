@@ -194,8 +194,8 @@ function drawMark(
   const part = placement.parts[mark.part];
   if (!part) return;
   if (mark.look === 'brushed') {
-    ctx.fillStyle = colours.accent;
-    ctx.globalAlpha = 0.35;
+    ctx.fillStyle = colours.text;
+    ctx.globalAlpha = 0.4;
     for (const rect of coverOf(part, mark.first, mark.end)) {
       const box = toScreen(view, rect);
       ctx.fillRect(box.x, box.y, box.width, box.height);

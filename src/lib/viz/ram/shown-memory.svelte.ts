@@ -58,6 +58,12 @@ export class ShownMemory {
   readonly palette = $derived.by(() => this.column && paletteOf(this.column, this.read));
   /** Pages that are shown. */
   readonly runs = $derived.by(() => this.parts.flatMap((p) => p.runs));
+  /** Blocks that no guest-physical address shows. */
+  readonly unmapped = $derived.by(() => {
+    if (!this.physical || !this.#map.value) return [];
+    const mapped = this.#map.value.map((range) => range.block);
+    return this.blocks.filter((b) => b.pages > 0 && !mapped.includes(b.idstr)).map((b) => b.idstr);
+  });
   /** How many of them have each value. */
   readonly counts = $derived.by(() => (this.column ? countValues(this.column, this.runs) : new Uint32Array(256)));
   readonly pyramids = $derived.by(() => {

@@ -148,7 +148,7 @@ const pages: Track = {
       if (!wanted.counts.subarray(b * classes, (b + 1) * classes).some((n) => n > 0)) continue;
       const left = xOf(view, wanted.start + b * wantedStep);
       if (left < -3 || left > view.width) continue;
-      ctx.fillRect(left, 0, Math.max(2, (wantedStep / view.span) * view.width), height - strip);
+      ctx.fillRect(left, 0, Math.max(2, (wantedStep / view.span) * view.width), 7);
     }
   }
 };
