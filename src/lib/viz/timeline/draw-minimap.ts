@@ -60,12 +60,13 @@ function drawShares(
     const of = counts.subarray(b * sendClasses.length, (b + 1) * sendClasses.length);
     const all = of.reduce((a, n) => a + n, 0);
     if (all === 0) continue;
-    const left = xOf(view, start + b * step);
+    const left = Math.round(xOf(view, start + b * step));
+    const width = Math.max(1, Math.round(xOf(view, start + (b + 1) * step)) - left);
     let top = height;
     of.forEach((n, kind) => {
       const part = (height * n) / all;
       ctx.fillStyle = read(`--kind-${sendClasses[kind]!}`);
-      if (part > 0) ctx.fillRect(left, top - part, Math.max(1, (step / view.span) * view.width), part);
+      if (part > 0) ctx.fillRect(left, top - part, width, part);
       top -= part;
     });
   }

@@ -37,7 +37,9 @@ export const drawMarks: Track['draw'] = (ctx, { view, items, read, height }: Tra
     // Labels do not run into each other.
     if (item.label === undefined || left < free) return;
     ctx.fillStyle = read('--muted');
-    ctx.fillText(item.label, left + 7, height / 2);
-    free = left + 14 + item.label.length * LETTER;
+    const wide = item.label.length * LETTER;
+    const before = left + 7 + wide > view.width && left - 7 - wide > free;
+    ctx.fillText(item.label, before ? left - 7 - wide : left + 7, height / 2);
+    free = before ? left + 7 : left + 14 + wide;
   });
 };

@@ -120,8 +120,9 @@ const pages: Track = {
     for (let b = 0; b < density.buckets; b++) {
       const sum = total(b);
       if (sum === 0) continue;
-      const left = xOf(view, density.start + b * step);
-      const right = xOf(view, density.start + (b + 1) * step);
+      // Whole pixels: neighbours meet without a seam.
+      const left = Math.round(xOf(view, density.start + b * step));
+      const right = Math.round(xOf(view, density.start + (b + 1) * step));
       if (right < 0 || left > view.width) continue;
       const width = Math.max(1, right - left);
       // A zero page takes 9 bytes and another 4 KiB: only logarithms show both.
