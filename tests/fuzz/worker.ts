@@ -47,7 +47,7 @@ parentPort!.postMessage({ finished: true });
 
 /** What the page asks of a snapshot. Returns the bytes of buffers alive at the end. */
 async function look(bytes: Uint8Array, random: Random): Promise<number> {
-  const snapshot = await readSnapshot(bytesSource(bytes), { descriptions, maxStoreBytes: 1 << 26 });
+  const snapshot = await readSnapshot(bytesSource(bytes), { descriptions, bounds: { storeBytes: 1 << 26 } });
   const alive = process.memoryUsage().arrayBuffers;
   const end = snapshot.problems.find((p) => !(p.at >= 0 && p.at <= Number.MAX_SAFE_INTEGER) || p.message === '');
   if (end) throw new Error(`a problem without place or words: ${JSON.stringify(end)}`);

@@ -10,7 +10,7 @@ const SLOTS_PER_SEGMENT = 256;
  * What is not found within them is kept once more.
  */
 const MAX_PROBES = 1024;
-const MAX_COMPARISONS = 8;
+const MAX_COMPARISONS = 4;
 
 export class PageStore {
   readonly #segments: Uint8Array[] = [];
@@ -21,7 +21,7 @@ export class PageStore {
   count = 0;
 
   /** @param maxBytes contents kept at most; `put` says no beyond it, or when there is no more memory */
-  constructor(maxBytes = 4 * 2 ** 30) {
+  constructor(maxBytes = Infinity) {
     this.#maxPages = Math.floor(maxBytes / PAGE);
   }
 

@@ -16,8 +16,9 @@ export interface Problem {
   readonly hint?: string;
 }
 
-/** At most this many problems are kept: a hostile stream must not fill memory with complaints. */
-export const MAX_PROBLEMS = 1000;
+/** At most this many problems are kept, and of one code: a hostile stream must not fill memory, or hide one by others. */
+const MAX_PROBLEMS = 2000;
+const MAX_OF_CODE = 100;
 
 const controls = /[\0-\x1f\x7f-\x9f]/g;
 const visible = (text: string): string =>
@@ -25,19 +26,25 @@ const visible = (text: string): string =>
 
 export class Problems {
   readonly list: Problem[] = [];
-  dropped = 0;
+  #dropped = 0;
+  readonly #ofCode = new Map<string, number>();
 
   /** Control bytes that a message quotes from the file are spelt out: a terminal must not obey them. */
   add(problem: Problem): void {
-    problem = { ...problem, message: visible(problem.message) };
-    if (this.list.length < MAX_PROBLEMS || problem.severity === 'fatal') this.list.push(problem);
-    else this.dropped++;
+    const alike = this.#ofCode.get(problem.code) ?? 0;
+    const fits = this.list.length < MAX_PROBLEMS && alike < MAX_OF_CODE;
+    if (!fits && problem.severity !== 'fatal') {
+      this.#dropped++;
+      return;
+    }
+    this.#ofCode.set(problem.code, alike + 1);
+    this.list.push({ ...problem, message: visible(problem.message) });
   }
 
   /** Says how many were left out. */
   finish(at: number): void {
-    if (this.dropped === 0) return;
-    this.list.push({ code: 'more-problems', severity: 'note', at, message: `${this.dropped} more are not listed` });
+    if (this.#dropped === 0) return;
+    this.list.push({ code: 'more-problems', severity: 'note', at, message: `${this.#dropped} more are not listed` });
   }
 
   get fatal(): boolean {

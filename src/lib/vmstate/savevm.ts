@@ -23,7 +23,7 @@ import { Problems, type Problem } from './problem.ts';
 import { ShortRead } from './qemu-file.ts';
 import { readPage } from './ram-contents.ts';
 import { readReturnPath } from './return-path.ts';
-import { RamIndex } from './ram-index.ts';
+import { MAX_RECORDS, RamIndex } from './ram-index.ts';
 import { printable, RamFlag, RamReader, type RamContext } from './ram.ts';
 import { inferRounds, MAX_ROUNDS } from './rounds.ts';
 import type {
@@ -46,11 +46,27 @@ import { complaintProblem, load, type Descriptions, type Loaded, type Placed, ty
 export const QEMU_VM_FILE_MAGIC = 0x5145564d;
 export const QEMU_VM_FILE_VERSION = 3;
 
-const MAX_SECTIONS = 1_000_000;
-/** Rows of fields of all sections; a machine of 256 processors has some 500,000. */
-const MAX_VALUES = 1 << 21;
-/** Of a stream that comes once, so much is kept of what cannot be told apart. */
-const MAX_UNREADABLE = 64 * 2 ** 20;
+/** What a hostile stream can take at most of memory. What is beyond becomes a problem. */
+export interface ReadBounds {
+  readonly sections: number;
+  /** Page records: 24 bytes each. */
+  readonly records: number;
+  /** Rows of fields, of all sections; a machine of 256 processors has some 500,000. */
+  readonly values: number;
+  /** Bytes of page contents that are kept of streams that cannot be read twice. */
+  readonly storeBytes: number;
+  /** Bytes that are kept of what cannot be told apart, in a stream that cannot be read twice. */
+  readonly unreadableBytes: number;
+}
+
+const BOUNDS: ReadBounds = {
+  sections: 1_000_000,
+  records: MAX_RECORDS,
+  values: 1 << 21,
+  storeBytes: 4 * 2 ** 30,
+  unreadableBytes: 64 * 2 ** 20
+};
+
 const REPORT_EVERY_MS = 100;
 
 export interface ReadOptions {
@@ -60,8 +76,8 @@ export interface ReadOptions {
   /** Called when something is there to be seen, at most every 100 ms; the snapshot is live, not a copy. */
   readonly progress?: (snapshot: Snapshot, read: number) => void;
   readonly signal?: AbortSignal;
-  /** Bound on page contents kept in memory for streams that cannot be read twice. */
-  readonly maxStoreBytes?: number;
+  /** Smaller ones than the reader's own. */
+  readonly bounds?: Partial<ReadBounds>;
   /** Captures of multifd channels that belong to the stream. */
   readonly channels?: readonly NamedSource[];
   /** The second channel of a postcopy-preempt migration. */
@@ -103,11 +119,14 @@ class SnapshotReader {
   #packaged: { readonly index: number; readonly end: number } | undefined;
   #reported = 0;
   #inputBytes = 0;
-  readonly #budget: RowBudget = { rows: MAX_VALUES };
+  readonly #bounds: ReadBounds;
+  readonly #budget: RowBudget;
 
   constructor(options: ReadOptions) {
     this.#options = options;
-    this.#ram = new RamIndex(new PageStore(options.maxStoreBytes));
+    this.#bounds = { ...BOUNDS, ...options.bounds };
+    this.#budget = { rows: this.#bounds.values };
+    this.#ram = new RamIndex(new PageStore(this.#bounds.storeBytes), this.#bounds.records);
     this.#snapshot = {
       file: { name: options.name ?? '', bytes: 0, containers: [], streamOffset: 0 },
       end: 0,
@@ -275,8 +294,9 @@ class SnapshotReader {
     if (!(await this.#header())) return;
     do {
       if (this.#packaged && this.#window.offset >= this.#packaged.end) this.#leavePackaged();
-      if (this.#snapshot.sections.length >= MAX_SECTIONS) {
-        return this.#problem('too-many-sections', 'fatal', this.#window.offset, `more than ${MAX_SECTIONS} sections`);
+      if (this.#snapshot.sections.length >= this.#bounds.sections) {
+        const message = `more than ${this.#bounds.sections} sections`;
+        return this.#problem('too-many-sections', 'fatal', this.#window.offset, message);
       }
       await this.#breathe();
     } while (await this.#item());
@@ -515,7 +535,7 @@ class SnapshotReader {
   /** What is left cannot be told apart: one section of it, to the end of the input. */
   async #unreadable(start: number): Promise<boolean> {
     const window = this.#window;
-    const left = this.#random ? this.#random.size - window.offset : MAX_UNREADABLE;
+    const left = this.#random ? this.#random.size - window.offset : this.#bounds.unreadableBytes;
     await window.skip(Math.max(0, left), this.#breathe);
     window.pos = window.end;
     this.#section('unreadable', start, start, { name: 'unreadable', opaque: true });

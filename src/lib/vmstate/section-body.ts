@@ -183,9 +183,9 @@ export class SectionBodies {
    * `footer` complains of), or in streams without footers an item.
    */
   #endsAt(at: number, id: number): boolean {
-    const bytes = this.#here;
-    if (footerAt(bytes, at, id)) return true;
-    if (bytes[at] === VmSection.FOOTER) return this.#itemFollows(at + 5);
+    const { bytes, end } = this.#window;
+    if (at + 5 <= end && footerAt(bytes, at, id)) return true;
+    if (at + 5 <= end && bytes[at] === VmSection.FOOTER) return this.#itemFollows(at + 5);
     return this.#footers !== true && this.#itemFollows(at);
   }
 
@@ -291,31 +291,27 @@ export class SectionBodies {
   /** Index in the window of a section's footer with something behind it that may follow one. */
   #findFooter(from: number, id: number): number | undefined {
     const { bytes, end, ended } = this.#window;
-    const here = bytes.subarray(0, Math.max(0, ended ? end : end - UNDECIDED));
-    for (let at = here.indexOf(VmSection.FOOTER, from); at >= 0; at = here.indexOf(VmSection.FOOTER, at + 1)) {
-      if (footerAt(here, at, id) && this.#itemFollows(at + 5)) return at;
+    const last = ended ? end - 5 : end - UNDECIDED;
+    // A loop and no indexOf: that takes a call for each byte where all of them look like a footer's first.
+    for (let at = from; at <= last; at++) {
+      if (footerAt(bytes, at, id) && this.#itemFollows(at + 5)) return at;
     }
     return undefined;
   }
 
-  /** What of the window has arrived: behind it lie bytes of before. */
-  get #here(): Uint8Array {
-    return this.#window.bytes.subarray(0, this.#window.end);
-  }
-
   /** Whether what lies at an index of the window looks like another item of this stream, or its end. */
   #itemFollows(at: number): boolean {
-    const { view, end } = this.#window;
+    const { bytes, view, end } = this.#window;
     if (at >= end) return true;
-    const bytes = this.#here;
     const type = bytes[at]!;
     if (type === VmSection.EOF) return at + 1 >= end || bytes[at + 1] === VmSection.VMDESCRIPTION;
     if (at + 5 > end) return false;
     if (type === VmSection.PART || type === VmSection.END) return this.#ids.has(view.getUint32(at + 1));
     if (type === VmSection.COMMAND) return view.getUint16(at + 1) < commandNames.length;
     if (type !== VmSection.START && type !== VmSection.FULL) return false;
-    const length = bytes[at + 5] ?? 0;
-    const name = bytes.subarray(at + 6, at + 6 + length);
+    // What lies behind the end is of before.
+    const length = at + 5 < end ? bytes[at + 5]! : 0;
+    const name = bytes.subarray(at + 6, Math.min(end, at + 6 + length));
     return length > 0 && name.every((c) => c >= 0x20 && c < 0x7f);
   }
 
@@ -346,13 +342,9 @@ const hex = (n: number): string => n.toString(16).padStart(8, '0');
 const withOrigin = <T, B>(description: T | undefined, by: B): [T, B] | undefined =>
   description ? [description, by] : undefined;
 
-function footerAt(bytes: Uint8Array, at: number, id: number): boolean {
-  return (
-    at + 5 <= bytes.length &&
-    bytes[at] === VmSection.FOOTER &&
-    ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0 === id
-  );
-}
+const footerAt = (bytes: Uint8Array, at: number, id: number): boolean =>
+  bytes[at] === VmSection.FOOTER &&
+  ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0 === id;
 
 export const parseJson = (text: Uint8Array): VmDescriptionText =>
   parseVmDescriptionText(new TextDecoder('latin1').decode(text));

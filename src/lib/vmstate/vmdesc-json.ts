@@ -15,6 +15,8 @@ export interface VmDescriptionText {
 const MAX_DEPTH = 500;
 /** Objects and arrays; a machine of 256 vCPUs has a quarter of that. A parsed one takes a hundred bytes. */
 const MAX_CONTAINERS = 1 << 20;
+/** Of those that are looked for behind damage. */
+const MAX_DEVICES = 1 << 16;
 /** Values of any kind. */
 const MAX_VALUES = 1 << 22;
 
@@ -117,7 +119,7 @@ function devicesBehind(text: string, from: number): unknown[] {
   const found: unknown[] = [];
   const begin = /\{\s*"name"\s*:\s*"[^"\\]{0,300}",\s*"instance_id"/g;
   begin.lastIndex = from;
-  for (let match = begin.exec(text); match; match = begin.exec(text)) {
+  for (let match = begin.exec(text); match && found.length < MAX_DEVICES; match = begin.exec(text)) {
     const { end, whole } = scan(text, match.index);
     if (whole) found.push(JSON.parse(text.slice(match.index, end)));
     begin.lastIndex = Math.max(end, match.index + 1);
@@ -137,6 +139,6 @@ export function parseVmDescriptionText(text: string): VmDescriptionText {
   }
   if (cut === 0) return { json: undefined, damagedAt: end };
   const json = JSON.parse(text.slice(0, cut) + closers) as { devices?: unknown };
-  if (Array.isArray(json.devices)) json.devices.push(...devicesBehind(text, end));
+  if (Array.isArray(json.devices)) for (const device of devicesBehind(text, end)) json.devices.push(device);
   return { json, damagedAt: end };
 }
