@@ -94,7 +94,6 @@ const rows = [
 
 export type CommandId = (typeof rows)[number]['id'];
 export const commandTable: readonly (CommandRow & { readonly id: CommandId })[] = rows;
-export const commandRow = (id: CommandId): CommandRow => commandTable.find((row) => row.id === id)!;
 
 /** How a command is done, and whether it can be now. */
 export interface Doing {

@@ -23,7 +23,7 @@ interface Parsed {
   readonly name: string;
 }
 
-export function parseHotkey(hotkey: Hotkey): Parsed {
+function parseHotkey(hotkey: Hotkey): Parsed {
   // `Ctrl++` is Ctrl and plus.
   const parts = hotkey.split(/\+(?=.)/);
   const name = parts.at(-1)!;

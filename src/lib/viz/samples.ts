@@ -7,7 +7,7 @@ export interface Sample {
   readonly folder: string;
   readonly files: readonly SampleFile[];
 }
-export interface SampleFile {
+interface SampleFile {
   readonly name: string;
   readonly bytes: number;
 }

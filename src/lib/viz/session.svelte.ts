@@ -8,7 +8,7 @@ import { messageOf } from './format.ts';
 import type { Selection, Span } from './selection.svelte.ts';
 
 /** A row with its full path. */
-export interface PathRow {
+interface PathRow {
   readonly path: string;
   readonly row: Placed;
 }
@@ -176,7 +176,7 @@ export class Session {
 const noRows: readonly Placed[] = [];
 
 /** The rows that hold an offset, outermost first, with their paths. Rows of one level are in stream order. */
-export function chainAt(fields: readonly Placed[], offset: number): PathRow[] {
+function chainAt(fields: readonly Placed[], offset: number): PathRow[] {
   const chain: PathRow[] = [];
   for (let rows: readonly Placed[] | undefined = fields, parent = ''; rows;) {
     const row: Placed | undefined = rows.find((r) => r.start <= offset && offset < r.end);

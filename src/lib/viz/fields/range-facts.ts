@@ -2,7 +2,7 @@
 import type { SectionInfo } from '../../emulator/api.ts';
 import type { Span } from '../selection.svelte.ts';
 
-export interface SectionShare {
+interface SectionShare {
   readonly name: string;
   readonly sections: number;
   readonly bytes: number;

@@ -1,7 +1,7 @@
 /** The leaves of a section's fields by their bytes: which colour a byte has, which field it belongs to. */
 import { leaves, type Placed } from '../../vmstate/vmstate.ts';
 
-export const COLOURS = 6;
+const COLOURS = 6;
 
 export interface LeafSpans {
   /** In order of the stream; those without bytes are left out. */
