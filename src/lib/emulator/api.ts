@@ -22,7 +22,7 @@ export type { ExportKind } from '../vmstate/export.ts';
 export type { PhysicalRange } from '../vmstate/memory-map.ts';
 export type { Mapping, Walk, WalkStep } from '../vmstate/page-walk.ts';
 export type { SearchHit } from '../vmstate/search.ts';
-export type { Density, HotPage, HotRange, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
+export type { Density, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
 
 export type SnapshotId = number;
 

@@ -7,7 +7,7 @@ import type { Section, Snapshot } from './snapshot.ts';
 
 /** Kinds as rounds sum them up: `zero` holds fill, `normal` holds mapped. */
 export const sendClasses = ['zero', 'normal', 'xbzrle', 'compressed'] as const;
-export type SendClass = (typeof sendClasses)[number];
+type SendClass = (typeof sendClasses)[number];
 
 /** Page numbers over all blocks, [first, end), rising. */
 export type PageRuns = readonly (readonly [first: number, end: number])[];
@@ -23,11 +23,11 @@ export interface Density {
   readonly again: Uint32Array;
 }
 
-export interface HotPage {
+interface HotPage {
   readonly page: number;
   readonly sends: number;
 }
-export interface HotRange {
+interface HotRange {
   /** First page, and how many behind it were sent about as often. */
   readonly page: number;
   readonly pages: number;

@@ -11,7 +11,7 @@ const LONGEST_HOLE = 256;
 const FOUR_GIB = 2 ** 32;
 
 /** Pages in a row, shown in a row. */
-export interface Run {
+interface Run {
   /** Cell of the part that shows the first of them. */
   readonly cell: number;
   /** Number over all blocks. */

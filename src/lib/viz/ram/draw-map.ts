@@ -81,7 +81,7 @@ export function marksOf(
 const LINES_FROM = 14;
 const TEXT_FROM = 44;
 
-export const toScreen = (view: MapView, rect: Rect): Rect => ({
+const toScreen = (view: MapView, rect: Rect): Rect => ({
   x: (rect.x - view.x) * view.scale,
   y: (rect.y - view.y) * view.scale,
   width: rect.width * view.scale,

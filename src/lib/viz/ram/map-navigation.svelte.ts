@@ -135,7 +135,7 @@ export class MapNavigation {
 }
 
 /** The rectangle around others. */
-export function boundsOf(rects: readonly Rect[]): Rect {
+function boundsOf(rects: readonly Rect[]): Rect {
   const x = Math.min(...rects.map((r) => r.x));
   const y = Math.min(...rects.map((r) => r.y));
   return {

@@ -62,7 +62,7 @@ export const colourings: Readonly<Record<RamColouring, Colouring>> = {
 };
 export const colouringNames = Object.keys(colourings) as RamColouring[];
 
-export interface LegendEntry {
+interface LegendEntry {
   readonly value: number;
   readonly name: string;
   readonly colour: string;
