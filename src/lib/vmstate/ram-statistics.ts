@@ -94,6 +94,26 @@ function eachRecord(
       if (offset >= start && offset < end) visit(i, offset);
     }
   }
+  // Pages of a mapped-ram file lie where they lie; no section lists them.
+  for (const [first, last] of unlisted(sections, ram.count)) {
+    for (let i = first; i < last; i++) {
+      const offset = ram.offsetOf(i);
+      if (ram.sourceOf(i) === 0 && offset >= start && offset < end) visit(i, offset);
+    }
+  }
+}
+
+/** Records that are in no section. */
+function unlisted(sections: readonly Section[], count: number): [first: number, last: number][] {
+  const out: [number, number][] = [];
+  let at = 0;
+  for (const { records } of sections) {
+    if (!records || records[1] <= at) continue;
+    if (records[0] > at) out.push([at, records[0]]);
+    at = records[1];
+  }
+  if (at < count) out.push([at, count]);
+  return out;
 }
 
 /** The stretch cut into equal buckets; with `only`, records of those pages alone. `repeated`: `repeatedRecords`. */

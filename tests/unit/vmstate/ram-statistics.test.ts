@@ -62,6 +62,14 @@ describe('the density of page records', () => {
   });
 });
 
+test('pages that no section lists are where they lie, those of other files nowhere', () => {
+  const mapped = sent(4, []);
+  mapped.ram.add(PageKind.mapped, 1, 60, 0, 0, 0, 0);
+  mapped.ram.add(PageKind.mapped, 2, 60, 1, 0, 0, 0);
+  expect([...sendsIn(mapped, 50, 100)]).toEqual([0, 1, 0, 0]);
+  expect([...sendsIn(mapped, 0, 50)]).toEqual([0, 0, 0, 0]);
+});
+
 test('sends of a stretch are counted page by page and stop at 255', () => {
   expect([...sendsIn(two, 0, 200)]).toEqual([3, 1, 1, 0, 0, 1, 0, 0]);
   expect([...sendsIn(two, 100, 150)]).toEqual([1, 0, 0, 0, 0, 1, 0, 0]);

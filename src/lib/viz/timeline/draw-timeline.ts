@@ -7,7 +7,7 @@ import { offsetAt, ticks, xOf, type StreamView } from './stream-view.ts';
 import { itemAt, type Track, type TrackData, type TrackItem } from './track.ts';
 
 /** Names of the tracks stand left of them. */
-export const GUTTER = 66;
+export const GUTTER = 74;
 export const AXIS = 18;
 
 /** A track at its place. */

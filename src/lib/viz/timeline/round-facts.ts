@@ -29,6 +29,7 @@ export function roundsNote({ rounds, features, ram }: SnapshotInfo): string | un
   if (rounds.some((r) => !r.certain)) {
     parts.push(`QEMU does not mark its rounds: at least ${count(rounds.length)}, found by pages that come again.`);
   }
+  if (features.multifd) parts.push('Pages travelled on channels of their own: bytes are those of the main stream.');
   if (features.postcopy) parts.push('Behind the switch to postcopy pages come on demand, not in rounds.');
   return parts.length > 0 ? parts.join(' ') : undefined;
 }
@@ -40,8 +41,11 @@ export interface SwitchoverShare {
   readonly index: number;
 }
 
-/** Bytes that were sent after the guest stopped, by section, the largest first. */
-export function switchover({ sections }: Pick<SnapshotInfo, 'sections'>): {
+/**
+ * Bytes that were sent while the guest stood still, by section, the largest first. With postcopy it runs again at the
+ * destination while the pages that are left come.
+ */
+export function switchover({ sections, features }: Pick<SnapshotInfo, 'sections' | 'features'>): {
   readonly bytes: number;
   readonly shares: readonly SwitchoverShare[];
 } {
@@ -49,10 +53,11 @@ export function switchover({ sections }: Pick<SnapshotInfo, 'sections'>): {
   const holders = new Set(sections.map((s) => s.inside));
   const shares = sections
     .filter((s) => s.phase === 'switchover' && !holders.has(s.index) && s.end > s.start)
+    .filter((s) => !features.postcopy || (s.kind !== 'part' && s.kind !== 'end'))
     .map((s) => ({ name: nameOf(s), bytes: s.end - s.start, index: s.index }))
     .sort((a, b) => b.bytes - a.bytes || a.index - b.index);
   return { bytes: shares.reduce((sum, s) => sum + s.bytes, 0), shares };
 }
 
 const nameOf = (s: SectionInfo): string =>
-  s.kind === 'full' ? sectionLabel(s) : s.kind === 'end' || s.kind === 'command' ? `${s.name} (${s.kind})` : s.kind;
+  s.kind === 'full' ? sectionLabel(s) : s.name === '' ? s.kind : `${s.name} (${s.kind})`;

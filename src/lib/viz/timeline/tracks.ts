@@ -102,7 +102,11 @@ const pages: Track = {
   title: 'Pages',
   height: 44,
   most: 160,
-  items: ({ info }) => info.sections.filter(hasRecords).map(sectionItem),
+  // mapped-ram keeps all pages inside of START.
+  items: ({ info }) =>
+    info.sections
+      .filter((s) => hasRecords(s) || (info.features.mappedRam && s.kind === 'start' && s.name === 'ram'))
+      .map(sectionItem),
   draw(ctx, { view, data, read, height }) {
     const { density, wanted } = data;
     if (!density) return;

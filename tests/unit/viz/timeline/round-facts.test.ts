@@ -17,10 +17,26 @@ describe('the note above the table', () => {
     const rounds = roundInfos({ bytes: 1, certain: true }, { bytes: 1 }, { bytes: 1, certain: true });
     expect(roundsNote(snapshotInfo({ rounds, ram: { ...ram, records: 5 } }))).toContain('at least 3');
   });
+  test('says that multifd has bytes elsewhere', () => {
+    const rounds = roundInfos({ bytes: 1, certain: true });
+    const info = snapshotInfo({ rounds, features: { ...features, multifd: true }, ram: { ...ram, records: 5 } });
+    expect(roundsNote(info)).toContain('channels of their own');
+  });
   test('is not there when all is certain', () => {
     const rounds = roundInfos({ bytes: 1, certain: true });
     expect(roundsNote(snapshotInfo({ rounds, ram: { ...ram, records: 5 } }))).toBeUndefined();
   });
+});
+
+test('with postcopy the pages that come behind are no downtime', () => {
+  const sections = sectionInfos(
+    { bytes: 90, name: 'cpu' },
+    { bytes: 500, kind: 'part', name: 'ram' },
+    { bytes: 18, kind: 'end', name: 'ram' }
+  );
+  const { features } = snapshotInfo({});
+  expect(switchover({ sections, features }).bytes).toBe(608);
+  expect(switchover({ sections, features: { ...features, postcopy: true } }).bytes).toBe(90);
 });
 
 test('the downtime is spent on what comes after the guest stopped, the largest first, what is packaged once', () => {
@@ -31,7 +47,7 @@ test('the downtime is spent on what comes after the guest stopped, the largest f
     { bytes: 90, name: 'cpu', inside: 2 },
     { bytes: 60, kind: 'vmdescription', name: '' }
   );
-  expect(switchover({ sections })).toEqual({
+  expect(switchover({ sections, features: snapshotInfo({}).features })).toEqual({
     bytes: 190,
     shares: [
       { name: 'cpu/0', bytes: 90, index: 3 },
