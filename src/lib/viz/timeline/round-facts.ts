@@ -60,4 +60,8 @@ export function switchover({ sections, features }: Pick<SnapshotInfo, 'sections'
 }
 
 const nameOf = (s: SectionInfo): string =>
-  s.kind === 'full' ? sectionLabel(s) : s.name === '' ? s.kind : `${s.name} (${s.kind})`;
+  s.kind === 'full'
+    ? sectionLabel(s)
+    : s.name === '' || s.name.toLowerCase() === s.kind
+      ? s.kind
+      : `${s.name} (${s.kind})`;
