@@ -265,9 +265,9 @@ function loadSubsections<S extends object>(
     const length = file.peek(1);
     if (length === undefined || length < vmsd.name.length + 1) return;
     const peeked = file.bytes.subarray(file.pos + 2, file.pos + 2 + length);
-    if (peeked.length < length) throw new ShortRead(file.offset + 2, length);
     const name = latin1(peeked);
-    if (!name.startsWith(vmsd.name)) return;
+    if (!name.startsWith(vmsd.name.slice(0, name.length))) return;
+    if (name.length < length) throw new ShortRead(file.offset + 2, length);
     const sub = vmsd.subsections?.find((s) => s.name === name);
     if (!sub) throw new BadField(file.offset, `'${vmsd.name}' has no subsection '${name}'`);
     place.read(file, name, subsectionCodec(sub), state, sub.doc ? { doc: sub.doc } : undefined);

@@ -78,7 +78,7 @@ function head(section: Section): Uint8Array<ArrayBuffer> {
   else if (section.kind === 'vmdescription') {
     out.u8(VmSection.VMDESCRIPTION);
     out.be32(section.version);
-  } else if (section.kind === 'command') {
+  } else if (section.kind === 'command' && !section.opaque) {
     out.u8(VmSection.COMMAND);
     out.be16(section.sectionId);
     out.be16(section.bodyEnd - section.bodyStart);

@@ -1,6 +1,6 @@
 /** Streams that a spiteful sender makes: each is bounded in time and memory, and says what is wrong and where. */
 import {
-  appendFileSync,
+  existsSync,
   closeSync,
   mkdtempSync,
   openSync,
