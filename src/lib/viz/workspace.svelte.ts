@@ -80,6 +80,7 @@ export class Workspace {
     this.refusal = undefined;
     // A link's filter is for the first file; another file's pages and offsets are others.
     if (this.session.info) this.view.delete(FILTER);
+    this.announce(`Reading ${files.map((f) => f.name).join(', ')}`);
     return this.activity.track(this.session.open(files));
   }
 
