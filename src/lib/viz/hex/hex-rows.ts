@@ -70,7 +70,7 @@ export const tokenOf = (colour: number): string | undefined =>
 export function lookOf({ colour, selected, hovered, cursor, zero }: HexCell): string {
   let look = colour === Paint.none ? 'b' : colour === Paint.framing ? 'b framing' : `b f${colour}`;
   if (selected) look += ' selected';
-  else if (hovered) look += ' hovered';
+  if (hovered) look += ' hovered';
   if (cursor) look += ' cursor';
   if (zero) look += ' zero';
   return look;

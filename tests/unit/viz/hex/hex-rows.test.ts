@@ -27,7 +27,7 @@ describe('the rows of the hex view', () => {
       'b f0',
       'b f0',
       'b f1 selected cursor zero',
-      'b f1 selected zero',
+      'b f1 selected hovered zero',
       'b f1 hovered zero',
       'b f1 hovered',
       'b framing hovered',
