@@ -43,6 +43,7 @@ test('a long file shows progress and its sections at once, and can be stopped', 
   await app.row('configuration').click();
   await expect(app.fields).toContainText('configuration section');
   await expect.poll(parts).toBeGreaterThan(before);
+  await expect(app.row('configuration')).toHaveAttribute('aria-selected', 'true');
 
   await page.getByRole('contentinfo').getByRole('button', { name: 'Cancel' }).click();
   await app.idle();

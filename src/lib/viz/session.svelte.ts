@@ -23,6 +23,8 @@ export class Session {
   readonly inspector: Inspector;
   /** What is shown, as far as it has been read. */
   info = $state.raw<SnapshotInfo>();
+  /** Of `info`. The same while more of it arrives: what follows it does not begin anew with every piece. */
+  readonly id: SnapshotId | undefined = $derived(this.info?.id);
   /** What is being read now; already shown if it is `info` too. */
   arriving = $state.raw<SnapshotInfo>();
   /** Names of the files under way, from the drop to the last byte. */
@@ -41,10 +43,6 @@ export class Session {
 
   constructor(inspector: Inspector) {
     this.inspector = inspector;
-  }
-
-  get id(): SnapshotId | undefined {
-    return this.info?.id;
   }
 
   /** Opens what was dropped together. Settles when all is read, cancelled, or has failed: see `failure`. */
