@@ -6,6 +6,13 @@ export interface Sample {
   readonly description: string;
   readonly folder: string;
   readonly files: readonly SampleFile[];
+  /** Whose contents are in the guest's memory and disk. */
+  readonly packages: readonly SourcePackage[];
+}
+/** A Debian source package. */
+export interface SourcePackage {
+  readonly source: string;
+  readonly sourceVersion: string;
 }
 interface SampleFile {
   readonly name: string;
@@ -18,6 +25,11 @@ function readSample(folder: string, json: unknown): Sample | undefined {
   if (!isObject(json) || !Array.isArray(json.files)) return undefined;
   const { id, title, description } = json;
   if (typeof id !== 'string' || typeof title !== 'string') return undefined;
+  const packages = (Array.isArray(json.packages) ? (json.packages as unknown[]) : []).flatMap((p) =>
+    isObject(p) && typeof p.source === 'string' && typeof p.sourceVersion === 'string'
+      ? [{ source: p.source, sourceVersion: p.sourceVersion }]
+      : []
+  );
   const files = (json.files as unknown[]).flatMap((f) =>
     isObject(f) && typeof f.name === 'string'
       ? [{ name: f.name, bytes: typeof f.bytes === 'number' ? f.bytes : 0 }]
@@ -25,7 +37,7 @@ function readSample(folder: string, json: unknown): Sample | undefined {
   );
   return files.length === 0
     ? undefined
-    : { id, title, description: typeof description === 'string' ? description : '', folder, files };
+    : { id, title, description: typeof description === 'string' ? description : '', folder, files, packages };
 }
 
 /**
@@ -42,13 +54,34 @@ export function readSamples(manifests: Readonly<Record<string, unknown>>): Sampl
 /**
  * Fetches a sample's files, as if they had been dropped. Throws when one is missing.
  * @param base address of the folder of all samples, with its slash
+ * @param progress told how many bytes of all files have come
  */
-export async function fetchSample(base: string, sample: Sample, get: typeof fetch = fetch): Promise<File[]> {
-  return Promise.all(
-    sample.files.map(async ({ name }) => {
-      const answer = await get(`${base}${sample.folder}/${name}`);
-      if (!answer.ok) throw new Error(`${sample.folder}/${name}: ${answer.status} ${answer.statusText}`);
-      return new File([await answer.blob()], name);
-    })
-  );
+export async function fetchSample(
+  base: string,
+  sample: Sample,
+  progress: (bytes: number) => void,
+  get: typeof fetch = fetch
+): Promise<File[]> {
+  let bytes = 0;
+  const fetchFile = async ({ name }: SampleFile) => {
+    const answer = await get(`${base}${sample.folder}/${name}`);
+    if (!answer.ok || !answer.body) throw new Error(`${sample.folder}/${name}: ${answer.status} ${answer.statusText}`);
+    const counted = answer.body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, to) {
+          progress((bytes += chunk.length));
+          to.enqueue(chunk);
+        }
+      })
+    );
+    return new File([await new Response(counted).blob()], name);
+  };
+  return Promise.all(sample.files.map(fetchFile));
+}
+
+/** Each source package of the samples once, by name. */
+export function sourcePackages(samples: readonly Sample[]): SourcePackage[] {
+  const all = samples.flatMap((s) => s.packages);
+  const once = new Map(all.map((p) => [`${p.source} ${p.sourceVersion}`, p]));
+  return [...once.values()].sort((a, b) => a.source.localeCompare(b.source));
 }

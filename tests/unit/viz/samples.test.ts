@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fetchSample, readSamples } from '../../../src/lib/viz/samples.ts';
+import { fetchSample, readSamples, sourcePackages } from '../../../src/lib/viz/samples.ts';
 
 const files = [{ name: 'a.state.gz', bytes: 10 }];
 
@@ -10,8 +10,8 @@ test('samples are read from all manifests, with the folder they lie in', () => {
       workload: { samples: [{ id: 'w', title: 'W', files: [{ name: 'b' }] }] }
     })
   ).toEqual([
-    { id: 'idle', title: 'Idle', description: 'D', folder: 'linux', files },
-    { id: 'w', title: 'W', description: '', folder: 'workload', files: [{ name: 'b', bytes: 0 }] }
+    { id: 'idle', title: 'Idle', description: 'D', folder: 'linux', files, packages: [] },
+    { id: 'w', title: 'W', description: '', folder: 'workload', files: [{ name: 'b', bytes: 0 }], packages: [] }
   ]);
 });
 
@@ -21,16 +21,34 @@ test('what is no manifest is left out', () => {
   ).toEqual([]);
 });
 
+test('the source packages of all samples are named once', () => {
+  const [linux, qemu] = [
+    { source: 'linux', sourceVersion: '6.1-1', name: 'linux-image' },
+    { source: 'qemu', sourceVersion: '10-2' }
+  ];
+  const samples = readSamples({
+    a: { samples: [{ id: 'x', title: 'X', files, packages: [qemu, linux, 7] }] },
+    b: { samples: [{ id: 'y', title: 'Y', files, packages: [linux] }] }
+  });
+  expect(sourcePackages(samples)).toEqual([
+    { source: 'linux', sourceVersion: '6.1-1' },
+    { source: 'qemu', sourceVersion: '10-2' }
+  ]);
+});
+
 test('a sample is fetched as files with their names, or says which is missing', async () => {
-  const sample = { id: 's', title: 'S', description: '', folder: 'f', files };
+  const sample = { id: 's', title: 'S', description: '', folder: 'f', files, packages: [] };
   const asked: string[] = [];
+  let come = 0;
   const get = (async (url: string) => {
     asked.push(url);
     return new Response('content');
   }) as typeof fetch;
-  const [file] = await fetchSample('/samples/', sample, get);
+  const [file] = await fetchSample('/samples/', sample, (bytes) => (come = bytes), get);
   expect(asked).toEqual(['/samples/f/a.state.gz']);
-  expect([file!.name, await file!.text()]).toEqual(['a.state.gz', 'content']);
+  expect([file!.name, await file!.text(), come]).toEqual(['a.state.gz', 'content', 7]);
   const missing = (async () => new Response('', { status: 404, statusText: 'Not Found' })) as typeof fetch;
-  await expect(fetchSample('/samples/', sample, missing)).rejects.toThrow('f/a.state.gz: 404 Not Found');
+  await expect(fetchSample('/samples/', sample, () => undefined, missing)).rejects.toThrow(
+    'f/a.state.gz: 404 Not Found'
+  );
 });
