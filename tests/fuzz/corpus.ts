@@ -7,6 +7,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileSource } from '../../src/bridge/file-source.ts';
 import { descriptions } from '../../src/lib/emulator/descriptions.ts';
+import { PageKind } from '../../src/lib/vmstate/ram-index.ts';
 import { RamFlag } from '../../src/lib/vmstate/ram.ts';
 import { readSnapshot } from '../../src/lib/vmstate/savevm.ts';
 import type { Section, SectionKind, Snapshot } from '../../src/lib/vmstate/snapshot.ts';
@@ -50,7 +51,7 @@ export interface Seed {
 const PAGES_KEPT = 3;
 const PARTS_KEPT = 3;
 const PLACES_KEPT = 300;
-const LARGEST_ITEM = 1 << 16;
+const LARGEST_ITEM = 1 << 18;
 const LARGEST_FILE = 1 << 17;
 const BESIDE_KEPT = 20_000;
 
@@ -59,17 +60,31 @@ const containers = /\/(gzip|zstd|xz|libvirt|libvirt-gzip)$/;
 
 const EOS = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, RamFlag.EOS);
 
+/** Behind the last of a few page records. */
+async function endOfRecords({ ram, bytes }: Snapshot, record: number): Promise<number> {
+  const at = ram.offsetOf(record);
+  if (ram.kindOf(record) === PageKind.normal) return at + ram.pageSize;
+  const head = await readRange(bytes, at, at + 8 + 256 + 4);
+  const view = new DataView(head.buffer);
+  const payload = 8 + (head[7]! & RamFlag.CONTINUE ? 0 : 1 + head[8]!);
+  const kind = ram.kindOf(record);
+  if (kind === PageKind.xbzrle) return at + payload + 3 + view.getUint16(payload + 1);
+  return at + payload + (kind === PageKind.compressed ? 4 + view.getUint32(payload) : 1);
+}
+
 /** An item with the places of its head, its footer and its fields. */
 async function item(snapshot: Snapshot, s: Section): Promise<Item> {
   const [first, last] = s.records ?? [0, 0];
   let bytes: Uint8Array;
-  if (last - first <= PAGES_KEPT) bytes = await readRange(snapshot.bytes, s.start, s.end);
+  // Of those that came on another channel none is in the section.
+  const inside = Array.from({ length: last - first }, (_, i) => first + i).filter(
+    (i) => snapshot.ram.sourceOf(i) === 0
+  );
+  const own = inside[PAGES_KEPT - 1];
+  if (own === undefined || inside.length === PAGES_KEPT) bytes = await readRange(snapshot.bytes, s.start, s.end);
   else {
-    // Up to where the contents of the last kept record end: the next record's word is 8 bytes before its contents.
-    const next = snapshot.ram.at(first + PAGES_KEPT);
-    const end = Math.min(snapshot.ram.kindOf(next.record) === 1 ? next.offset : next.offset - 8, s.bodyEnd);
     bytes = Buffer.concat([
-      await readRange(snapshot.bytes, s.start, end),
+      await readRange(snapshot.bytes, s.start, await endOfRecords(snapshot, own)),
       EOS,
       await readRange(snapshot.bytes, s.bodyEnd, s.end)
     ]);

@@ -40,7 +40,6 @@ const blocks = ramStart([
   ['pc.ram', 8 * PAGE],
   ['pc.bios', 2 * PAGE]
 ]);
-const dimm = [counted('fw_cfg'), u32be(0), u32be(1)];
 const device = full(9, 'timer', 2, u64be(1), u64be(2), u64be(3));
 const rest: Piece = [device, EOF];
 
@@ -106,7 +105,7 @@ export function handmade(): Handmade[] {
     stream(
       'compressed pages',
       begin,
-      pages(u64be(0x120), counted('pc.ram'), u32be(packed.length), packed),
+      pages(u64be(0x100), counted('pc.ram'), u32be(packed.length), packed),
       end(0, EOS),
       rest
     ),
@@ -173,6 +172,6 @@ export function handmade(): Handmade[] {
         u32be(0)
       )
     ),
-    whole('behind something', bytes(zeros(5000), plain, dimm))
+    whole('behind something', bytes(zeros(5000), plain))
   ];
 }
