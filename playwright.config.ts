@@ -2,7 +2,7 @@ import { defineConfig } from '@playwright/test';
 
 /** Debian's Chromium: Playwright's own browsers are not needed. */
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const port = 4199;
+const port = Number(process.env.MIGRASCOPE_E2E_PORT ?? 4199);
 
 export default defineConfig({
   testDir: 'tests/e2e',
