@@ -13,6 +13,8 @@ export interface Campaign {
   readonly worker: URL;
   readonly timeBound: number;
   readonly memoryBound: number;
+  /** Called now and then with the number of inputs that were read. */
+  readonly progress: (done: number) => void;
 }
 
 export interface Outcome {
@@ -24,6 +26,7 @@ export interface Outcome {
 }
 
 const WATCH_MS = 250;
+const TELL_MS = 30_000;
 /** An input that takes so many times its bound does not end by itself. */
 const PATIENCE = 5;
 
@@ -34,22 +37,28 @@ export async function campaign(of: Campaign): Promise<Outcome> {
   let slowestInput = of.first;
   const threads = Math.max(1, Math.min(availableParallelism(), 4, of.count));
   const share = Math.ceil(of.count / threads);
-  const run = async (first: number, end: number): Promise<void> => {
-    for (let at = first; at < end;) {
-      const result = await thread(of, corpus, at, end - at, (failure) => failures.push(failure));
+  const last = of.first + of.count;
+  const shares = Array.from({ length: threads }, (_, i) => {
+    const first = of.first + i * share;
+    const at = new Int32Array(new SharedArrayBuffer(8));
+    at[0] = first;
+    return { first, end: Math.min(last, first + share), at };
+  });
+  const telling = setInterval(() => of.progress(shares.reduce((sum, s) => sum + s.at[0]! - s.first, 0)), TELL_MS);
+  const run = async ({ first, end, at }: (typeof shares)[number]): Promise<void> => {
+    for (let next = first; next < end;) {
+      const result = await thread(of, corpus, [next, end], at, (failure) => failures.push(failure));
       if ('died' in result) {
         failures.push({ input: result.input, what: result.died });
-        at = result.input + 1;
+        next = result.input + 1;
       } else {
         if (result.slowest > slowest) ({ slowest, slowestInput } = result);
         return;
       }
     }
   };
-  const last = of.first + of.count;
-  await Promise.all(
-    Array.from({ length: threads }, (_, i) => run(of.first + i * share, Math.min(last, of.first + (i + 1) * share)))
-  );
+  await Promise.all(shares.map(run));
+  clearInterval(telling);
   return { seeds: corpus.map((s) => s.name), failures, slowest, slowestInput };
 }
 
@@ -59,14 +68,13 @@ type Ended =
 async function thread(
   { seed, worker: url, timeBound, memoryBound }: Campaign,
   corpus: readonly Seed[],
-  first: number,
-  count: number,
+  [first, end]: readonly [number, number],
+  /** [number of the input, 1 while it is read], in shared memory */
+  progress: Int32Array<SharedArrayBuffer>,
   fail: (failure: Failure) => void
 ): Promise<Ended> {
-  const shared = new SharedArrayBuffer(8);
-  const progress = new Int32Array(shared);
-  progress[0] = first;
-  const work: Work = { seeds: corpus, seed, first, count, shared, timeBound, memoryBound };
+  progress.set([first, 0]);
+  const work: Work = { seeds: corpus, seed, first, count: end - first, progress, timeBound, memoryBound };
   const worker = new Worker(url, { workerData: work, resourceLimits: { maxOldGenerationSizeMb: 2048 } });
   let clock: string | undefined;
   const milliseconds = (): number => {

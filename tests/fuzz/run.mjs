@@ -20,7 +20,10 @@ const { campaign } = await import(new URL('./campaign.bundle.mjs', import.meta.u
 
 const started = performance.now();
 const worker = new URL('./worker.bundle.mjs', import.meta.url);
-const outcome = await campaign({ seed, first, count, worker, timeBound: 1000, memoryBound: 256 * MiB });
+const outcome = await campaign({
+  ...{ seed, first, count, worker, timeBound: 1000, memoryBound: 256 * MiB },
+  progress: (/** @type {number} */ done) => console.error(`fuzz: ${done} of ${count}`)
+});
 const seconds = (performance.now() - started) / 1000;
 const failed = new Set(outcome.failures.map((/** @type {{ input: number }} */ f) => f.input)).size;
 

@@ -16,7 +16,7 @@ export interface Work {
   readonly first: number;
   readonly count: number;
   /** [number of the input, 1 while it is read] */
-  readonly shared: SharedArrayBuffer;
+  readonly progress: Int32Array<SharedArrayBuffer>;
   /** Milliseconds of its own processor time that an input may take. */
   readonly timeBound: number;
   /** Bytes of array buffers that may be alive after an input. */
@@ -37,8 +37,7 @@ export type Message =
   | { readonly kind: 'failure'; readonly failure: Failure }
   | { readonly kind: 'finished'; readonly slowest: number; readonly slowestInput: number };
 
-const { seeds, seed, first, count, shared, timeBound, memoryBound } = workerData as Work;
-const progress = new Int32Array(shared);
+const { seeds, seed, first, count, progress, timeBound, memoryBound } = workerData as Work;
 const send = (message: Message): void => parentPort!.postMessage(message);
 
 /** Linux counts the nanoseconds that a thread ran; elsewhere the clock on the wall has to do. */

@@ -60,9 +60,10 @@ import {
 import { once } from '../../support/sources.ts';
 
 const PAGE = 4096;
-/** `npm run test:long` tries more. */
-const factor = Number(process.env.MIGRASCOPE_RUNS_FACTOR ?? 1);
-const runs = (numRuns: number): { numRuns: number } => ({ numRuns: numRuns * factor });
+/** `npm run test:long` tries more, by a seed that it names. */
+const { MIGRASCOPE_RUNS_FACTOR: factor = '1', MIGRASCOPE_SEED: seed } = process.env;
+if (seed !== undefined) fc.configureGlobal({ seed: Number(seed) });
+const runs = (numRuns: number): { numRuns: number } => ({ numRuns: numRuns * Number(factor) });
 const word = fc.integer({ min: 0, max: 0xffffffff });
 const ascii = fc.string({ unit: 'grapheme-ascii', maxLength: 12 });
 const byte = fc.integer({ min: 0, max: 255 });

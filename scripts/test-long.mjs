@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// Campaigns that take too long for npm test, with their full counts.
+// usage: npm run test:long [-- NAME...] [-- --seed N]     without a name: all; the last line is 'N passed, N failed'
+import { parseArgs } from 'node:util';
+import { join } from 'node:path';
+import { qemus } from './qemu/qemu.mjs';
+import { counting, printTable, root, runStages, vitest } from './stages.mjs';
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string' } } });
+const seed = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
+const fuzz = join(root, 'tests/fuzz/run.mjs');
+
+/** @type {readonly import('./stages.mjs').Stage[]} */
+const campaigns = [
+  counting(
+    'fuzz',
+    [process.execPath, fuzz, '200000', '--seed', seed],
+    `node tests/fuzz/run.mjs 1 --seed ${seed} --first N`
+  ),
+  {
+    ...vitest(
+      'properties',
+      ['tests/unit/vmstate/properties.test.ts', '--testTimeout=3600000'],
+      `MIGRASCOPE_RUNS_FACTOR=50 MIGRASCOPE_SEED=${seed} npx vitest run tests/unit/vmstate/properties.test.ts`
+    ),
+    env: { MIGRASCOPE_RUNS_FACTOR: '50', MIGRASCOPE_SEED: seed }
+  }
+];
+
+const unknown = positionals.filter((name) => !campaigns.some((c) => c.name === name));
+if (unknown.length > 0) {
+  console.error(`no campaign ${unknown.join(', ')}; there are: ${campaigns.map((c) => c.name).join(', ')}`);
+  process.exit(2);
+}
+const installed = qemus().map((q) => q.version);
+console.log(`seed ${seed}; Node ${process.version}; native QEMU ${installed.join(', ') || 'not installed'}`);
+const outcomes = runStages(campaigns.filter((c) => positionals.length === 0 || positionals.includes(c.name)));
+printTable(outcomes);
+const passed = outcomes.reduce((sum, { counts }) => sum + (counts?.passed ?? 0), 0);
+const failed = outcomes.reduce((sum, { ok, counts }) => sum + Math.max(counts?.failed ?? 0, ok ? 0 : 1), 0);
+console.log(`seed ${seed}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
