@@ -206,11 +206,20 @@ export function treeRows(
   expanded: { has(key: string): boolean }
 ): TreeRow[] {
   const rows: TreeRow[] = [];
+  // Fields of one name: QEMU's `unused`, and whatever a hostile stream thinks of.
+  const times = new Map<string, number>();
+  const unique = (key: string): string => {
+    const n = (times.get(key) ?? 0) + 1;
+    times.set(key, n);
+    return n === 1 ? key : unique(`${key}~${n}`);
+  };
   const add = (nodes: readonly Node[], level: number) => {
     nodes.forEach(({ children, ...node }, i) => {
-      const open = children !== undefined && expanded.has(node.key);
+      const key = unique(node.key);
+      const open = children !== undefined && expanded.has(key);
       rows.push({
         ...node,
+        key,
         level,
         expandable: children !== undefined,
         expanded: open,

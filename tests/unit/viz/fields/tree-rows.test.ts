@@ -82,6 +82,12 @@ describe('the tree of sections', () => {
   });
 });
 
+test('fields of one name are rows of their own', () => {
+  const twins = [leaf('unused', 10), leaf('unused', 14), leaf('unused~2', 18), leaf('unused', 22)];
+  const rows = treeRows([section(0, { fieldCount: 4 })], () => twins, new Set(['s0']));
+  expect(new Set(rows.map((r) => r.key)).size).toBe(5);
+});
+
 describe('the way to a selection', () => {
   const fields: Placed[] = [
     leaf('env.cr', 310),
