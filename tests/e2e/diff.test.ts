@@ -11,15 +11,15 @@ async function compareWithIdle(app: App): Promise<void> {
 test('two files differ in fields first, clocks folded, then in pages', async ({ opened: app, page }) => {
   await compareWithIdle(app);
   await expect(rows(app).getByRole('row').first()).toHaveText(/field/);
-  await expect(rows(app).getByRole('row', { name: /^cpu env\.regs\[1\]/ }).first()).toBeVisible();
+  await expect(rows(app).getByRole('row', { name: /^cpu\/0 env\.regs\[1\]/ }).first()).toBeVisible();
   const folded = Number(await rows(app).getAttribute('aria-rowcount'));
   await page.getByRole('checkbox', { name: 'clocks and counters' }).check();
   await app.idle();
   expect(Number(await rows(app).getAttribute('aria-rowcount'))).toBeGreaterThan(folded);
-  await page.getByRole('searchbox', { name: 'Filter differences' }).fill('base_rtc');
-  await expect(rows(app).getByRole('row', { name: /^mc146818rtc base_rtc/ })).toBeVisible();
+  await page.getByRole('searchbox', { name: 'Filter differences' }).fill('next_transition_time');
+  await expect(rows(app).getByRole('row', { name: /next_transition_time/ })).toBeVisible();
   await page.getByRole('checkbox', { name: 'clocks and counters' }).uncheck();
-  await expect(rows(app).getByRole('row', { name: /base_rtc/ })).toBeHidden();
+  await expect(rows(app).getByRole('row', { name: /next_transition_time/ })).toBeHidden();
   await page.getByRole('searchbox', { name: 'Filter differences' }).fill('pc.ram');
   await expect(rows(app).getByRole('row', { name: /^pc\.ram \+ 0x\w+ page .* bytes differ/ }).first()).toBeVisible();
 });
@@ -53,5 +53,5 @@ test('two rounds of one stream differ in pages', async ({ opened: app, page }) =
 
 test('a file equals itself', async ({ opened: app, page }) => {
   await app.choose([sampleFile('workload.vmstate.gz')], () => app.command('Compare with another file…'));
-  await expect(page.getByRole('tabpanel', { name: 'Diff' })).toContainText(/no field differs|equal|same/i);
+  await expect(page.getByRole('tabpanel', { name: 'Diff' })).toContainText('Both sides are the same.');
 });

@@ -33,7 +33,8 @@ test('a note belongs to its file, and is drawn on the timeline', async ({ opened
   await app.idle();
   const items = app.timeline.getByRole('listbox', { name: 'Items of the timeline' });
   await items.focus();
-  await expect(items.getByRole('option', { name: /^Notes: .*halted here/ })).toBeVisible();
+  await app.press('End');
+  await expect(items.getByRole('option', { selected: true })).toHaveText(/^Notes: .*halted here/);
   await app.command('Close the file');
   await app.openSample(IDLE);
   await app.show('Notes');

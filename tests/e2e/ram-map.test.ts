@@ -56,11 +56,13 @@ test('the list behind the map leads to a page by keyboard alone', async ({ opene
   await expect(list(app).getByRole('option', { selected: true })).not.toHaveText(/16 pages/);
   await app.press('Enter');
   await expect(app.pageView).toBeVisible();
-  await expect(app.pageView).toContainText('pc.ram');
+  await expect(app.pageView).toContainText('pc.bios + 0x0');
 });
 
 test('keys zoom and move the map, F shows all again', async ({ opened: app }) => {
   await canvas(app).focus();
+  // A key brings the focus ring too.
+  await app.press('f');
   const all = await picture(app);
   await app.press('w');
   await expect.poll(() => picture(app)).not.toBe(all);

@@ -65,6 +65,7 @@ test('hovering a row previews its bytes, without selecting', async ({ opened: ap
   await app.row('header').click();
   await app.press('ArrowRight');
   const byte = app.bytes.getByRole('gridcell', { name: '03', exact: true }).first();
+  await app.row('configuration').hover();
   await expect(byte).toHaveCSS('box-shadow', 'none');
   await app.row('version').hover();
   await expect(byte).not.toHaveCSS('box-shadow', 'none');

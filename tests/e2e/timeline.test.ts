@@ -1,9 +1,12 @@
 /** The timeline of the stream in bytes: tracks, keys, a stretch and what lies in it. */
+import { createHash } from 'node:crypto';
 import { expect, test, type App } from './support/app.ts';
 
 const canvas = (app: App) => app.timeline.getByRole('application', { name: /^Timeline of 13\.9 MiB/ });
 const items = (app: App) => app.timeline.getByRole('listbox', { name: 'Items of the timeline' });
-const stretch = (app: App) => app.timeline.getByRole('region', { name: 'Selected stretch' });
+/** What is drawn, as a short text that differs when the picture does. */
+const picture = async (app: App): Promise<string> =>
+  createHash('sha256').update(await canvas(app).screenshot()).digest('hex');
 
 test('phases, rounds, pages and sections are listed as they are drawn', async ({ opened: app }) => {
   await expect(canvas(app)).toBeVisible();
@@ -26,19 +29,16 @@ test('comma and period walk a track, up and down change it, and each item is sai
   await expect(app.status).toHaveText(/^round 1/);
   await app.press('ArrowUp');
   await expect(app.status).toHaveText('Track Phase');
-  await app.press('.');
-  await expect(app.status).toHaveText(/^iterate|^setup/);
+  await app.press(',');
+  await expect(app.status).toHaveText(/^setup, 110 B|^iterate, 13\.7 MiB/);
 });
 
 test('a stretch is picked by keyboard and summed up', async ({ opened: app }) => {
   await canvas(app).focus();
   await app.press('.', '.', '[');
   await app.press('.', ']');
-  await expect(app.status).toHaveText(/^Selected 1\.75 MiB|^Selected /);
-  const facts = stretch(app).getByRole('definition');
-  await expect(stretch(app)).toBeVisible();
-  await expect(facts.first()).toHaveText(/MiB|KiB/);
-  await expect(stretch(app)).toContainText('page records');
+  await expect(app.status).toHaveText('Selected 3.26 MiB from 0x47df03 to 0x7bf9f4');
+  await expect(app.timeline).toContainText(/records\s*832\s*pages\s*540\s*repeats\s*292/);
   await expect(app.fields.getByRole('table', { name: 'Sections in it' })).toBeVisible();
 });
 
@@ -52,29 +52,26 @@ test('a stretch is dragged on the axis, and narrows the RAM map to what was sent
   await page.mouse.move(box.x + 330, box.y + 8, { steps: 5 });
   await page.mouse.up();
   await app.idle();
-  await expect(stretch(app)).toContainText('sent before');
+  await expect(app.timeline).toContainText(/repeats\s*\d/);
   await expect(app.ramMap).toContainText(/Only\s*sent in 0x/);
   await app.ramMap.getByRole('button', { name: 'Show all' }).click();
-  await expect(stretch(app)).toBeHidden();
+  await expect(app.timeline).not.toContainText('repeats');
 });
 
 test('W and S zoom, A and D move, F fits all', async ({ opened: app }) => {
-  const where = app.timeline.getByText(/^0x[0-9a-f]+ \+ /);
-  const all = await where.innerText();
   await canvas(app).focus();
-  await app.press('w', 'w');
-  await expect(where).not.toHaveText(all);
-  const zoomed = await where.innerText();
-  await app.press('d');
-  await expect(where).not.toHaveText(zoomed);
   await app.press('f');
-  await expect(where).toHaveText(all);
+  const all = await picture(app);
+  await app.press('w', 'w');
+  await expect.poll(() => picture(app)).not.toBe(all);
+  await app.press('d', 's', 'f');
+  await expect.poll(() => picture(app)).toBe(all);
 });
 
 test('a click on a section selects it everywhere', async ({ opened: app, page }) => {
   const box = (await canvas(app).boundingBox())!;
   // The lowest track holds the sections; the first part of RAM begins at its left.
-  await page.mouse.click(box.x + 72, box.y + 145);
+  await page.mouse.click(box.x + 84, box.y + box.height - 12);
   await app.idle();
   await expect(app.fields).toContainText('part section');
 });
