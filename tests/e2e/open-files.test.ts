@@ -93,7 +93,7 @@ for (const [what, file, at, says] of bad) {
     await expect(problem).toContainText('fatal');
     await expect(problem).toContainText(at);
     await expect(problem).toContainText(says);
-    await expect(app.status).toContainText('1 problem');
+    await expect(app.status).toContainText('is no migration stream');
   });
 }
 
