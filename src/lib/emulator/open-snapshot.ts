@@ -2,14 +2,7 @@
 import { gpaOf, memoryMap, physicalSource, type MemoryMap } from '../vmstate/memory-map.ts';
 import { lookAt, PageGuess, pageGuessNames, zeroLook } from '../vmstate/page-kind.ts';
 import { levelNames, PhysicalPages, pageTableUse } from '../vmstate/page-walk.ts';
-import {
-  latestTable,
-  pageNumbers,
-  readPage,
-  tableBefore,
-  visitPages,
-  type PageTable
-} from '../vmstate/ram-contents.ts';
+import { latestTable, readPage, sentPages, tableBefore, visitPages, type PageTable } from '../vmstate/ram-contents.ts';
 import { PageKind, pageKindNames } from '../vmstate/ram-index.ts';
 import { repeatedRecords } from '../vmstate/ram-statistics.ts';
 import { sectionAt, type Round, type Snapshot } from '../vmstate/snapshot.ts';
@@ -182,9 +175,8 @@ export class OpenSnapshot {
     const guess = new Uint8Array(ram.pages);
     await visitPages(
       this.snapshot,
-      pageNumbers(ram),
-      (page, bytes, record) => {
-        if (record < 0) return;
+      sentPages(ram, table),
+      (page, bytes) => {
         const look = bytes ? lookAt(bytes) : zeroLook;
         entropy[page] = Math.min(255, Math.round(look.entropy * 32));
         guess[page] = 1 + (bytes ? look.guess : PageGuess.zero);

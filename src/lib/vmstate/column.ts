@@ -25,6 +25,15 @@ export class Column<T extends Float64Array | Uint32Array> {
     else this.#grow(chunk, at)[at] = value;
   }
 
+  /** Every entry that is not 0, by rising index. */
+  each(visit: (value: number, i: number) => void): void {
+    this.#chunks.forEach((chunk, c) =>
+      chunk?.forEach((value, at) => {
+        if (value !== 0) visit(value, (c << this.#bits) + at);
+      })
+    );
+  }
+
   /** The first piece starts small and doubles: most columns of a small stream stay small. */
   #grow(chunk: number, at: number): T {
     const whole = this.#mask + 1;

@@ -117,9 +117,10 @@ export async function visitPages(
   }
 }
 
-/** All pages of a block, or of all blocks. */
-export function* pageNumbers(ram: RamIndex, block?: RamBlock): Generator<number> {
-  const first = block ? block.firstPage : 0;
-  const end = block ? block.firstPage + block.pages : ram.pages;
-  for (let page = first; page < end; page++) yield page;
+/** The pages that a table has records of: in a large memory of which little came far fewer than all. */
+export function* sentPages(ram: RamIndex, table = latestTable(ram)): Generator<number> {
+  for (let i = 0; i < ram.count; i++) {
+    const page = ram.pageOf(i);
+    if (table.get(page) === i + 1) yield page;
+  }
 }

@@ -2,7 +2,8 @@
  * What was sent in a stretch of the stream: kinds by place, repeats, hot pages. Only the sections that overlap the
  * stretch are looked at, so that zooming in costs less than the whole.
  */
-import { PageKind, type RamIndex } from './ram-index.ts';
+import type { Column } from './column.ts';
+import { PageKind, pageColumn, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
 
 /** Kinds as rounds sum them up: `zero` holds fill, `normal` holds mapped. */
@@ -159,7 +160,7 @@ export function stretchStatistics(
   { start, end, most = 100 }: { start: number; end: number; most?: number }
 ): StretchStatistics {
   const { ram } = snapshot;
-  const sends = new Uint32Array(ram.pages);
+  const sends = pageColumn();
   const classes = [0, 0, 0, 0];
   let records = 0;
   let again = 0;
@@ -167,17 +168,20 @@ export function stretchStatistics(
     records++;
     classes[classOf[ram.kindOf(record)]!]!++;
     if (repeated[record >>> 3]! & (1 << (record & 7))) again++;
-    sends[ram.pageOf(record)]!++;
+    const page = ram.pageOf(record);
+    sends.set(page, sends.get(page) + 1);
   });
   let pages = 0;
   let hottest = 0;
-  for (const n of sends) {
-    if (n > 0) pages++;
+  const byBlock = new Float64Array(ram.blocks.length);
+  let block: RamBlock | undefined;
+  sends.each((n, page) => {
+    pages++;
     if (n > hottest) hottest = n;
-  }
-  const blocks = ram.blocks
-    .map((b) => ({ block: b.idstr, records: sum(sends, b.firstPage, b.firstPage + b.pages) }))
-    .filter((b) => b.records > 0);
+    if (!block || page >= block.firstPage + block.pages) block = ram.blockOf(page)!;
+    byBlock[block.index]! += n;
+  });
+  const blocks = ram.blocks.map((b) => ({ block: b.idstr, records: byBlock[b.index]! })).filter((b) => b.records > 0);
   return {
     ...{ start, end, records, pages, again, repeats: records - pages, blocks },
     ...{ zero: classes[0]!, normal: classes[1]!, xbzrle: classes[2]!, compressed: classes[3]! },
@@ -186,37 +190,32 @@ export function stretchStatistics(
   };
 }
 
-function sum(values: Uint32Array, first: number, end: number): number {
-  let total = 0;
-  for (let i = first; i < end; i++) total += values[i]!;
-  return total;
-}
-
-function hotPages(sends: Uint32Array, hottest: number, most: number): HotPage[] {
+function hotPages(sends: Column<Uint32Array>, hottest: number, most: number): HotPage[] {
   // How many pages were sent n times tells from which n on they fit the list: no sorting of a million pages.
   const cap = Math.min(hottest, 0xffff);
   if (cap < 2) return [];
   const withSends = new Uint32Array(cap + 1);
-  for (const n of sends) withSends[Math.min(n, cap)]!++;
+  sends.each((n) => withSends[Math.min(n, cap)]!++);
   let least = cap;
   let hotter = 0;
   for (; least > 2 && hotter + withSends[least]! < most; least--) hotter += withSends[least]!;
   const found: HotPage[] = [];
   let room = most - hotter;
-  sends.forEach((n, page) => {
+  sends.each((n, page) => {
     if (n > least || (n === least && room-- > 0)) found.push({ page, sends: n });
   });
   return found.sort((a, b) => b.sends - a.sends || a.page - b.page).slice(0, most);
 }
 
-function hotRanges(sends: Uint32Array, least: number, most: number): HotRange[] {
-  const found: HotRange[] = [];
-  for (let page = 0; page < sends.length; page++) {
-    if (sends[page]! < least) continue;
-    const first = page;
-    let total = 0;
-    for (; page < sends.length && sends[page]! >= least; page++) total += sends[page]!;
-    found.push({ page: first, pages: page - first, sends: total });
-  }
+function hotRanges(sends: Column<Uint32Array>, least: number, most: number): HotRange[] {
+  const found: { page: number; pages: number; sends: number }[] = [];
+  sends.each((n, page) => {
+    if (n < least) return;
+    const last = found.at(-1);
+    if (last && last.page + last.pages === page) {
+      last.pages++;
+      last.sends += n;
+    } else found.push({ page, pages: 1, sends: n });
+  });
   return found.sort((a, b) => b.sends - a.sends || a.page - b.page).slice(0, most);
 }

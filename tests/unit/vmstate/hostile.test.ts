@@ -14,10 +14,13 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { fileSource } from '../../../src/bridge/file-source.ts';
+import { OpenSnapshot } from '../../../src/lib/emulator/open-snapshot.ts';
+import { diffSnapshots } from '../../../src/lib/vmstate/diff.ts';
 import { PageStore } from '../../../src/lib/vmstate/page-store.ts';
 import type { Problem } from '../../../src/lib/vmstate/problem.ts';
 import { blockSource } from '../../../src/lib/vmstate/ram-contents.ts';
 import { MAX_BLOCKS, MAX_PAGES } from '../../../src/lib/vmstate/ram-index.ts';
+import { stretchStatistics } from '../../../src/lib/vmstate/ram-statistics.ts';
 import { MAX_ROUNDS } from '../../../src/lib/vmstate/rounds.ts';
 import { readSnapshot, type ReadOptions } from '../../../src/lib/vmstate/savevm.ts';
 import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
@@ -308,6 +311,32 @@ describe('RAM', () => {
       },
       { megabytes: 100 }
     ));
+
+  test('what the page asks of 256 GiB of RAM with few pages is answered', async () => {
+    const list = ramStart([['pc.ram', MAX_PAGES * 4096]]);
+    const body = [zeroPage(2 ** 36, 'pc.ram'), page(2 ** 37, 7, 'pc.ram'), EOS];
+    const s = await readBytes(HEADER, start(0, 'ram', 4, list), part(0, body), part(0, body), end(0, EOS), EOF);
+    const open = new OpenSnapshot(1, s, [], s.end, new AbortController());
+    const colourings = ['kind', 'round', 'sends', 'entropy', 'guess', 'page-tables'] as const;
+    const { seconds, megabytes } = await measured(async () => {
+      for (const colouring of colourings) {
+        const column = await open.column(colouring, 0);
+        expect(column.bytes).toHaveLength(MAX_PAGES);
+        if (colouring !== 'entropy') expect(column.bytes[2 ** 25], colouring).toBeGreaterThan(0);
+        expect(column.bytes[5], colouring).toBe(0);
+      }
+      expect((await open.page(2 ** 25)).sends).toHaveLength(2);
+      const { hotPages } = stretchStatistics(s, open.repeated, { start: 0, end: s.end });
+      expect(hotPages).toEqual([
+        { page: 2 ** 24, sends: 2 },
+        { page: 2 ** 25, sends: 2 }
+      ]);
+      expect((await diffSnapshots(s, { ...s }, 0, 1)).pages).toEqual([]);
+    });
+    expect(seconds).toBeLessThan(20);
+    // Six columns of 64 MiB, some of them twice.
+    expect(megabytes).toBeLessThan(900);
+  });
 
   test('pages that all have one hash are kept in linear time', async () => {
     const store = new PageStore();
