@@ -131,7 +131,10 @@ function* fields(workspace: Workspace): Generator<Choice> {
       yield {
         id: `field:${section.index}:${path}`,
         title: `${section.name}.${path}`,
-        detail: formatValue(row, 16),
+        // Made for those that are shown: there are thousands.
+        get detail() {
+          return formatValue(row, 16);
+        },
         kind: 'field',
         run: () => selection.select({ kind: 'field', section: section.index, path })
       };
