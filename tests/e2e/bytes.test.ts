@@ -30,7 +30,9 @@ test('arrow keys move the cursor from byte to byte, Shift selects', async ({ ope
   expect(await selectedBytes(app)).toEqual(['51', '45', '56']);
   await expect(app.fields.getByRole('heading', { name: '3 bytes' })).toBeVisible();
   await app.press('Control+End');
-  await expect(app.page.getByRole('tabpanel', { name: 'Bytes' }).getByRole('button', { name: 'vmdescription' })).toBeVisible();
+  await expect(
+    app.page.getByRole('tabpanel', { name: 'Bytes' }).getByRole('button', { name: 'vmdescription' })
+  ).toBeVisible();
   await app.press('Control+Home');
   await expect(app.bytes.getByRole('rowheader').first()).toHaveText('00000000');
 });

@@ -22,7 +22,9 @@ test('an error that is pasted is explained, with a way to the section', async ({
 
 test('what is no message of QEMU is said to be unknown', async ({ opened: app, page }) => {
   await explain(app, 'the cat sat on the keyboard');
-  await expect(page.getByRole('tabpanel', { name: 'Checks' })).toContainText('This is none of the messages that are known here');
+  await expect(page.getByRole('tabpanel', { name: 'Checks' })).toContainText(
+    'This is none of the messages that are known here'
+  );
 });
 
 test('a destination with less memory and another machine would refuse the state', async ({ opened: app, page }) => {
@@ -33,7 +35,12 @@ test('a destination with less memory and another machine would refuse the state'
   await panel.getByRole('button', { name: 'Check' }).click();
   await app.idle();
   const found = page.getByRole('list', { name: 'What would happen' });
-  await expect(found.getByRole('listitem').filter({ hasText: /^\s*fails/ }).first()).toBeVisible();
+  await expect(
+    found
+      .getByRole('listitem')
+      .filter({ hasText: /^\s*fails/ })
+      .first()
+  ).toBeVisible();
   await expect(found).toContainText('pc-i440fx-7.2');
   await expect(found).toContainText('pc.ram');
 });
@@ -47,6 +54,11 @@ test('the command line that the sample was made with would take it', async ({ op
   await panel.getByRole('button', { name: 'Check' }).click();
   await app.idle();
   const found = page.getByRole('list', { name: 'What would happen' });
-  await expect(found.getByRole('listitem').filter({ hasText: /^\s*fine/ }).first()).toBeVisible();
+  await expect(
+    found
+      .getByRole('listitem')
+      .filter({ hasText: /^\s*fine/ })
+      .first()
+  ).toBeVisible();
   await expect(found.getByRole('listitem').filter({ hasText: /^\s*fails/ })).toHaveCount(0);
 });

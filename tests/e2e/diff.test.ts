@@ -11,7 +11,11 @@ async function compareWithIdle(app: App): Promise<void> {
 test('two files differ in fields first, clocks folded, then in pages', async ({ opened: app, page }) => {
   await compareWithIdle(app);
   await expect(rows(app).getByRole('row').first()).toHaveText(/field/);
-  await expect(rows(app).getByRole('row', { name: /^cpu\/0 env\.regs\[1\]/ }).first()).toBeVisible();
+  await expect(
+    rows(app)
+      .getByRole('row', { name: /^cpu\/0 env\.regs\[1\]/ })
+      .first()
+  ).toBeVisible();
   const folded = Number(await rows(app).getAttribute('aria-rowcount'));
   await page.getByRole('checkbox', { name: 'clocks and counters' }).check();
   await app.idle();
@@ -21,7 +25,11 @@ test('two files differ in fields first, clocks folded, then in pages', async ({ 
   await page.getByRole('checkbox', { name: 'clocks and counters' }).uncheck();
   await expect(rows(app).getByRole('row', { name: /next_transition_time/ })).toBeHidden();
   await page.getByRole('searchbox', { name: 'Filter differences' }).fill('pc.ram');
-  await expect(rows(app).getByRole('row', { name: /^pc\.ram \+ 0x\w+ page .* bytes differ/ }).first()).toBeVisible();
+  await expect(
+    rows(app)
+      .getByRole('row', { name: /^pc\.ram \+ 0x\w+ page .* bytes differ/ })
+      .first()
+  ).toBeVisible();
 });
 
 test('next and previous walk the differences and select what differs', async ({ opened: app }) => {
@@ -42,7 +50,11 @@ test('two rounds of one stream differ in pages', async ({ opened: app, page }) =
   await panel.getByRole('combobox', { name: 'From' }).selectOption('after round 1');
   await panel.getByRole('combobox', { name: 'to' }).selectOption('after round 2');
   await app.idle();
-  await expect(rows(app).getByRole('row', { name: /^pc\.ram \+ 0x\w+ page .* bytes differ/ }).first()).toBeVisible();
+  await expect(
+    rows(app)
+      .getByRole('row', { name: /^pc\.ram \+ 0x\w+ page .* bytes differ/ })
+      .first()
+  ).toBeVisible();
   // Round 2 sent 448 pages: no more can differ.
   expect(Number(await rows(app).getAttribute('aria-rowcount'))).toBeLessThan(460);
   await rows(app).focus();

@@ -81,5 +81,7 @@ test('notes are saved as Markdown with links back', async ({ opened: app, page }
   await app.press('Control+Enter');
   const notes = await saved(app, () => app.command('Notes as Markdown'));
   expect(notes.name).toBe('workload.notes.md');
-  expect(notes.bytes.toString()).toMatch(/\[apic[^\]]*\]\(http[^)]*sample=workload[^)]*\)[\s\S]*No interrupt is pending\./);
+  expect(notes.bytes.toString()).toMatch(
+    /\[apic[^\]]*\]\(http[^)]*sample=workload[^)]*\)[\s\S]*No interrupt is pending\./
+  );
 });

@@ -14,7 +14,15 @@ function endless(): Buffer {
   // QEMU: migration/savevm.c, qemu_savevm_state_setup; a RAM block of 16 MiB.
   const head = Buffer.concat([
     ...[u32(0x5145564d, 3), Buffer.from([7]), u32(13), Buffer.from('pc-i440fx-7.2')],
-    ...[Buffer.from([1]), u32(1), text('ram'), u32(0, 4), u32(0, (pages << 12) | 4), text('pc.ram'), u32(0, pages << 12)],
+    ...[
+      Buffer.from([1]),
+      u32(1),
+      text('ram'),
+      u32(0, 4),
+      u32(0, (pages << 12) | 4),
+      text('pc.ram'),
+      u32(0, pages << 12)
+    ],
     ...[u32(0, 0x10), Buffer.from([0x7e]), u32(1)]
   ]);
   // RAM_SAVE_FLAG_PAGE with the block's name at first, then with RAM_SAVE_FLAG_CONTINUE.

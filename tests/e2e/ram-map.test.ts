@@ -7,7 +7,9 @@ const list = (app: App) => app.ramMap.getByRole('listbox', { name: 'Pages in vie
 const legend = (app: App) => app.ramMap.getByRole('group', { name: 'Legend' });
 /** What is drawn, as a short text that differs when the picture does. */
 const picture = async (app: App): Promise<string> =>
-  createHash('sha256').update(await canvas(app).screenshot()).digest('hex');
+  createHash('sha256')
+    .update(await canvas(app).screenshot())
+    .digest('hex');
 
 test('each colouring has its legend, and draws another picture', async ({ opened: app, page }) => {
   const pictures = new Set<string>();

@@ -62,4 +62,3 @@ test('what cannot be searched for is explained', async ({ opened: app }) => {
   await expect(panel(app)).not.toContainText('places');
   await expect(panel(app)).toContainText(/hex/);
 });
-

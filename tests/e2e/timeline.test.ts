@@ -6,7 +6,9 @@ const canvas = (app: App) => app.timeline.getByRole('application', { name: /^Tim
 const items = (app: App) => app.timeline.getByRole('listbox', { name: 'Items of the timeline' });
 /** What is drawn, as a short text that differs when the picture does. */
 const picture = async (app: App): Promise<string> =>
-  createHash('sha256').update(await canvas(app).screenshot()).digest('hex');
+  createHash('sha256')
+    .update(await canvas(app).screenshot())
+    .digest('hex');
 
 test('phases, rounds, pages and sections are listed as they are drawn', async ({ opened: app }) => {
   await expect(canvas(app)).toBeVisible();
