@@ -16,5 +16,5 @@ export default defineConfig({
   server: { headers: isolation },
   preview: { headers: isolation },
   define: { __VERSION__: JSON.stringify(process.env.npm_package_version ?? '0.0.0') },
-  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 20_000 }
+  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 90_000 }
 });
