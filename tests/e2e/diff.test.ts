@@ -21,7 +21,11 @@ test('two files differ in fields first, clocks folded, then in pages', async ({ 
   await app.idle();
   expect(Number(await rows(app).getAttribute('aria-rowcount'))).toBeGreaterThan(folded);
   await page.getByRole('searchbox', { name: 'Filter differences' }).fill('next_transition_time');
-  await expect(rows(app).getByRole('row', { name: /next_transition_time/ }).first()).toBeVisible();
+  await expect(
+    rows(app)
+      .getByRole('row', { name: /next_transition_time/ })
+      .first()
+  ).toBeVisible();
   await page.getByRole('checkbox', { name: 'clocks and counters' }).uncheck();
   await expect(rows(app).getByRole('row', { name: /next_transition_time/ })).toHaveCount(0);
   await page.getByRole('searchbox', { name: 'Filter differences' }).fill('pc.ram');
