@@ -20,6 +20,8 @@ const HW = 'src/lib/emulator/hw/';
 
 /** What a device declares its state with. */
 const declaring = ['vmstate.ts', 'vmstate-types.ts', 'qemu-file.ts'].map((file) => VMSTATE + file);
+/** What the machine around a device is made of, and what backends give it. */
+const around = ['system/', 'util/', 'chardev/', 'block/', 'net/', 'ui/'].map((folder) => EMULATOR + folder);
 /** Buses, and chips that QEMU embeds in the struct of another device. */
 const embedded = [
   'core/',
@@ -39,9 +41,10 @@ const rules: readonly Rule[] = [
   // Data for the load doctor, which gets it as an argument.
   { from: `${HW}i386/machines.ts`, may: [], types: [`${VMSTATE}destination.ts`] },
   // A device sees its own folder (QEMU splits devices over files), buses and embedded chips; never another device.
-  ...hwFolders().map((from) => ({ from, may: [from, ...declaring, ...embedded] })),
+  ...hwFolders().map((from) => ({ from, may: [from, ...declaring, ...embedded, ...around] })),
   { from: `${EMULATOR}target/i386/`, may: [`${EMULATOR}target/i386/`, `${EMULATOR}system/`, ...declaring] },
-  { from: `${EMULATOR}system/`, may: [`${EMULATOR}system/`, VMSTATE] },
+  { from: `${EMULATOR}system/`, may: [`${EMULATOR}system/`, `${EMULATOR}util/`, `${EMULATOR}host/memory.ts`, VMSTATE] },
+  { from: `${EMULATOR}util/`, may: [`${EMULATOR}util/`] },
   { from: `${EMULATOR}migration/`, may: [`${EMULATOR}migration/`, `${EMULATOR}system/`, VMSTATE] },
   { from: `${EMULATOR}host/`, may: [`${EMULATOR}host/`, VMSTATE], types: [`${EMULATOR}api.ts`] },
   { from: `${EMULATOR}api.ts`, may: [], types: [VMSTATE] },

@@ -1,0 +1,215 @@
+/**
+ * Guest RAM as blocks of the host's memory, what is written to it, and the table by which generated code finds it.
+ * Source: QEMU system/physmem.c, include/exec/ramblock.h, system/ram_addr.h.
+ */
+import { HOST_PAGE_SIZE, type HostMemory, type HostRange } from '../host/memory.ts';
+import type { AddressSpace, FlatRange, MemoryListener } from './memory.ts';
+
+/** Bits of a host page's byte in the table of page flags. Code is compiled from it; written since last cleared. */
+export const PAGE_CODE = 1;
+export const DIRTY_VGA = 2;
+export const DIRTY_MIGRATION = 4;
+const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION;
+const PAGE_BITS = 12;
+
+/** RAMBlock.flags. Source: include/system/memory.h. */
+export const RAM_SHARED = 1 << 1;
+export const RAM_MIGRATABLE = 1 << 4;
+
+/** A piece of guest RAM or ROM. Data is little-endian; addresses are offsets into the block. */
+export class RAMBlock {
+  readonly idstr: string;
+  readonly flags: number;
+  readonly max_length: number;
+  used_length: number;
+  readonly range: HostRange;
+  readonly #physmem: PhysMem;
+
+  /** For `PhysMem.allocate` alone. */
+  constructor(physmem: PhysMem, idstr: string, range: HostRange, length: number, flags: number) {
+    this.#physmem = physmem;
+    this.idstr = idstr;
+    this.range = range;
+    this.max_length = range.length;
+    this.used_length = length;
+    this.flags = flags;
+  }
+
+  /** First byte, in the host's memory. */
+  get offset(): number {
+    return this.range.offset;
+  }
+
+  /** Its bytes: a view, which writing through sets no dirty bits. */
+  bytes(at = 0, length = this.used_length - at): Uint8Array<SharedArrayBuffer> {
+    return this.#physmem.host.views.u8.subarray(this.offset + at, this.offset + at + length);
+  }
+
+  load(at: number, size: number): number {
+    const { dv } = this.#physmem.host.views;
+    const address = this.offset + at;
+    return size === 1 ? dv.getUint8(address) : size === 2 ? dv.getUint16(address, true) : dv.getUint32(address, true);
+  }
+
+  store(at: number, value: number, size: number): void {
+    const { dv } = this.#physmem.host.views;
+    const address = this.offset + at;
+    this.#physmem.setDirty(address, size);
+    if (size === 1) dv.setUint8(address, value);
+    else if (size === 2) dv.setUint16(address, value, true);
+    else dv.setUint32(address, value, true);
+  }
+
+  write(at: number, from: Uint8Array): void {
+    this.#physmem.setDirty(this.offset + at, from.length);
+    this.#physmem.host.views.u8.set(from, this.offset + at);
+  }
+}
+
+/** The physical memory of one machine. */
+export class PhysMem {
+  readonly host: HostMemory;
+  readonly blocks: RAMBlock[] = [];
+  /** The table of page flags: a byte for each host page, lying here in the host's memory. */
+  readonly pageFlags: number;
+  readonly #flags: HostRange;
+  /** Code was compiled from this host page (its number) and is about to be overwritten. */
+  onCodeWrite: (hostPage: number) => void = () => {};
+  /** Dirty bits were cleared: what remembers that pages are dirty already (write entries of a TLB) must forget it. */
+  onProtect: () => void = () => {};
+
+  constructor(host: HostMemory) {
+    this.host = host;
+    // A byte for each page of the largest memory there is: growing never moves the table.
+    this.#flags = host.allocate('page flags', 2 ** (32 - PAGE_BITS));
+    this.pageFlags = this.#flags.offset;
+  }
+
+  /**
+   * A zeroed block; everything in it counts as dirty.
+   * @param range memory that is there already: of a template, or handed over by a predecessor
+   * @throws HostMemoryFull
+   */
+  allocate(idstr: string, length: number, flags = RAM_MIGRATABLE, range?: HostRange): RAMBlock {
+    if (range) this.host.retain(range);
+    const block = new RAMBlock(this, idstr, range ?? this.host.allocate(idstr, length), length, flags);
+    const first = this.pageFlags + (block.offset >>> PAGE_BITS);
+    this.host.views.u8.fill(DIRTY_ALL, first, first + block.max_length / HOST_PAGE_SIZE);
+    this.blocks.push(block);
+    return block;
+  }
+
+  /** Gives a block's memory back. */
+  free(block: RAMBlock): void {
+    this.blocks.splice(this.blocks.indexOf(block), 1);
+    this.host.release(block.range);
+  }
+
+  /** Gives everything back: the machine has ended. */
+  destroy(): void {
+    for (const block of [...this.blocks]) this.free(block);
+    this.host.release(this.#flags);
+  }
+
+  block(idstr: string): RAMBlock | undefined {
+    return this.blocks.find((block) => block.idstr === idstr);
+  }
+
+  /** What every write to RAM but those of generated code must call before. Source: invalidate_and_set_dirty. */
+  setDirty(address: number, length: number): void {
+    if (length === 0) return;
+    const { u8 } = this.host.views;
+    const last = (address + length - 1) >>> PAGE_BITS;
+    for (let page = address >>> PAGE_BITS; page <= last; page++) {
+      if (u8[this.pageFlags + page]! & PAGE_CODE) this.onCodeWrite(page);
+      u8[this.pageFlags + page]! |= DIRTY_ALL;
+    }
+  }
+
+  /**
+   * Which pages of a stretch of host memory were written since this was last asked, a byte a page: 1 if so.
+   * @param bit DIRTY_VGA or DIRTY_MIGRATION
+   */
+  takeDirty(address: number, length: number, bit: number): Uint8Array {
+    const first = this.pageFlags + (address >>> PAGE_BITS);
+    const { u8 } = this.host.views;
+    const out = new Uint8Array(((address + length - 1) >>> PAGE_BITS) - (address >>> PAGE_BITS) + 1);
+    let any = false;
+    for (let i = 0; i < out.length; i++) {
+      if (!(u8[first + i]! & bit)) continue;
+      u8[first + i]! &= ~bit;
+      out[i] = 1;
+      any = true;
+    }
+    if (any) this.onProtect();
+    return out;
+  }
+}
+
+/** Bits of an entry of the physical page map. */
+export const MAP_READ = 1;
+export const MAP_WRITE = 2;
+const MAPPED_PAGES = 2 ** (32 - PAGE_BITS);
+
+/**
+ * An address space as generated code sees it: an u32 for each 4 KiB below 4 GiB, lying in the host's memory. The upper
+ * 20 bits are the host page's address, the lower MAP_*; 0 where there is no RAM for the whole page.
+ */
+export class PhysPageMap implements MemoryListener {
+  /** Where the table lies in the host's memory. */
+  readonly base: number;
+  readonly #host: HostMemory;
+  readonly #range: HostRange;
+  readonly #space: AddressSpace;
+  /** Called when something is mapped otherwise than before: TLBs must be flushed. */
+  onChange: () => void = () => {};
+
+  constructor(host: HostMemory, space: AddressSpace) {
+    this.#host = host;
+    this.#space = space;
+    this.#range = host.allocate(`page map of ${space.name}`, 4 * MAPPED_PAGES);
+    this.base = this.#range.offset;
+    space.listen(this);
+  }
+
+  /** Gives the table back. */
+  destroy(): void {
+    this.#space.unlisten(this);
+    this.#host.release(this.#range);
+  }
+
+  /** The entry for a page (guest-physical address / 4096) of the whole 52 bits. */
+  hostPage(gpaPage: number): number {
+    if (gpaPage < MAPPED_PAGES) return this.#host.views.u32[this.base / 4 + gpaPage]!;
+    const gpa = gpaPage * HOST_PAGE_SIZE;
+    const range = this.#space.find(gpa);
+    return range && gpa >= range.start && gpa + HOST_PAGE_SIZE <= range.end ? entryAt(range, gpa) : 0;
+  }
+
+  add(range: FlatRange): void {
+    this.#fill(range, true);
+  }
+  remove(range: FlatRange): void {
+    this.#fill(range, false);
+  }
+  commit(): void {
+    this.onChange();
+  }
+
+  #fill(range: FlatRange, mapped: boolean): void {
+    if (!range.region.ram) return;
+    const { u32 } = this.#host.views;
+    const end = Math.min(Math.floor(range.end / HOST_PAGE_SIZE), MAPPED_PAGES);
+    for (let page = Math.ceil(range.start / HOST_PAGE_SIZE); page < end; page++) {
+      u32[this.base / 4 + page] = mapped ? entryAt(range, page * HOST_PAGE_SIZE) : 0;
+    }
+  }
+}
+
+/** What maps the page at an address inside a range. */
+function entryAt(range: FlatRange, gpa: number): number {
+  const { ram } = range.region;
+  const address = ram ? ram.offset + range.offset + (gpa - range.start) : 1;
+  if (address % HOST_PAGE_SIZE !== 0) return 0;
+  return (address | MAP_READ | (range.readonly ? 0 : MAP_WRITE)) >>> 0;
+}

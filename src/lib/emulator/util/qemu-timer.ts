@@ -1,0 +1,116 @@
+/**
+ * Clocks and their timers. A clock does not tick by itself: whoever runs the CPU says what time it is, because virtual
+ * time is a function of the instruction count and of a logged list of adjustments.
+ * Source: QEMU util/qemu-timer.c, include/qemu/timer.h.
+ */
+
+export const NANOSECONDS_PER_SECOND = 1_000_000_000n;
+
+/** A timer may re-arm itself for the past: so many callbacks a `run`, and the rest waits for the next one. */
+const MAX_CALLBACKS = 4096;
+
+/** a * b / c, modulo 2 to the power of 64, of unsigned values. Source: include/qemu/host-utils.h muldiv64. */
+export const muldiv64 = (a: bigint, b: bigint, c: bigint): bigint => BigInt.asUintN(64, (a * b) / c);
+
+/** One alarm of a clock. Times are ns of that clock. Source: QEMU timer_mod_ns, timer_del, timer_pending. */
+export class QEMUTimer {
+  readonly #clock: QEMUClock;
+  readonly callback: () => void;
+  /** When it fires; -1 when it is not armed. */
+  expire_time = -1n;
+
+  constructor(clock: QEMUClock, callback: () => void) {
+    this.#clock = clock;
+    this.callback = callback;
+  }
+
+  get pending(): boolean {
+    return this.expire_time >= 0n;
+  }
+
+  /** Arms it, for now where `expire` has passed. */
+  mod(expire: bigint): void {
+    this.#clock.unlink(this);
+    this.expire_time = expire < 0n ? 0n : expire;
+    this.#clock.link(this);
+  }
+
+  del(): void {
+    this.#clock.unlink(this);
+    this.expire_time = -1n;
+  }
+
+  /** What the wire type "timer" holds: all ones when it is not armed. Source: migration/qemu-file.c timer_put. */
+  get saved(): bigint {
+    return BigInt.asUintN(64, this.expire_time);
+  }
+
+  /** Source: migration/qemu-file.c timer_get. */
+  load(saved: bigint): void {
+    if (BigInt.asUintN(64, saved) === 0xffff_ffff_ffff_ffffn) this.del();
+    else this.mod(BigInt.asIntN(64, saved));
+  }
+}
+
+/** QEMU_CLOCK_VIRTUAL or QEMU_CLOCK_HOST with its timers. */
+export class QEMUClock {
+  readonly #now: () => bigint;
+  /** By expiry; those that expire together in the order in which they were armed. */
+  readonly #active: QEMUTimer[] = [];
+  /** Called when the first deadline came nearer, so that the CPU loop shortens its slice (QEMU: timerlist_notify). */
+  onRearm: (() => void) | undefined;
+
+  constructor(now: () => bigint) {
+    this.#now = now;
+  }
+
+  /** ns of this clock. */
+  now(): bigint {
+    return this.#now();
+  }
+
+  /** A timer that is not armed. */
+  timer(callback: () => void): QEMUTimer {
+    return new QEMUTimer(this, callback);
+  }
+
+  /** When the first timer fires. */
+  deadline(): bigint | undefined {
+    return this.#active[0]?.expire_time;
+  }
+
+  /** Calls the timers that have expired. Returns whether there were any. */
+  run(now = this.now()): boolean {
+    let called = 0;
+    for (let first = this.#active[0]; first && first.expire_time <= now; first = this.#active[0]) {
+      if (called++ === MAX_CALLBACKS) break;
+      this.#active.shift();
+      first.expire_time = -1n;
+      first.callback();
+    }
+    return called > 0;
+  }
+
+  /** For `QEMUTimer` alone. */
+  link(timer: QEMUTimer): void {
+    const list = this.#active;
+    let at = list.length;
+    while (at > 0 && list[at - 1]!.expire_time > timer.expire_time) at--;
+    list.splice(at, 0, timer);
+    if (at === 0) this.onRearm?.();
+  }
+
+  /** For `QEMUTimer` alone. */
+  unlink(timer: QEMUTimer): void {
+    const at = this.#active.indexOf(timer);
+    if (at >= 0) this.#active.splice(at, 1);
+  }
+}
+
+/** The clocks of one machine. */
+export interface Clocks {
+  /** Stands still while the machine does. */
+  readonly virtual: QEMUClock;
+  /** Time of day, ns since 1970 (QEMU: rtc_clock). */
+  readonly host: QEMUClock;
+}

@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest';
+import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
+import { AddressSpace, MemoryRegion } from '../../../../src/lib/emulator/system/memory.ts';
+import {
+  DIRTY_MIGRATION,
+  DIRTY_VGA,
+  MAP_READ,
+  MAP_WRITE,
+  PAGE_CODE,
+  PhysMem,
+  PhysPageMap
+} from '../../../../src/lib/emulator/system/physmem.ts';
+
+function setup() {
+  const host = new HostMemory(1024);
+  const physmem = new PhysMem(host);
+  const ram = physmem.allocate('pc.ram', 0x100000);
+  const system = MemoryRegion.container('system');
+  const memory = new AddressSpace('memory', system);
+  return { host, physmem, ram, system, memory, map: new PhysPageMap(host, memory) };
+}
+
+test('new RAM is dirty; taking dirty bits clears them page by page and by kind', () => {
+  const { physmem, ram } = setup();
+  expect(physmem.takeDirty(ram.offset, 0x3000, DIRTY_VGA)).toEqual(Uint8Array.of(1, 1, 1));
+  expect(physmem.takeDirty(ram.offset, 0x3000, DIRTY_VGA)).toEqual(Uint8Array.of(0, 0, 0));
+  ram.store(0x1ffe, 0x12345678, 4);
+  expect(physmem.takeDirty(ram.offset, 0x4000, DIRTY_VGA)).toEqual(Uint8Array.of(0, 1, 1, 1));
+  expect(physmem.takeDirty(ram.offset, 0x1000, DIRTY_MIGRATION)).toEqual(Uint8Array.of(1));
+});
+
+test('who remembers that pages are dirty hears when they no longer are', () => {
+  const { physmem, ram } = setup();
+  let protectedAgain = 0;
+  physmem.onProtect = () => protectedAgain++;
+  physmem.takeDirty(ram.offset, 0x1000, DIRTY_VGA);
+  physmem.takeDirty(ram.offset, 0x1000, DIRTY_VGA);
+  expect(protectedAgain).toBe(1);
+});
+
+test('a write to a page with code is announced before it happens', () => {
+  const { physmem, ram, host } = setup();
+  const seen: [page: number, old: number][] = [];
+  physmem.onCodeWrite = (page) => seen.push([page, host.views.u8[page * 4096]!]);
+  const page = ram.offset / 4096 + 1;
+  host.views.u8[physmem.pageFlags + page]! |= PAGE_CODE;
+  ram.store(0, 1, 4);
+  ram.store(0x1000, 0x55, 1);
+  ram.write(0xfff, Uint8Array.of(1, 2));
+  expect(seen).toEqual([
+    [page, 0],
+    [page, 0x55]
+  ]);
+});
+
+test('the page map says where RAM lies in the host, and what may be done with it', () => {
+  const { map, host, ram, system, physmem } = setup();
+  const rom = physmem.allocate('rom', 0x1000);
+  const entry = (page: number): number => host.views.u32[map.base / 4 + page]!;
+  system.addSubregion(0, MemoryRegion.ram(ram));
+  expect(entry(3)).toBe(ram.offset + 0x3000 + MAP_READ + MAP_WRITE);
+  system.addSubregion(0x3000, MemoryRegion.rom(rom), 1);
+  expect(entry(3)).toBe(rom.offset + MAP_READ);
+  expect(entry(4)).toBe(ram.offset + 0x4000 + MAP_READ + MAP_WRITE);
+  system.addSubregion(0x4080, MemoryRegion.io('dev', 0x10, { read: () => 0, write: () => {} }), 1);
+  expect(entry(4)).toBe(0);
+  expect(entry(5)).toBe(ram.offset + 0x5000 + MAP_READ + MAP_WRITE);
+  expect(entry(0x100)).toBe(0);
+});
+
+test('pages above 4 GiB are looked up', () => {
+  const { map, ram, system } = setup();
+  system.addSubregion(0x1_0000_0000, MemoryRegion.ram(ram));
+  expect(map.hostPage(0x100001)).toBe(ram.offset + 0x1000 + MAP_READ + MAP_WRITE);
+  expect(map.hostPage(0x100100)).toBe(0);
+  expect(map.hostPage(1)).toBe(0);
+});
+
+test('the map is told of as changed once a change', () => {
+  const { map, ram, system } = setup();
+  let changes = 0;
+  map.onChange = () => changes++;
+  const region = MemoryRegion.ram(ram);
+  system.addSubregion(0, region);
+  region.setReadonly(true);
+  region.setReadonly(true);
+  expect(changes).toBe(2);
+});
+
+test('a machine that ends gives its memory back', () => {
+  const { host, physmem, map } = setup();
+  map.destroy();
+  physmem.destroy();
+  expect(host.used).toBe(0);
+});
