@@ -31,6 +31,8 @@ export interface Device {
   readonly state?: object;
   readonly priority?: number;
   reset?(): void;
+  /** Gives what a stream may leave out the value that this stands for (QEMU: pre_load). */
+  preLoad?(): void;
   /** Brings fields that exist for the stream alone up to date (QEMU: pre_save). */
   preSave?(): void;
   /** After a load: puts timers, lines and mappings where the state says (QEMU: post_load). Returns why it must not run. */
@@ -114,6 +116,7 @@ export interface LoadedDevice extends Loaded<object> {
 export function loadDevice(device: Device, file: QemuFileReader, version: number): LoadedDevice {
   const vmsd = device.vmsd as VMStateDescription<object> | undefined;
   if (!vmsd) return { state: {}, fields: [], complaints: [], refusal: `${device.idstr} has no state` };
+  device.preLoad?.();
   const loaded = load(file, vmsd, version, device.state ?? device);
   const refusal = loaded.failure ? loaded.failure.message : device.postLoad?.(version);
   return refusal ? { ...loaded, refusal } : loaded;

@@ -1,6 +1,11 @@
-/** The two ports of a PCI host bridge. Source: QEMU hw/pci/pci_host.c. */
+/** The two ports by which the CPU reaches configuration spaces. Source: QEMU hw/pci/pci_host.c. */
 import { fieldsOf, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { u32 } from '../../../vmstate/vmstate-types.ts';
+import type { IOPortSpace } from '../../system/ioport.ts';
+import { MemoryRegion } from '../../system/memory.ts';
+import type { Device } from '../core/qdev.ts';
+import type { PCIRootBus } from './pci_bus.ts';
+import { PCI_CONFIG_SPACE_SIZE } from './pci_device.ts';
 
 export interface PCIHostState {
   config_reg: number;
@@ -25,3 +30,53 @@ export const vmstate_pcihost: VMStateDescription<PCIHostState> = {
     })
   ]
 };
+
+const ENABLE = 2 ** 31;
+
+/** Ports cf8 and cfc. */
+export class PCIHost implements PCIHostState, Device {
+  readonly idstr = 'PCIHost';
+  readonly vmsd = vmstate_pcihost;
+  config_reg = 0;
+  readonly #bus: PCIRootBus;
+
+  constructor(bus: PCIRootBus, ports: IOPortSpace) {
+    this.#bus = bus;
+    ports.register(
+      0xcf8,
+      MemoryRegion.io('pci-conf-idx', 4, {
+        read: () => this.config_reg,
+        write: (addr, value, size) => {
+          if (addr === 0 && size === 4) this.config_reg = value >>> 0;
+        }
+      })
+    );
+    ports.register(
+      0xcfc,
+      MemoryRegion.io('pci-conf-data', 4, {
+        reentrant: true,
+        read: (addr, size) => this.#read(addr, size),
+        write: (addr, value, size) => this.#write(addr, value, size)
+      })
+    );
+  }
+
+  /** The device that the address register names, and the register in it; undefined while it is not enabled. */
+  #target(addr: number): { device: ReturnType<PCIRootBus['find']>; at: number } | undefined {
+    const address = this.config_reg;
+    if (address < ENABLE) return undefined;
+    const device = this.#bus.find((address >>> 16) & 0xff, (address >>> 8) & 0xff);
+    return { device, at: ((address & 0xff) | addr) % PCI_CONFIG_SPACE_SIZE };
+  }
+
+  #read(addr: number, size: number): number {
+    const target = this.#target(addr);
+    if (!target?.device) return 0xffff_ffff;
+    return target.device.readConfig(target.at, Math.min(size, PCI_CONFIG_SPACE_SIZE - target.at));
+  }
+
+  #write(addr: number, value: number, size: number): void {
+    const target = this.#target(addr);
+    target?.device?.writeConfig(target.at, value, Math.min(size, PCI_CONFIG_SPACE_SIZE - target.at));
+  }
+}
