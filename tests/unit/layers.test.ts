@@ -40,12 +40,25 @@ const rules: readonly Rule[] = [
   { from: VMSTATE, may: [VMSTATE, 'xz-decompress', '@noble/hashes'] },
   // Data for the load doctor, which gets it as an argument.
   { from: `${HW}i386/machines.ts`, may: [], types: [`${VMSTATE}destination.ts`] },
+  // Machines wire devices.
+  { from: `${HW}i386/pc`, may: [HW, ...around, `${EMULATOR}target/i386/`, ...declaring] },
   // A device sees its own folder (QEMU splits devices over files), buses and embedded chips; never another device.
   ...hwFolders().map((from) => ({ from, may: [from, ...declaring, ...embedded, ...around] })),
-  { from: `${EMULATOR}target/i386/`, may: [`${EMULATOR}target/i386/`, `${EMULATOR}system/`, ...declaring] },
+  {
+    from: `${EMULATOR}target/i386/`,
+    may: [...['target/i386/', 'system/', 'wasm/', 'fpu/'].map((folder) => EMULATOR + folder), ...declaring]
+  },
+  {
+    from: `${EMULATOR}accel/`,
+    may: ['accel/', 'target/i386/', 'system/', 'wasm/', 'util/', 'host/memory.ts'].map((folder) => EMULATOR + folder)
+  },
   { from: `${EMULATOR}system/`, may: [`${EMULATOR}system/`, `${EMULATOR}util/`, `${EMULATOR}host/memory.ts`, VMSTATE] },
-  { from: `${EMULATOR}util/`, may: [`${EMULATOR}util/`] },
-  { from: `${EMULATOR}migration/`, may: [`${EMULATOR}migration/`, `${EMULATOR}system/`, VMSTATE] },
+  ...['util/', 'wasm/', 'fpu/', 'chardev/'].map((folder) => ({ from: EMULATOR + folder, may: [EMULATOR + folder] })),
+  { from: `${EMULATOR}block/`, may: [`${EMULATOR}block/`, VMSTATE] },
+  {
+    from: `${EMULATOR}migration/`,
+    may: [...['migration/', 'system/', 'hw/core/'].map((folder) => EMULATOR + folder), VMSTATE]
+  },
   { from: `${EMULATOR}host/`, may: [`${EMULATOR}host/`, VMSTATE], types: [`${EMULATOR}api.ts`] },
   { from: `${EMULATOR}api.ts`, may: [], types: [VMSTATE] },
   // The page's side of the worker: it must not pull the worker's code into the page.
