@@ -15,7 +15,10 @@ const FIELDS = [
   ['cc_dst', 'u64', 1], // lazy flags: result
   ['cc_src', 'u64', 1], // second operand, or what cc_op says
   ['cc_src2', 'u64', 1], // carry in, for ADC and SBB
-  ['cc_op', 'u32', 1], // CC_OP_*: how the arithmetic flags follow from the three
+  // CC_OP_* (isa/flags.ts): how the arithmetic flags follow from the three. While a helper in TypeScript runs, and whenever
+  // generated code has been left, it is CC_OP_EFLAGS: cc_src holds CF PF AF ZF SF OF in their places. A helper that changes
+  // them writes cc_src and leaves cc_op.
+  ['cc_op', 'u32', 1],
   ['eflags', 'u32', 1], // all but CF PF AF ZF SF OF, which are lazy; bit 1 set, DF in place
   ['hflags', 'u32', 1], // HF_*: the mode that decoding and memory access depend on
   ['hflags2', 'u32', 1],
@@ -95,7 +98,8 @@ const FIELDS = [
   ['xmm', 'v128', 32] // register n: low half at 2n, upper half of YMM at 2n + 1
 ] as const satisfies readonly (readonly [string, Type, number])[];
 
-type Name = (typeof FIELDS)[number][0];
+export type EnvName = (typeof FIELDS)[number][0];
+type Name = EnvName;
 
 function layOut(): { at: Record<Name, number>; size: number } {
   const at: Partial<Record<Name, number>> = {};
