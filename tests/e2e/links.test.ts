@@ -7,7 +7,7 @@ test('a link to a field of a sample opens the sample and selects the field', asy
   await app.row('env.eip').click();
   await page.getByRole('combobox', { name: 'Colour by' }).selectOption('Entropy');
   await app.show('Search');
-  await expect(page).toHaveURL(/sample=workload.*sel=field.*env\.eip.*ram\.colour=entropy/);
+  await expect(page).toHaveURL(/sample=workload.*sel=field.*env\.eip.*ram\.colour=entropy.*tab\.bottomRight=search/);
 
   const other = await context.newPage();
   await other.goto(page.url());
@@ -53,10 +53,23 @@ test('back and forward walk what was selected', async ({ opened: app, page }) =>
   await expect(app.row('apic')).toHaveAttribute('aria-selected', 'true');
 });
 
-test('a hash that is none of ours does no harm', async ({ app, page }) => {
-  for (const hash of ['#v=99&sel=field', '#v=1&sel=field:-1:x&tab.main=nonsense', '#v=1&sel=gva:<script>']) {
+test('a hash that is none of ours is no such view, and does no harm', async ({ app, page }) => {
+  for (const hash of ['#v=99&sel=field', '#section-2', '#%', '#%ff']) {
     await page.goto('about:blank');
     await app.go(`/${hash}`);
+    await expect(page.getByRole('alert')).toContainText('No such view');
     await expect(page.getByRole('button', { name: 'Open…' })).toBeVisible();
   }
+  for (const hash of ['#v=1&sel=field:-1:x&tab.main=nonsense', '#v=1&sel=gva:<script>', '#v=1&sel=field%']) {
+    await page.goto('about:blank');
+    await app.go(`/${hash}`);
+    await expect(page.getByRole('alert')).toHaveCount(0);
+    await expect(page.getByRole('button', { name: 'Open…' })).toBeVisible();
+  }
+});
+
+test('a link that was cut within a character opens what is left of it', async ({ app, page }) => {
+  await page.goto('about:blank');
+  await app.go('/#v=1&sample=workload&sel=field%3A3%');
+  await expect(app.title).toContainText('workload.vmstate.gz');
 });

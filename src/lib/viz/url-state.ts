@@ -134,3 +134,14 @@ export function readHash(hash: string): ViewState | undefined {
     settings: new Map([...params].filter(([name]) => !own.has(name)))
   };
 }
+
+/** The hash such that everybody can decode it: `%` that begins no character, as where a link was cut, stops the router. */
+export function mendHash(hash: string): string {
+  try {
+    // The result is used, lest a minifier takes the call for one without effect.
+    if (decodeURIComponent(hash) !== '') return hash;
+  } catch {
+    return `#${new URLSearchParams(hash.replace(/^#/, '')).toString()}`;
+  }
+  return '';
+}

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nothing, type Selection } from '../../../src/lib/viz/selection.svelte.ts';
-import { readHash, readSelection, selectionText, upgrade, VERSION, writeHash } from '../../../src/lib/viz/url-state.ts';
+import {
+  mendHash,
+  readHash,
+  readSelection,
+  selectionText,
+  upgrade,
+  VERSION,
+  writeHash
+} from '../../../src/lib/viz/url-state.ts';
 
 describe('the hash', () => {
   test('holds what was open, what was selected and what the panels keep', () => {
@@ -47,6 +55,21 @@ describe('the hash', () => {
   test('made by anybody never throws', () => {
     fc.assert(fc.property(fc.string(), (text) => void readHash(text)));
     fc.assert(fc.property(fc.string(), (text) => void readHash(`v=1&sel=${text}&at=${text}`)));
+  });
+});
+
+describe('a hash that was cut', () => {
+  test('within a character is mended, the rest of it kept', () => {
+    expect(mendHash('#v=1&sample=idle&sel=field%3A3%3Acpu%')).toBe('#v=1&sample=idle&sel=field%3A3%3Acpu%25');
+    expect(readHash(mendHash('#v=1&sample=idle&sel=field%'))?.sample).toBe('idle');
+    expect(mendHash('#%ff')).toBe('#%EF%BF%BD=');
+  });
+
+  test('anywhere, or made by anybody, decodes', () => {
+    fc.assert(fc.property(fc.string(), (text) => void decodeURIComponent(mendHash(`#${text}`))));
+    const whole = '#v=1&sel=field%3A12%3Aenv.regs%5B3%5D';
+    for (let end = 0; end <= whole.length; end++) decodeURIComponent(mendHash(whole.slice(0, end)));
+    expect(mendHash(whole)).toBe(whole);
   });
 });
 
