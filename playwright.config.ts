@@ -10,7 +10,7 @@ export default defineConfig({
   timeout: 60_000,
   expect: { timeout: 15_000 },
   fullyParallel: false,
-  workers: 1,
+  workers: 2,
   forbidOnly: !!process.env.CI,
   // A busy machine may make one look of a page late; what fails three times is broken.
   retries: process.env.CI ? 2 : 0,
@@ -24,7 +24,8 @@ export default defineConfig({
         ...['--disable-background-networking', '--disable-component-update', '--disable-sync']
       ]
     },
-    trace: 'retain-on-failure'
+    // Recording costs as much as the journeys: `--trace=on` where one is wanted.
+    trace: 'on-first-retry'
   },
   webServer: {
     command: `node bin/migrascope serve --port ${port}`,
