@@ -190,8 +190,18 @@ class Reader {
     });
   }
 
-  memory(bytes: number, vector = false): Operand {
-    return { kind: 'mem', mem: this.effectiveAddress(vector), bytes };
+  memory(bytes: number): Operand {
+    return { kind: 'mem', mem: this.effectiveAddress(false), bytes };
+  }
+
+  /** SDM 2A, 2.3.12: there is an SIB byte; result, mask and indices are three different registers. */
+  vectorMemory(bytes: number): Operand {
+    const mem = this.effectiveAddress(true);
+    const result = ((this.modrm >> 3) & 7) | this.rexR;
+    const { index } = mem;
+    if ((this.modrm & 7) !== 4 || this.addressSize === 2) this.fault ??= 'undefined';
+    if (result === index || result === this.vvvv || index === this.vvvv) this.fault ??= 'undefined';
+    return { kind: 'mem', mem, bytes };
   }
 
   /** DS:rSI (which a prefix overrides) and ES:rDI. */
@@ -225,7 +235,9 @@ const BYTES: Readonly<Record<string, Bytes>> = {
   xo: (d) => (d.wide ? 4 : 2),
   p: (d) => d.size + 2,
   s: (d) => (d.code === 64 ? 10 : 6),
-  a: (d) => d.size * 2
+  a: (d) => d.size * 2,
+  e: (d) => (d.size === 2 ? 14 : 28),
+  f: (d) => (d.size === 2 ? 94 : 108)
 };
 
 /** Operands that are spelled out. `eAX` is z-sized, `rAX` v-sized. */
@@ -331,7 +343,7 @@ function reader(operand: string): Read {
     case 'M':
       return (d) => d.memory(bytes(d));
     case 'VM':
-      return (d) => d.memory(bytes(d), true);
+      return (d) => d.vectorMemory(bytes(d));
     case 'N':
       return (d) => MM[d.modrm & 7]!;
     case 'O':
@@ -462,16 +474,16 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
       if (d.fault !== undefined) return d.fault;
       switch (opcode) {
         case 0x26:
-          d.segment = R_ES;
+          if (d.segment < R_FS || !long) d.segment = R_ES;
           break;
         case 0x2e:
-          d.segment = R_CS;
+          if (d.segment < R_FS || !long) d.segment = R_CS;
           break;
         case 0x36:
-          d.segment = R_SS;
+          if (d.segment < R_FS || !long) d.segment = R_SS;
           break;
         case 0x3e:
-          d.segment = R_DS;
+          if (d.segment < R_FS || !long) d.segment = R_DS;
           break;
         case 0x64:
           d.segment = R_FS;
@@ -583,10 +595,10 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
     if (long) {
       d.addressSize = address ? 4 : 8;
       if (row.size64 === 'forced') d.size = 8;
-      else d.size = w ? 8 : data ? 2 : row.size64 === 'default' ? 8 : 4;
+      else d.size = w ? 8 : data && map < 4 ? 2 : row.size64 === 'default' ? 8 : 4;
     } else {
       d.addressSize = (code === 32) !== address ? 4 : 2;
-      d.size = (code === 32) !== data ? 4 : 2;
+      d.size = (code === 32) !== (data && map < 4) ? 4 : 2;
     }
 
     const operands: Operand[] = [];

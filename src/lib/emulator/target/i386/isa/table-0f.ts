@@ -44,7 +44,7 @@ export const twoByte = rows([
   ['0f 01 /4 reg', 'smsw', 'Rv'],
   ['0f 01 /4 mem', 'smsw', 'Mw'],
   ['0f 01 /6', 'lmsw', 'Ew', SYSTEM_ENDS],
-  ['0f 01 /7 mem', 'invlpg', 'Mb', SYSTEM_ENDS],
+  ['0f 01 /7 mem', 'invlpg', 'M', SYSTEM_ENDS],
   ['0f 01 c8', 'monitor', '', { ...SYSTEM, feature: 'monitor' }],
   ['0f 01 c9', 'mwait', '', { ...SYSTEM_ENDS, feature: 'monitor' }],
   ['0f 01 ca', 'clac', '', { ...SYSTEM_ENDS, feature: 'smap' }],

@@ -13,6 +13,7 @@
  *
  *   b byte   w word   d doubleword   q quadword   t ten bytes   dq 16 bytes   qq 32 bytes   x 16 or 32 by VEX.L
  *   v 2, 4, 8 by operand size   z 2, 4, 4   y 4, 4, 8   p far pointer   s descriptor-table register   a BOUND's pair
+ *   e f  x87 environment and state: 14 or 28, 94 or 108 bytes by operand size
  *   xh xq xo half, quarter, eighth of x   bs immediate byte, sign-extended (Iz is so too)   none: size is no matter
  *   N bytes: a number, as in M512
  *
@@ -33,10 +34,13 @@
  */
 import type { Row } from './insn.ts';
 import { twoByte } from './table-0f.ts';
+import { avx } from './table-avx.ts';
 import { oneByte } from './table-one-byte.ts';
+import { sse } from './table-sse.ts';
+import { x87 } from './table-x87.ts';
 
 /** Where several rows fit the same bytes, the first counts. */
-export const TABLE: readonly Row[] = [...oneByte, ...twoByte];
+export const TABLE: readonly Row[] = [...oneByte, ...twoByte, ...x87, ...sse, ...avx];
 
 /** Rows that have no semantics among `names`: #UD when run. For the support page and the tests. */
 export function rowsWithoutSemantics(names: ReadonlySet<string>): readonly Row[] {
