@@ -224,14 +224,11 @@ export function round(
   if ((overflow && !(s.masked & OE)) || (tiny && !(s.masked & UE))) {
     s.flags |= (overflow ? OE : UE) | (unbounded.inexact ? PE : 0);
     s.roundedUp = unbounded.up;
-    const wrapped = top + carried + (overflow ? -WRAP : WRAP);
-    // Only registers of the x87 take the result; their exponent wraps even once more where scaling went far out.
-    return pack(
-      f,
-      sign,
-      (wrapped + f.emax) & 0x7fff,
-      (unbounded.value >> BigInt(carried)) << BigInt(f.precision - precision)
-    );
+    const biased = top + carried + (overflow ? -WRAP : WRAP) + f.emax;
+    // Scaled too far even for that (FSCALE): as if masked, but exact. SDM 1, 8.5.4 and 8.5.5.
+    if (biased >= 2 * f.emax + 1) return infinity(f, sign);
+    if (biased <= 0) return zero(f, sign);
+    return pack(f, sign, biased, (unbounded.value >> BigInt(carried)) << BigInt(f.precision - precision));
   }
   if (overflow) {
     s.flags |= OE | PE;
