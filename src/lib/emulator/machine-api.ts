@@ -1,0 +1,189 @@
+/**
+ * The contract between the page and the worker that runs a machine: types only, as `api.ts` for the explorer. Plain data
+ * crosses through comlink; what changes while the guest runs (RAM, dirty pages, registers) lies in shared memory.
+ * 64-bit values are bigint, addresses of guest memory too.
+ */
+import type { Problem } from '../vmstate/problem.ts';
+import type { Placed } from '../vmstate/vmstate.ts';
+
+/** QEMU's RunState (qapi/run-state.json), as `info status` says it. */
+export type RunState =
+  | 'prelaunch'
+  | 'inmigrate'
+  | 'running'
+  | 'paused'
+  | 'debug'
+  | 'io-error'
+  | 'internal-error'
+  | 'shutdown'
+  | 'suspended'
+  | 'finish-migrate'
+  | 'postmigrate';
+
+/** What becomes a machine: dropped files, or a machine that starts from its firmware or kernel. */
+export interface MachineSource {
+  /** A vm.state with what belongs to it, as the explorer opened them. */
+  readonly state?: readonly File[];
+  /** Images by drive: `virtio0`, `ide0-hd0`. A drive without one waits at its first request. */
+  readonly disks?: Readonly<Record<string, File>>;
+  /** QEMU's command line, for a machine that boots; file names in it are names of `files`. */
+  readonly commandLine?: string;
+  readonly files?: readonly File[];
+}
+
+/** A drive of the machine, and whether its image is there. */
+export interface DriveInfo {
+  readonly id: string;
+  /** `virtio-blk at 00:03.0`. */
+  readonly device: string;
+  /** What the guest was told, in bytes; undefined when the state does not say. */
+  readonly wanted: number | undefined;
+  readonly file: string | undefined;
+}
+
+/** What starting came to. */
+export interface MachineReport {
+  readonly machine: string;
+  /** Bytes of RAM. */
+  readonly memory: number;
+  readonly cpu: string;
+  /** Fatal ones keep it from running; `runAnyway` of `resume` overrides those that are only likely to fail. */
+  readonly problems: readonly Problem[];
+  /** Sections that nothing here models: kept byte for byte. */
+  readonly frozen: readonly string[];
+  readonly drives: readonly DriveInfo[];
+  readonly serials: readonly string[];
+}
+
+/** Why the machine stopped. */
+export type StopReason =
+  | { readonly kind: 'pause' | 'step' | 'halt-forever' | 'shutdown' | 'reset' }
+  | { readonly kind: 'breakpoint'; readonly id: number }
+  | { readonly kind: 'io-error'; readonly drive: string; readonly message: string }
+  | { readonly kind: 'internal-error'; readonly message: string };
+
+/** Told to the page at most some thirty times a second. */
+export interface MachineStatus {
+  readonly state: RunState;
+  readonly stopped: StopReason | undefined;
+  /** Instructions since the machine was loaded or started. */
+  readonly instructions: number;
+  /** Of the last second. */
+  readonly instructionsPerSecond: number;
+  /** QEMU_CLOCK_VIRTUAL. */
+  readonly virtualNs: bigint;
+  /** Share of the last second that the CPU was halted, 0 to 1. */
+  readonly idle: number;
+}
+
+export type BreakpointSpec =
+  | { readonly kind: 'code'; readonly address: bigint; readonly condition?: string }
+  | { readonly kind: 'read' | 'write' | 'access'; readonly address: bigint; readonly bytes: number }
+  | { readonly kind: 'port'; readonly port: number }
+  | { readonly kind: 'msr'; readonly index: number }
+  | { readonly kind: 'vector'; readonly vector: number }
+  | { readonly kind: 'field'; readonly section: string; readonly path: string };
+export type Breakpoint = BreakpointSpec & { readonly id: number; readonly enabled: boolean; readonly hits: number };
+
+/** One segment register with its hidden part. */
+export interface SegmentView {
+  readonly selector: number;
+  readonly base: bigint;
+  readonly limit: number;
+  /** Second word of the descriptor. */
+  readonly flags: number;
+}
+
+/** The CPU as the registers panel shows it. */
+export interface CpuView {
+  /** RAX RCX RDX RBX RSP RBP RSI RDI R8…R15. */
+  readonly regs: readonly bigint[];
+  readonly rip: bigint;
+  readonly rflags: number;
+  /** ES CS SS DS FS GS LDT TR. */
+  readonly segments: readonly SegmentView[];
+  readonly gdt: { readonly base: bigint; readonly limit: number };
+  readonly idt: { readonly base: bigint; readonly limit: number };
+  /** CR0 CR2 CR3 CR4 CR8. */
+  readonly control: Readonly<Record<'cr0' | 'cr2' | 'cr3' | 'cr4' | 'cr8', bigint>>;
+  readonly dr: readonly bigint[];
+  readonly efer: bigint;
+  readonly msrs: Readonly<Record<string, bigint>>;
+  readonly xmm: readonly (readonly [low: bigint, high: bigint])[];
+  readonly mxcsr: number;
+  readonly st: readonly { readonly mantissa: bigint; readonly exponent: number; readonly empty: boolean }[];
+  readonly fpuControl: number;
+  readonly fpuStatus: number;
+  /** 16, 32 or 64: how the bytes at RIP are to be read. */
+  readonly codeSize: 16 | 32 | 64;
+  readonly cpl: number;
+  readonly halted: boolean;
+  readonly instructions: bigint;
+}
+
+/** Where the page finds guest RAM: the shared memory and the blocks in it. Little-endian. */
+export interface SharedView {
+  readonly buffer: SharedArrayBuffer;
+  readonly blocks: readonly { readonly idstr: string; readonly offset: number; readonly length: number }[];
+  /** A byte for each 4 KiB host page of `buffer`, from here: bit 1 VGA, bit 2 migration, set when written. */
+  readonly pageFlags: number;
+}
+
+/** What a worker that runs a machine exposes. A machine is named by the id that `create` gave it. */
+export interface MachineHost {
+  /** Makes a machine, paused. Never rejects for what a file says: the report has the problems. */
+  create(source: MachineSource): Promise<{ readonly id: number; readonly report: MachineReport }>;
+  destroy(id: number): Promise<void>;
+  /** Status now and whenever it changes, until the machine is destroyed. */
+  watch(id: number, told: (status: MachineStatus) => void): Promise<void>;
+  status(id: number): Promise<MachineStatus>;
+
+  /** @param runAnyway although the report has problems that are likely to make it fail */
+  resume(id: number, runAnyway?: boolean): Promise<void>;
+  pause(id: number): Promise<void>;
+  /** Resolves when it has stopped. */
+  step(id: number, instructions?: number): Promise<MachineStatus>;
+  stepOver(id: number): Promise<MachineStatus>;
+  stepOut(id: number): Promise<MachineStatus>;
+  runTo(id: number, address: bigint): Promise<MachineStatus>;
+  stepBack(id: number): Promise<MachineStatus>;
+  reset(id: number): Promise<void>;
+
+  cpu(id: number): Promise<CpuView>;
+  /** @param name as in `info registers`: rax, rip, rflags, cr3, xmm0, … */
+  setRegister(id: number, name: string, value: bigint): Promise<void>;
+  /** Bytes by virtual (`x`) or physical (`xp`) address; fewer where they end, none where nothing is mapped. */
+  read(id: number, space: 'virtual' | 'physical', address: bigint, bytes: number): Promise<Uint8Array>;
+  write(id: number, space: 'virtual' | 'physical', address: bigint, bytes: Uint8Array): Promise<boolean>;
+  /** Devices, live: the same rows as of a stream. @param label `name/instance` */
+  devices(id: number): Promise<readonly string[]>;
+  deviceFields(id: number, label: string): Promise<readonly Placed[]>;
+  shared(id: number): Promise<SharedView>;
+
+  addBreakpoint(id: number, breakpoint: BreakpointSpec): Promise<Breakpoint>;
+  removeBreakpoint(id: number, breakpoint: number): Promise<void>;
+  enableBreakpoint(id: number, breakpoint: number, enabled: boolean): Promise<void>;
+  breakpoints(id: number): Promise<readonly Breakpoint[]>;
+
+  /** Output of a serial port from its beginning here, then as it comes, batched. */
+  serialOutput(id: number, port: number, told: (bytes: Uint8Array) => void): Promise<void>;
+  serialInput(id: number, port: number, bytes: Uint8Array): Promise<void>;
+  /** A key by QEMU's name (`sendkey`). */
+  key(id: number, qcode: string, down: boolean): Promise<void>;
+  mouse(id: number, dx: number, dy: number, dz: number, buttons: number): Promise<void>;
+  /** RGBA of the display, or undefined when it has not changed since `frame`. */
+  display(id: number, frame: number): Promise<DisplayFrame | undefined>;
+  /** One line of the human monitor; what it prints. */
+  monitor(id: number, line: string): Promise<string>;
+  /** Gives a drive its image; the requests that waited go on. */
+  attachDisk(id: number, drive: string, file: File): Promise<void>;
+  /** The paused machine as a QEMU migration stream. */
+  save(id: number): Promise<Blob>;
+}
+
+export interface DisplayFrame {
+  readonly frame: number;
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8ClampedArray;
+}
