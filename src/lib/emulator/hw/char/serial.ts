@@ -3,7 +3,9 @@ import { fieldsOf, struct, type VMStateDescription } from '../../../vmstate/vmst
 import { buffer, i32, timer, u16, u32, u8 } from '../../../vmstate/vmstate-types.ts';
 import type { CharBackend, CharFrontend } from '../../chardev/char.ts';
 import { NANOSECONDS_PER_SECOND, type QEMUClock, type QEMUTimer } from '../../util/qemu-timer.ts';
+import { MemoryRegion } from '../../system/memory.ts';
 import type { Irq } from '../core/irq.ts';
+import type { Device, DeviceHost } from '../core/qdev.ts';
 import { pciDevice, type PCIDevice } from '../pci/pci.ts';
 
 const UART_FIFO_LENGTH = 16;
@@ -587,5 +589,51 @@ export class Serial implements SerialState, CharFrontend {
     else if (this.ier & IER_MSI && this.msr & MSR_ANY_DELTA) id = IIR_MSI;
     this.iir = id | (this.iir & 0xf0);
     this.#irq(id === IIR_NO_INT ? 0 : 1);
+  }
+}
+
+/** Where COM1 to COM4 are. Source: hw/char/serial-isa.c. */
+const ISA_SERIAL = [
+  { iobase: 0x3f8, irq: 4 },
+  { iobase: 0x2f8, irq: 3 },
+  { iobase: 0x3e8, irq: 4 },
+  { iobase: 0x2e8, irq: 3 }
+] as const;
+/** How many ports a PC can have. */
+export const MAX_ISA_SERIAL_PORTS = ISA_SERIAL.length;
+
+/** A serial port of a PC. */
+export class ISASerial implements Device {
+  readonly idstr = 'serial';
+  readonly vmsd = vmstate_isa_serial;
+  readonly instance: number;
+  readonly uart: Serial;
+  /** QEMU's ISASerialState. */
+  readonly state: ISASerialState;
+
+  /** @param instance 0 is COM1 */
+  constructor({ ports, clocks }: DeviceHost, isaIrqs: readonly Irq[], instance: number, chr: CharBackend) {
+    const { iobase, irq } = ISA_SERIAL[instance]!;
+    this.instance = instance;
+    this.uart = new Serial(clocks.virtual, isaIrqs[irq]!, chr);
+    this.state = { state: this.uart };
+    ports.register(
+      iobase,
+      MemoryRegion.io('serial', 8, {
+        impl: { min: 1, max: 1 },
+        read: (at) => this.uart.read(at),
+        write: (at, value) => this.uart.write(at, value)
+      })
+    );
+  }
+
+  reset(): void {
+    this.uart.reset();
+  }
+  preLoad(): void {
+    this.uart.preLoad();
+  }
+  postLoad(): void {
+    this.uart.postLoad();
   }
 }

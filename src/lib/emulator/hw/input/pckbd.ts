@@ -1,8 +1,10 @@
 /** The keyboard controller, an 8042. Source: QEMU hw/input/pckbd.c; IBM PS/2 technical reference, keyboard controller. */
 import { fieldsOf, struct, type Bits, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { u32, u8 } from '../../../vmstate/vmstate-types.ts';
+import { MemoryRegion } from '../../system/memory.ts';
 import type { Irq } from '../core/irq.ts';
-import type { PS2Keyboard, PS2Mouse } from './ps2.ts';
+import type { Device, DeviceHost } from '../core/qdev.ts';
+import { PS2Keyboard, PS2Mouse, vmstate_ps2_keyboard, vmstate_ps2_mouse } from './ps2.ts';
 
 interface KBDState {
   write_cmd: number;
@@ -109,6 +111,8 @@ const vmstate_kbd: VMStateDescription<KBDState> = {
       name: 'pckbd/extended_state',
       version: 0,
       minimumVersion: 0,
+      // Since 5.2 always; a state from before that has no such field.
+      needed: (s) => (s.obsrc ?? -1) !== -1,
       fields: [
         kbd('migration_flags', u32, { bits: [{ name: 'TIMER_PENDING', bit: 0, doc: 'a throttled interrupt is due' }] }),
         kbd('obsrc', u32, {
@@ -365,5 +369,70 @@ export class I8042 implements KBDState {
     const keyboardOn = (this.mode & (MODE_KBD_INT | MODE_DISABLE_KBD)) === MODE_KBD_INT;
     this.#wires.keyboardIrq(full && !mouse && keyboardOn ? 1 : 0);
     this.#wires.mouseIrq(full && mouse && this.mode & MODE_MOUSE_INT ? 1 : 0);
+  }
+}
+
+/** The controller on a PC's ISA bus, with its keyboard and mouse: three sections. */
+export class ISAKbd implements Device {
+  readonly idstr = 'pckbd';
+  readonly vmsd = vmstate_kbd_isa;
+  readonly keyboard: PS2Keyboard;
+  readonly mouse: PS2Mouse;
+  readonly kbd: I8042;
+  /** In QEMU's order, this controller last. */
+  readonly devices: readonly Device[];
+
+  constructor({ ports, log }: DeviceHost, isaIrqs: readonly Irq[], a20: Irq, resetRequest: () => void) {
+    this.keyboard = new PS2Keyboard((level) => this.kbd.keyboardInput(level));
+    this.mouse = new PS2Mouse((level) => this.kbd.mouseInput(level));
+    this.kbd = new I8042(this.keyboard, this.mouse, {
+      ...{ keyboardIrq: isaIrqs[1]!, mouseIrq: isaIrqs[12]!, a20, reset: resetRequest },
+      log: (message) => log('pckbd', message)
+    });
+    const { keyboard, mouse } = this;
+    this.devices = [
+      {
+        ...{ idstr: 'ps2kbd', vmsd: vmstate_ps2_keyboard, state: keyboard },
+        reset: () => keyboard.reset(),
+        preLoad: () => keyboard.preLoad(),
+        postLoad: (version) => keyboard.postLoad(version)
+      },
+      {
+        ...{ idstr: 'ps2mouse', vmsd: vmstate_ps2_mouse, state: mouse },
+        reset: () => mouse.reset(),
+        postLoad: () => mouse.postLoad()
+      },
+      this
+    ];
+    const byte = { min: 1, max: 1 } as const;
+    ports.register(
+      0x60,
+      MemoryRegion.io('i8042-data', 1, {
+        impl: byte,
+        read: () => this.kbd.readData(),
+        write: (_at, value) => this.kbd.writeData(value)
+      })
+    );
+    ports.register(
+      0x64,
+      MemoryRegion.io('i8042-cmd', 1, {
+        impl: byte,
+        read: () => this.kbd.readStatus(),
+        write: (_at, value) => this.kbd.writeCommand(value)
+      })
+    );
+  }
+
+  reset(): void {
+    this.kbd.reset();
+  }
+  preSave(): void {
+    this.kbd.preSave();
+  }
+  preLoad(): void {
+    this.kbd.preLoad();
+  }
+  postLoad(): void {
+    this.kbd.postLoad();
   }
 }
