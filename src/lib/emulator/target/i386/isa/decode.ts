@@ -30,6 +30,7 @@ interface Candidate {
   readonly mask: number;
   readonly key: number;
   readonly reads: readonly Read[];
+  /** VEX.vvvv is an operand. */
   readonly vvvv: boolean;
   readonly rep: 0 | 1 | 2;
 }
@@ -514,6 +515,7 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
 
     let w = (rex >> 3) & 1;
     let map = 0;
+    let unused = 0; // VEX.vvvv, inverted: 0 unless an operand is there
     if (opcode === 0xc4 || opcode === 0xc5) {
       const second = d.u8();
       if (d.fault !== undefined) return d.fault;
@@ -534,7 +536,8 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
           w = last >> 7;
         }
         if (long) d.rexR = (~second >> 4) & 8;
-        d.vvvv = (~last >> 3) & (long ? 15 : 7);
+        unused = (~last >> 3) & 15;
+        d.vvvv = long ? unused : unused & 7;
         d.wide = (last & 4) !== 0;
         const pp = last & 3;
         data = pp === P66;
@@ -590,7 +593,7 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
     // 90 is XCHG with R8 under REX.B, PAUSE and NOP else.
     if (opcode === 0x90 && map === 0 && d.rexB !== 0) found = list[list.length - 1]!;
     const { row, reads } = found;
-    if (map >= 4 && d.vvvv !== 0 && !found.vvvv) return 'undefined';
+    if (unused !== 0 && !found.vvvv) return 'undefined';
 
     if (long) {
       d.addressSize = address ? 4 : 8;

@@ -25,6 +25,7 @@
  *     tells that bits above the result are to be zeroed. Operations that only VEX has keep their v: `vpermd`.
  *   - Conditional ones are `jcc`, `setcc`, `cmovcc`, `cmpccxadd` (the condition is in `Insn.condition`); FCMOVcc are eight.
  *   - 64-bit spellings share: `fxsave64` has `fxsave`, `Insn.size` tells.
+ *   - Prefetches, fences, CLFLUSH, ENDBR and the like are `nop`.
  *   - Forms that do different work have a suffix: `mov_from_cr`, `mov_to_cr`, `mov_from_dr`, `mov_to_dr`. MOV with a segment
  *     register is `mov`: the operand kind tells.
  * A name is looked up among the functions of `isa/semantics`; rows whose name has no function are the unsupported ones.
