@@ -30,7 +30,7 @@ import { vmstate_ide_pci } from './hw/ide/piix.ts';
 import { vmstate_kbd_isa } from './hw/input/pckbd.ts';
 import { vmstate_ps2_keyboard, vmstate_ps2_mouse } from './hw/input/ps2.ts';
 import { vmstate_virtio_input } from './hw/input/virtio-input.ts';
-import { vmstate_apic } from './hw/intc/apic.ts';
+import { vmstate_apic } from './hw/intc/apic_common.ts';
 import { vmstate_pic } from './hw/intc/i8259.ts';
 import { vmstate_ioapic } from './hw/intc/ioapic.ts';
 import { vmstate_ich9_lpc } from './hw/isa/lpc_ich9.ts';

@@ -37,6 +37,8 @@ export interface Device {
   preSave?(): void;
   /** After a load: puts timers, lines and mappings where the state says (QEMU: post_load). Returns why it must not run. */
   postLoad?(version: number): string | undefined | void;
+  /** The machine goes on, or has been stopped (QEMU: qdev_add_vm_change_state_handler). */
+  vmStateChange?(running: boolean): void;
 }
 
 /** Guest errors by device (QEMU: qemu_log_mask(LOG_GUEST_ERROR)). Never throws. */
@@ -103,6 +105,10 @@ export class DeviceList {
 
   reset(): void {
     for (const device of this.#devices) device.reset?.();
+  }
+
+  vmStateChange(running: boolean): void {
+    for (const device of this.#devices) device.vmStateChange?.(running);
   }
 }
 

@@ -1,6 +1,9 @@
 /** Port 0x92, "fast A20". Source: QEMU hw/i386/port92.c. */
 import { fieldsOf, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { u8 } from '../../../vmstate/vmstate-types.ts';
+import { MemoryRegion } from '../../system/memory.ts';
+import type { Irq } from '../core/irq.ts';
+import type { Device, DeviceHost } from '../core/qdev.ts';
 
 export interface Port92State {
   outport: number;
@@ -19,3 +22,33 @@ export const vmstate_port92_isa: VMStateDescription<Port92State> = {
     })
   ]
 };
+
+const INIT = 1;
+
+export class Port92 implements Port92State, Device {
+  readonly idstr = 'port92';
+  readonly vmsd = vmstate_port92_isa;
+  outport = 0;
+
+  /**
+   * @param a20 1 lets address line 20 through
+   * @param resetRequest resets the machine
+   */
+  constructor({ ports }: DeviceHost, a20: Irq, resetRequest: () => void) {
+    const region = MemoryRegion.io('port92', 1, {
+      impl: { min: 1, max: 1 },
+      read: () => this.outport,
+      write: (_at, value) => {
+        const rises = (value & ~this.outport & INIT) !== 0;
+        this.outport = value;
+        a20((value >> 1) & 1);
+        if (rises) resetRequest();
+      }
+    });
+    ports.register(0x92, region);
+  }
+
+  reset(): void {
+    this.outport &= ~INIT;
+  }
+}

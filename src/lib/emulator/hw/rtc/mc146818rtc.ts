@@ -1,10 +1,12 @@
-/**
- * Section "mc146818rtc": clock and CMOS memory.
- * Source: QEMU hw/rtc/mc146818rtc.c, mc146818rtc_regs.h; hw/i386/pc.c pc_cmos_init, pc_cmos_init_late; MC146818 datasheet.
- */
-import { fieldsOf, unused, type Bits, type Meaning, type VMStateDescription } from '../../../vmstate/vmstate.ts';
-import { i64, timer, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
-import { reg16, reg8, registerBlock, type RegisterInfo } from '../core/register.ts';
+/** Section "mc146818rtc": clock and CMOS memory. Source: QEMU hw/rtc/mc146818rtc.c; MC146818 datasheet. */
+import { fieldsOf, unused, type VMStateDescription } from '../../../vmstate/vmstate.ts';
+import { i64, timer, TIMER_NOT_ARMED, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
+import { MemoryRegion } from '../../system/memory.ts';
+import { muldiv64, NANOSECONDS_PER_SECOND, type QEMUTimer } from '../../util/qemu-timer.ts';
+import type { Irq } from '../core/irq.ts';
+import type { Device, DeviceHost } from '../core/qdev.ts';
+import { registerBlock } from '../core/register.ts';
+import * as reg from './mc146818rtc_regs.ts';
 
 export interface MC146818RtcState {
   cmos_data: Uint8Array;
@@ -21,131 +23,6 @@ export interface MC146818RtcState {
   irq_reinject_on_ack_count: number;
 }
 
-const TIME: Meaning = { doc: 'in BCD, unless register B says binary', radix: 16, clock: true };
-const ALARM: Meaning = { doc: 'from C0 on: any', radix: 16 };
-
-const REGISTER_A: Meaning = {
-  bits: [
-    {
-      bit: 0,
-      width: 4,
-      name: 'RS',
-      doc: 'rate of the periodic interrupt: 32768 Hz divided by 2 to the power of RS-1',
-      values: { 0: 'none', 1: '256 Hz', 2: '128 Hz', 6: '1024 Hz', 15: '2 Hz' }
-    },
-    { bit: 4, width: 3, name: 'DV', doc: 'divider', values: { 2: 'runs', 6: 'reset', 7: 'reset' } },
-    { bit: 7, name: 'UIP', doc: 'update in progress' }
-  ]
-};
-const REGISTER_B: Meaning = {
-  bits: [
-    { bit: 0, name: 'DSE', doc: 'daylight saving' },
-    { bit: 1, name: '24/12', values: { 0: '12 hours', 1: '24 hours' } },
-    { bit: 2, name: 'DM', values: { 0: 'BCD', 1: 'binary' } },
-    { bit: 3, name: 'SQWE', doc: 'square wave' },
-    { bit: 4, name: 'UIE', doc: 'interrupt after each update' },
-    { bit: 5, name: 'AIE', doc: 'alarm interrupt' },
-    { bit: 6, name: 'PIE', doc: 'periodic interrupt' },
-    { bit: 7, name: 'SET', doc: 'being set: updates stop' }
-  ]
-};
-const REGISTER_C: Meaning = {
-  doc: 'cleared when read',
-  bits: [
-    { bit: 4, name: 'UF', doc: 'updated' },
-    { bit: 5, name: 'AF', doc: 'alarm' },
-    { bit: 6, name: 'PF', doc: 'periodic' },
-    { bit: 7, name: 'IRQF', doc: 'asserts its interrupt' }
-  ]
-};
-const REGISTER_D: Meaning = { bits: [{ bit: 7, name: 'VRT', doc: 'the battery is good' }] };
-
-const SHUTDOWN = {
-  0x00: 'cold boot',
-  0x05: 'end the interrupt, jump to 40:67',
-  0x09: 'back from a block move',
-  0x0a: 'jump to 40:67',
-  0xfe: 'wake from S3'
-};
-const pair = (low: string, high: string, values: Readonly<Record<number, string>>): Bits[] => [
-  { bit: 4, width: 4, name: high, values },
-  { bit: 0, width: 4, name: low, values }
-];
-const FLOPPIES = { 0: 'none', 1: '360 KiB', 2: '1.2 MiB', 3: '720 KiB', 4: '1.44 MiB', 5: '2.88 MiB' };
-const DISKS = { 0: 'none', 15: 'by the next bytes' };
-const BOOT = { 0: 'none', 1: 'floppy', 2: 'hard disk', 3: 'CD-ROM', 4: 'network' };
-const EQUIPMENT: Meaning = {
-  bits: [
-    { bit: 0, name: 'floppy', doc: 'there are floppy drives' },
-    { bit: 1, name: 'FPU' },
-    { bit: 2, name: 'PS/2 mouse' },
-    { bit: 4, width: 2, name: 'video', values: { 0: 'VGA', 1: '40 columns', 2: '80 columns', 3: 'monochrome' } },
-    { bit: 6, width: 2, name: 'floppies', doc: 'less one' }
-  ]
-};
-
-/** A hard disk's geometry. Source: cmos_init_hd. */
-const disk = (addr: number, name: string): RegisterInfo[] => [
-  reg16(addr, `${name}.cylinders`),
-  reg8(addr + 2, `${name}.heads`),
-  reg16(addr + 3, `${name}.precompensation`, { radix: 16 }),
-  reg8(addr + 5, `${name}.control`, { radix: 16 }),
-  reg16(addr + 6, `${name}.landing_zone`),
-  reg8(addr + 8, `${name}.sectors`)
-];
-const KIB = 'in KiB';
-
-/** CMOS memory as a PC's BIOS expects it. */
-const CMOS: readonly RegisterInfo[] = [
-  reg8(0x00, 'seconds', TIME),
-  reg8(0x01, 'seconds_alarm', ALARM),
-  reg8(0x02, 'minutes', TIME),
-  reg8(0x03, 'minutes_alarm', ALARM),
-  reg8(0x04, 'hours', TIME),
-  reg8(0x05, 'hours_alarm', ALARM),
-  reg8(0x06, 'day_of_week', { ...TIME, doc: '1 is Sunday' }),
-  reg8(0x07, 'day_of_month', TIME),
-  reg8(0x08, 'month', TIME),
-  reg8(0x09, 'year', TIME),
-  reg8(0x0a, 'A', REGISTER_A),
-  reg8(0x0b, 'B', REGISTER_B),
-  reg8(0x0c, 'C', REGISTER_C),
-  reg8(0x0d, 'D', REGISTER_D),
-  reg8(0x0e, 'diagnostic', { radix: 16 }),
-  reg8(0x0f, 'shutdown', { doc: 'what the BIOS does after a reset', values: SHUTDOWN }),
-  reg8(0x10, 'floppy_drives', { bits: pair('B', 'A', FLOPPIES) }),
-  reg8(0x12, 'disk_types', { bits: pair('second', 'first', DISKS) }),
-  reg8(0x14, 'equipment', EQUIPMENT),
-  reg16(0x15, 'base_memory', { doc: KIB }),
-  reg16(0x17, 'extended_memory', { doc: `${KIB}, from 1 MiB to 64 MiB` }),
-  reg8(0x19, 'disk0.type', { values: { 47: 'user-defined' } }),
-  reg8(0x1a, 'disk1.type', { values: { 47: 'user-defined' } }),
-  ...disk(0x1b, 'disk0'),
-  ...disk(0x24, 'disk1'),
-  reg16(0x30, 'extended_memory_found', { doc: KIB }),
-  reg8(0x32, 'century', TIME),
-  reg16(0x34, 'memory_above_16M', { doc: 'in units of 64 KiB, below 4 GiB' }),
-  reg8(0x37, 'century_ps2', TIME),
-  reg8(0x38, 'boot_3', {
-    bits: [
-      { bit: 0, name: 'no floppy signature check' },
-      { bit: 4, width: 4, name: 'third', values: BOOT }
-    ]
-  }),
-  reg8(0x39, 'disk_translation', {
-    bits: [0, 1, 2, 3].map((i) => ({
-      bit: 2 * i,
-      width: 2,
-      name: `disk ${i}`,
-      values: { 0: 'none', 1: 'LBA', 2: 'large', 3: 'revised ECHS' }
-    }))
-  }),
-  reg8(0x3d, 'boot', { bits: pair('first', 'second', BOOT) }),
-  reg16(0x5b, 'memory_above_4G', { doc: 'in units of 64 KiB, low bytes' }),
-  reg8(0x5d, 'memory_above_4G_high', { doc: 'third byte' }),
-  reg8(0x5f, 'cpus', { doc: 'CPUs less one' })
-];
-
 const rtc = fieldsOf<MC146818RtcState>();
 export const vmstate_rtc: VMStateDescription<MC146818RtcState> = {
   name: 'mc146818rtc',
@@ -153,7 +30,7 @@ export const vmstate_rtc: VMStateDescription<MC146818RtcState> = {
   minimumVersion: 1,
   doc: 'Battery-backed clock, alarm and CMOS memory.',
   fields: [
-    rtc('cmos_data', registerBlock(128, CMOS)),
+    rtc('cmos_data', registerBlock(128, reg.CMOS)),
     rtc('cmos_index', u8, { doc: 'byte that port 71 shows', radix: 16 }),
     unused(28, { name: 'unused[0]', doc: 'was the current time' }),
     rtc('periodic_timer', timer, { unit: 'ns', clock: true }),
@@ -172,7 +49,392 @@ export const vmstate_rtc: VMStateDescription<MC146818RtcState> = {
       name: 'mc146818rtc/irq_reinject_on_ack_count',
       version: 1,
       minimumVersion: 1,
+      needed: ({ irq_reinject_on_ack_count }) => (irq_reinject_on_ack_count ?? 0) !== 0,
       fields: [rtc('irq_reinject_on_ack_count', u16)]
     }
   ]
 };
+
+const RTC_CLOCK_RATE = 32768n;
+/** The last 244 µs of a second, in which an update is said to be going on. */
+const UIP_HOLD_LENGTH = (8n * NANOSECONDS_PER_SECOND) / 32768n;
+/** A periodic interrupt that lies further back than this was not merely late. */
+const MAX_CLOCK_JUMP = 60n * NANOSECONDS_PER_SECOND;
+const SEC_PER_DAY = 86400;
+const ANY = -1;
+
+const clocksToNs = (clocks: bigint): bigint => muldiv64(clocks, NANOSECONDS_PER_SECOND, RTC_CLOCK_RATE);
+const nsToClocks = (ns: bigint): bigint => muldiv64(BigInt.asUintN(64, ns), RTC_CLOCK_RATE, NANOSECONDS_PER_SECOND);
+
+export interface RtcOptions {
+  /** ISA interrupt 8. */
+  readonly irq: Irq;
+  /** The alarm wakes a suspended machine. */
+  readonly wakeup?: () => void;
+  /** What it shows at start: seconds since 1970, the host's time when absent (-rtc base). */
+  readonly date?: bigint;
+  /** Year that the year byte counts from; 0 where the century byte does (a pc's base_year=2000). */
+  readonly baseYear?: number;
+}
+
+export class MC146818Rtc implements MC146818RtcState, Device {
+  readonly idstr = 'mc146818rtc';
+  readonly vmsd = vmstate_rtc;
+  readonly #host: DeviceHost;
+  readonly #irq: Irq;
+  readonly #wakeup: () => void;
+  readonly #baseYear: number;
+  readonly #periodic: QEMUTimer;
+  readonly #update: QEMUTimer;
+
+  cmos_data = new Uint8Array(128);
+  cmos_index = 0;
+  periodic_timer = TIMER_NOT_ARMED;
+  next_periodic_time = 0n;
+  irq_coalesced = 0;
+  period = 0;
+  base_rtc = 0n;
+  last_update = 0n;
+  offset = 0n;
+  update_timer = TIMER_NOT_ARMED;
+  next_alarm_time = 0n;
+  irq_reinject_on_ack_count = 0;
+
+  constructor(host: DeviceHost, { irq, wakeup = () => {}, date, baseYear = 0 }: RtcOptions) {
+    this.#host = host;
+    this.#irq = irq;
+    this.#wakeup = wakeup;
+    this.#baseYear = baseYear;
+    this.#periodic = host.clocks.host.timer(() => this.#periodicFires());
+    this.#update = host.clocks.host.timer(() => this.#updateFires());
+    this.cmos_data[reg.RTC_REG_A] = 0x26;
+    this.cmos_data[reg.RTC_REG_B] = reg.REG_B_24H;
+    this.cmos_data[reg.RTC_REG_D] = 0x80;
+    this.last_update = this.#now();
+    this.base_rtc = date ?? this.last_update / NANOSECONDS_PER_SECOND;
+    this.#showTime(this.base_rtc);
+    this.#checkUpdate();
+    const region = MemoryRegion.io('rtc', 2, {
+      impl: { min: 1, max: 1 },
+      read: (at) => (at & 1 ? this.#read() : 0xff),
+      write: (at, value) => {
+        if (at & 1) this.#write(value);
+        else this.cmos_index = value & 0x7f;
+      }
+    });
+    host.ports.register(0x70, region);
+  }
+
+  /** Source: rtc_reset_enter, rtc_reset_hold. */
+  reset(): void {
+    // fe is how the BIOS knows that it resumes from S3.
+    if (this.cmos_data[reg.RTC_SHUTDOWN] !== 0xfe) this.cmos_data[reg.RTC_SHUTDOWN] = 0;
+    this.cmos_data[reg.RTC_REG_B]! &= ~(reg.REG_B_PIE | reg.REG_B_AIE | reg.REG_B_SQWE);
+    this.cmos_data[reg.RTC_REG_C]! &= ~(reg.REG_C_MASK | reg.REG_C_IRQF);
+    this.#checkUpdate();
+    this.#irq(0);
+  }
+
+  preSave(): void {
+    this.#updateTime();
+    this.periodic_timer = this.#periodic.saved;
+    this.update_timer = this.#update.saved;
+  }
+
+  preLoad(): void {
+    this.irq_reinject_on_ack_count = 0;
+  }
+
+  postLoad(version: number): void {
+    this.#periodic.load(this.periodic_timer);
+    this.#update.load(this.update_timer);
+    if (version <= 2) {
+      this.#setTime();
+      this.offset = 0n;
+      this.#checkUpdate();
+    }
+    this.period = this.#periodTicks();
+    const late = this.#now() - this.next_periodic_time;
+    if (late < 0n || late > MAX_CLOCK_JUMP) this.#periodicUpdate(this.#now(), this.period, false);
+  }
+
+  /** CMOS memory as the machine fills it. Source: mc146818rtc_set_cmos_data. */
+  setCmos(addr: number, value: number): void {
+    this.cmos_data[addr & 0x7f] = value;
+  }
+  cmos(addr: number): number {
+    return this.cmos_data[addr & 0x7f]!;
+  }
+
+  /** The machine goes to S3: the BIOS will resume it. Source: rtc_notify_suspend. */
+  suspend(): void {
+    this.setCmos(reg.RTC_SHUTDOWN, 0xfe);
+  }
+
+  get #a(): number {
+    return this.cmos_data[reg.RTC_REG_A]!;
+  }
+  get #b(): number {
+    return this.cmos_data[reg.RTC_REG_B]!;
+  }
+  get #c(): number {
+    return this.cmos_data[reg.RTC_REG_C]!;
+  }
+  #now(): bigint {
+    return this.#host.clocks.host.now();
+  }
+  get #running(): boolean {
+    return !(this.#b & reg.REG_B_SET) && (this.#a & 0x70) <= 0x20;
+  }
+  /** The divider is held in reset. */
+  get #dividerReset(): boolean {
+    return (this.#a & 0x60) === 0x60;
+  }
+
+  /** What the clock shows, ns since 1970. Source: get_guest_rtc_ns. */
+  #guestNs(): bigint {
+    return BigInt.asUintN(64, this.base_rtc * NANOSECONDS_PER_SECOND + this.#now() - this.last_update + this.offset);
+  }
+
+  /** Source: rtc_periodic_clock_ticks, periodic_period_to_clock. */
+  #periodTicks(): number {
+    const rate = this.#a & 0x0f;
+    if (!(this.#b & reg.REG_B_PIE) || rate === 0) return 0;
+    return 1 << ((rate <= 2 ? rate + 7 : rate) - 1);
+  }
+
+  /** Arms the periodic interrupt; ticks that are lost stay lost. Source: periodic_timer_update. */
+  #periodicUpdate(now: bigint, oldPeriod: number, changed: boolean): void {
+    this.period = this.#periodTicks();
+    if (this.period === 0) {
+      this.irq_coalesced = 0;
+      this.#periodic.del();
+      return;
+    }
+    const clock = nsToClocks(now);
+    const period = BigInt(this.period);
+    let since = 0n;
+    if (oldPeriod && changed) since = clock - (nsToClocks(this.next_periodic_time) - BigInt(oldPeriod));
+    since = since < 0n ? 0n : since > period ? period : since;
+    this.next_periodic_time = BigInt.asIntN(64, clocksToNs(clock + period - since) + 1n);
+    this.#periodic.mod(this.next_periodic_time);
+  }
+
+  #periodicFires(): void {
+    this.#periodicUpdate(this.next_periodic_time, this.period, false);
+    this.cmos_data[reg.RTC_REG_C]! |= reg.REG_C_PF;
+    if (!(this.#b & reg.REG_B_PIE)) return;
+    this.cmos_data[reg.RTC_REG_C]! |= reg.REG_C_IRQF;
+    this.#irq(1);
+  }
+
+  /** Arms the timer for the next second or alarm, if anything visible comes of it. Source: check_update_timer. */
+  #checkUpdate(): void {
+    if (this.#dividerReset) {
+      this.#update.del();
+      return;
+    }
+    let next = this.#now() + NANOSECONDS_PER_SECOND - (this.#guestNs() % NANOSECONDS_PER_SECOND);
+    this.next_alarm_time = next + BigInt(this.#secondsToAlarm() - 1) * NANOSECONDS_PER_SECOND;
+    // A latched UIP must be cleared at the next second.
+    if (!(this.#a & reg.REG_A_UIP) && this.#c & reg.REG_C_UF) {
+      if (this.#b & reg.REG_B_SET || this.#c & reg.REG_C_AF) {
+        this.#update.del();
+        return;
+      }
+      next = this.next_alarm_time;
+    }
+    if (next !== this.#update.expire_time) this.#update.mod(next);
+  }
+
+  /** Source: rtc_update_timer. */
+  #updateFires(): void {
+    this.#updateTime();
+    this.cmos_data[reg.RTC_REG_A]! &= ~reg.REG_A_UIP;
+    let flags = reg.REG_C_UF;
+    if (this.#now() >= this.next_alarm_time) {
+      flags |= reg.REG_C_AF;
+      if (this.#b & reg.REG_B_AIE) this.#wakeup();
+    }
+    const fresh = flags & ~this.#c;
+    this.cmos_data[reg.RTC_REG_C]! |= flags;
+    if (fresh & this.#b) {
+      this.cmos_data[reg.RTC_REG_C]! |= reg.REG_C_IRQF;
+      this.#irq(1);
+    }
+    this.#checkUpdate();
+  }
+
+  /** Seconds to the next match of the alarm, 1 to those of a day. In the place of get_next_alarm. */
+  #secondsToAlarm(): number {
+    this.#updateTime();
+    const [hour, minute, second] = [reg.RTC_HOURS_ALARM, reg.RTC_MINUTES_ALARM, reg.RTC_SECONDS_ALARM].map((at) => {
+      const byte = this.cmos_data[at]!;
+      if ((byte & 0xc0) === 0xc0) return ANY;
+      return at === reg.RTC_HOURS_ALARM ? this.#hourOf(byte) : this.#fromBcd(byte);
+    });
+    const { hours, minutes, seconds } = this.#time();
+    const now = (hours * 60 + minutes) * 60 + seconds;
+    const differs = (wanted: number | undefined, is: number): boolean => wanted !== ANY && wanted !== is;
+    let at = now + 1;
+    while (at < now + SEC_PER_DAY) {
+      if (differs(hour, Math.floor(at / 3600) % 24)) at += 3600 - (at % 3600);
+      else if (differs(minute, Math.floor(at / 60) % 60)) at += 60 - (at % 60);
+      else if (differs(second, at % 60)) at++;
+      else break;
+    }
+    return Math.min(at - now, SEC_PER_DAY);
+  }
+
+  #toBcd(value: number): number {
+    return this.#b & reg.REG_B_DM ? value : (Math.trunc(value / 10) << 4) | (value % 10);
+  }
+  #fromBcd(byte: number): number {
+    return this.#b & reg.REG_B_DM ? byte : (byte >> 4) * 10 + (byte & 0x0f);
+  }
+  /** 0 to 23, from either form. */
+  #hourOf(byte: number): number {
+    if (this.#b & reg.REG_B_24H) return this.#fromBcd(byte);
+    return (this.#fromBcd(byte & 0x7f) % 12) + (byte & 0x80 ? 12 : 0);
+  }
+
+  /** What the registers show. Source: rtc_get_time. */
+  #time() {
+    const at = (index: number): number => this.#fromBcd(this.cmos_data[index]!);
+    return {
+      year: at(reg.RTC_YEAR) + this.#baseYear + at(reg.RTC_CENTURY) * 100,
+      month: at(reg.RTC_MONTH),
+      day: at(reg.RTC_DAY_OF_MONTH),
+      hours: this.#hourOf(this.cmos_data[reg.RTC_HOURS]!),
+      minutes: at(reg.RTC_MINUTES),
+      seconds: at(reg.RTC_SECONDS)
+    };
+  }
+
+  /** The registers were written: the clock goes on from there. Source: rtc_set_time, mktimegm. */
+  #setTime(): void {
+    const { year, month, day, hours, minutes, seconds } = this.#time();
+    // Months and days that do not exist run over into the next ones.
+    const days = Date.UTC(2000 + (year % 400), month - 1, day) / 86_400_000 + Math.floor(year / 400 - 5) * 146_097;
+    this.base_rtc = BigInt.asUintN(64, BigInt(days * SEC_PER_DAY + hours * 3600 + minutes * 60 + seconds));
+    this.last_update = this.#now();
+  }
+
+  /** Brings the registers up to date unless the guest is setting them. Source: rtc_update_time. */
+  #updateTime(): void {
+    if (!(this.#b & reg.REG_B_SET)) this.#showTime(BigInt.asIntN(64, this.#guestNs()) / NANOSECONDS_PER_SECOND);
+  }
+
+  /** Source: rtc_set_cmos. */
+  #showTime(seconds: bigint): void {
+    const date = new Date(Number(BigInt.asIntN(64, seconds)) * 1000);
+    // Out of the reach of Date: the stream's clock is garbage, and so is what is shown.
+    if (Number.isNaN(date.getTime())) return;
+    const set = (at: number, value: number): unknown => (this.cmos_data[at] = this.#toBcd(value));
+    const hours = date.getUTCHours();
+    set(reg.RTC_SECONDS, date.getUTCSeconds());
+    set(reg.RTC_MINUTES, date.getUTCMinutes());
+    set(reg.RTC_HOURS, this.#b & reg.REG_B_24H ? hours : hours % 12 || 12);
+    if (!(this.#b & reg.REG_B_24H) && hours >= 12) this.cmos_data[reg.RTC_HOURS]! |= 0x80;
+    set(reg.RTC_DAY_OF_WEEK, date.getUTCDay() + 1);
+    set(reg.RTC_DAY_OF_MONTH, date.getUTCDate());
+    set(reg.RTC_MONTH, date.getUTCMonth() + 1);
+    const year = date.getUTCFullYear() - this.#baseYear;
+    set(reg.RTC_YEAR, year % 100);
+    set(reg.RTC_CENTURY, Math.trunc(year / 100));
+  }
+
+  /** Source: update_in_progress. */
+  #updateInProgress(): boolean {
+    if (!this.#running) return false;
+    if (this.#update.pending && this.#now() >= this.#update.expire_time - UIP_HOLD_LENGTH) {
+      // Stays set until the update is over, however late that is.
+      this.cmos_data[reg.RTC_REG_A]! |= reg.REG_A_UIP;
+      return true;
+    }
+    return this.#guestNs() % NANOSECONDS_PER_SECOND >= NANOSECONDS_PER_SECOND - UIP_HOLD_LENGTH;
+  }
+
+  /** The byte that port 71 reads. Source: cmos_ioport_read. */
+  #read(): number {
+    if (this.cmos_index === reg.RTC_IBM_PS2_CENTURY_BYTE) this.cmos_index = reg.RTC_CENTURY;
+    const index = this.cmos_index & 0x7f;
+    if (reg.TIME_REGISTERS.has(index) && this.#running) this.#updateTime();
+    const value = this.cmos_data[index]!;
+    if (index === reg.RTC_REG_A && this.#updateInProgress()) return value | reg.REG_A_UIP;
+    if (index === reg.RTC_REG_C) {
+      this.#irq(0);
+      this.cmos_data[reg.RTC_REG_C] = 0;
+      if (value & (reg.REG_C_UF | reg.REG_C_AF)) this.#checkUpdate();
+    }
+    return value;
+  }
+
+  /** Source: cmos_ioport_write. */
+  #write(value: number): void {
+    if (this.cmos_index === reg.RTC_IBM_PS2_CENTURY_BYTE) this.cmos_index = reg.RTC_CENTURY;
+    const index = this.cmos_index & 0x7f;
+    switch (index) {
+      case reg.RTC_REG_A:
+        this.#writeA(value);
+        return;
+      case reg.RTC_REG_B:
+        this.#writeB(value);
+        return;
+      case reg.RTC_REG_C:
+      case reg.RTC_REG_D:
+        return;
+    }
+    this.cmos_data[index] = value;
+    if (reg.ALARM_REGISTERS.has(index)) this.#checkUpdate();
+    else if (reg.TIME_REGISTERS.has(index) && this.#running) {
+      this.#setTime();
+      this.#checkUpdate();
+    }
+  }
+
+  #writeA(value: number): void {
+    const rateChanges = ((this.#a ^ value) & 0x0f) !== 0;
+    const oldPeriod = this.#periodTicks();
+    let inProgress = this.#a & reg.REG_A_UIP;
+    if ((value & 0x60) === 0x60) {
+      if (this.#running) this.#updateTime();
+      inProgress = 0;
+    } else if (this.#dividerReset && (value & 0x70) <= 0x20) {
+      // The first update comes half a second after the divider was let go.
+      if (!(this.#b & reg.REG_B_SET)) {
+        this.offset = NANOSECONDS_PER_SECOND / 2n;
+        this.#setTime();
+      }
+      inProgress = 0;
+    }
+    this.cmos_data[reg.RTC_REG_A] = (value & ~reg.REG_A_UIP) | inProgress;
+    if (rateChanges) this.#periodicUpdate(this.#now(), oldPeriod, true);
+    this.#checkUpdate();
+  }
+
+  #writeB(value: number): void {
+    const enableChanges = ((this.#b ^ value) & reg.REG_B_PIE) !== 0;
+    const oldPeriod = this.#periodTicks();
+    let next = value;
+    if (value & reg.REG_B_SET) {
+      if (this.#running) this.#updateTime();
+      this.cmos_data[reg.RTC_REG_A]! &= ~reg.REG_A_UIP;
+      next &= ~reg.REG_B_UIE;
+    } else if (this.#b & reg.REG_B_SET && (this.#a & 0x70) <= 0x20) {
+      this.offset = this.#guestNs() % NANOSECONDS_PER_SECOND;
+      this.#setTime();
+    }
+    // A flag that is set already interrupts as soon as it may.
+    if (next & this.#c & reg.REG_C_MASK) {
+      this.cmos_data[reg.RTC_REG_C]! |= reg.REG_C_IRQF;
+      this.#irq(1);
+    } else {
+      this.cmos_data[reg.RTC_REG_C]! &= ~reg.REG_C_IRQF;
+      this.#irq(0);
+    }
+    this.cmos_data[reg.RTC_REG_B] = next;
+    if (enableChanges) this.#periodicUpdate(this.#now(), oldPeriod, true);
+    this.#checkUpdate();
+  }
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { vmstate_apic } from '../../../../../src/lib/emulator/hw/intc/apic.ts';
+import { vmstate_apic } from '../../../../../src/lib/emulator/hw/intc/apic_common.ts';
 import { bitsOf, hex, roundTrip, subsection, zeros } from '../../../../support/sections.ts';
 
 /** Linux on QEMU 11.1, between two ticks. */
