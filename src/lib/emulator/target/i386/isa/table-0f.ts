@@ -14,7 +14,7 @@ const NOTHING: Facts = { semantics: 'nop' };
 const D64: Facts = { size64: 'default' };
 const ARITH = 'OSZAPC';
 /** Control and debug registers are moved whole: no operand-size prefix counts. */
-const WHOLE: Facts = { size64: 'forced', privileged: true };
+const WHOLE: Facts = { size64: 'forced', privileged: true, undefined: 'OSZAPC' };
 const SVM: Facts = { feature: 'svm', mode: 'protected', ...SYSTEM };
 const BIT: Facts = { defines: 'C', undefined: 'OSAP' };
 const BITS: Facts = { ...BIT, lock: true };
@@ -53,13 +53,13 @@ export const twoByte = rows([
   ['0f 01 cb', 'stac', '', { ...SYSTEM_ENDS, feature: 'smap' }],
   ['np 0f 01 d0', 'xgetbv', '', { feature: 'xsave' }],
   ['np 0f 01 d1', 'xsetbv', '', { ...SYSTEM_ENDS, feature: 'xsave' }],
-  ['0f 01 d8', 'vmrun', '', { ...SVM, ends: true }],
+  ['0f 01 d8', 'vmrun', '', { ...SVM, ends: true, uses: 'OSZAPCDI' }],
   ['0f 01 d9', 'vmmcall', '', { feature: 'svm', ends: true }],
   ['0f 01 da', 'vmload', '', SVM],
   ['0f 01 db', 'vmsave', '', SVM],
   ['0f 01 dc', 'stgi', '', { ...SVM, ends: true }],
   ['0f 01 dd', 'clgi', '', SVM],
-  ['0f 01 de', 'skinit', '', SVM],
+  ['0f 01 de', 'skinit', '', { ...SVM, ends: true, defines: 'OSZAPC' }],
   ['0f 01 df', 'invlpga', '', { ...SVM, ends: true }],
   ['np 0f 01 ee', 'rdpkru', '', { feature: 'pku' }],
   ['np 0f 01 ef', 'wrpkru', '', { feature: 'pku' }],
@@ -68,7 +68,7 @@ export const twoByte = rows([
   ['0f 02', 'lar', 'Gv,Ew', { ...PROTECTED, defines: 'Z' }],
   ['0f 03', 'lsl', 'Gv,Ew', { ...PROTECTED, defines: 'Z' }],
   // AMD has SYSCALL in all modes and SYSENTER not in long mode, Intel the reverse: semantics know the vendor.
-  ['0f 05', 'syscall', '', { ...ENDS, feature: 'syscall', defines: 'OSZAPCDI' }],
+  ['0f 05', 'syscall', '', { ...ENDS, feature: 'syscall', uses: 'OSZAPCDI', defines: 'OSZAPCDI' }],
   ['0f 06', 'clts', '', SYSTEM_ENDS],
   ['0f 07', 'sysret', '', { ...PROTECTED, ...SYSTEM_ENDS, feature: 'syscall', defines: 'OSZAPCDI' }],
   ['0f 08', 'invd', '', SYSTEM],

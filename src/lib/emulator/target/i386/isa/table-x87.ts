@@ -73,7 +73,7 @@ const D9 = {
   ff: 'fcos'
 } as const;
 
-const COMPARE: Facts = { feature: 'cmov', defines: 'ZPC', undefined: 'OSA' };
+const COMPARE: Facts = { feature: 'cmov', defines: 'OSZAPC' };
 
 export const x87 = rows([
   ...arithmetic,
