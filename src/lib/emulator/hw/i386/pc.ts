@@ -1,0 +1,186 @@
+/**
+ * What every PC has whatever its chipset: memory, interrupt controllers, clocks, ISA devices, and how they are wired.
+ * Source: QEMU hw/i386/pc.c (pc_memory_init, pc_basic_device_init, gsi_handler), hw/i386/x86-common.c.
+ */
+import type { CharBackend } from '../../chardev/char.ts';
+import { IOPortSpace } from '../../system/ioport.ts';
+import type { ApicCpu } from '../../system/local-apic.ts';
+import { AddressSpace, MemoryRegion } from '../../system/memory.ts';
+import { PhysMem, PhysPageMap, type RAMBlock } from '../../system/physmem.ts';
+import type { HostMemory } from '../../host/memory.ts';
+import type { Clocks } from '../../util/qemu-timer.ts';
+import { PCSpk } from '../audio/pcspk.ts';
+import { ISASerial } from '../char/serial.ts';
+import type { Irq } from '../core/irq.ts';
+import { DeviceList, type DeviceHost, type GuestErrorLog } from '../core/qdev.ts';
+import { ISAKbd } from '../input/pckbd.ts';
+import { APIC } from '../intc/apic.ts';
+import { ApicBus } from '../intc/apic-bus.ts';
+import { ISAPic } from '../intc/i8259.ts';
+import { IOAPIC } from '../intc/ioapic.ts';
+import { MC146818Rtc } from '../rtc/mc146818rtc.ts';
+import { HPET } from '../timer/hpet.ts';
+import { I8254 } from '../timer/i8254.ts';
+import { Port92 } from './port92.ts';
+
+export const FOUR_GIB = 2 ** 32;
+const APIC_DEFAULT_ADDRESS = 0xfee00000;
+const IO_APIC_DEFAULT_ADDRESS = 0xfec00000;
+const HPET_BASE = 0xfed00000;
+const GSI_NUM_PINS = 24;
+const ISA_NUM_IRQS = 16;
+const OPTION_ROM_BASE = 0xc0000;
+const OPTION_ROM_SIZE = 0x20000;
+/** Of the BIOS image so much is seen below 1 MiB too. */
+const ISA_BIOS_SIZE = 0x20000;
+/** 32 routes of the HPET: those beyond the I/O APIC's pins go nowhere. */
+const HPET_ROUTES = 32;
+
+export interface PCOptions {
+  /** Full name of the machine type: `pc-i440fx-7.2`. */
+  readonly machine: string;
+  /** Bytes of RAM; those from `lowmem` on lie above 4 GiB. */
+  readonly memory: number;
+  readonly lowmem: number;
+  /** Bytes of the firmware image; 256 KiB for SeaBIOS. */
+  readonly biosSize: number;
+  readonly hpet: boolean;
+  readonly serials: readonly (CharBackend | undefined)[];
+  readonly clocks: Clocks;
+  /** What the boot processor lets its APIC do. */
+  readonly cpu: ApicCpu;
+  /** A20 is let through (1) or masked. */
+  readonly a20: Irq;
+  /** QEMU: qemu_system_reset_request. */
+  readonly resetRequest: () => void;
+  readonly log: GuestErrorLog;
+}
+
+/** Memory below the chipset: what it maps, the chipset decides. */
+export interface PCMemory {
+  /** What CPUs see. */
+  readonly system: MemoryRegion;
+  /** What lies behind RAM; the chipset puts it in. */
+  readonly pci: MemoryRegion;
+  readonly ram: MemoryRegion;
+  readonly bios: RAMBlock;
+}
+
+/** RAM, ROMs and their places. Source: pc_memory_init, x86_bios_rom_init. */
+function mapMemory(physmem: PhysMem, options: PCOptions): PCMemory {
+  const { memory, lowmem, biosSize } = options;
+  const system = MemoryRegion.container('system');
+  const pci = MemoryRegion.container('pci');
+  const ram = MemoryRegion.ram(physmem.allocate('pc.ram', memory));
+  const below = Math.min(memory, lowmem);
+  system.addSubregion(0, MemoryRegion.aliasOf('ram-below-4g', ram, 0, below));
+  if (memory > below) {
+    system.addSubregion(FOUR_GIB, MemoryRegion.aliasOf('ram-above-4g', ram, below, memory - below));
+  }
+  const bios = physmem.allocate('pc.bios', biosSize);
+  const biosRegion = MemoryRegion.rom(bios);
+  const isa = Math.min(biosSize, ISA_BIOS_SIZE);
+  pci.addSubregion(0x100000 - isa, MemoryRegion.aliasOf('isa-bios', biosRegion, biosSize - isa, isa), 1);
+  pci.addSubregion(FOUR_GIB - biosSize, biosRegion);
+  const optionRoms = MemoryRegion.ram(physmem.allocate('pc.rom', OPTION_ROM_SIZE));
+  pci.addSubregion(OPTION_ROM_BASE, optionRoms, 1);
+  return { system, pci, ram, bios };
+}
+
+/** The board without its chipset. */
+export class PC implements DeviceHost {
+  readonly machine: string;
+  readonly options: PCOptions;
+  readonly clocks: Clocks;
+  readonly physmem: PhysMem;
+  readonly map: PCMemory;
+  readonly memory: AddressSpace;
+  readonly pages: PhysPageMap;
+  readonly ports = new IOPortSpace();
+  readonly log: GuestErrorLog;
+  readonly devices: DeviceList;
+
+  readonly pic: ISAPic;
+  readonly ioapic: IOAPIC;
+  readonly apicBus: ApicBus;
+  readonly apic: APIC;
+  /** Interrupts of the board: the first 16 go to the 8259s too. */
+  readonly gsi: readonly Irq[];
+  readonly isaIrqs: readonly Irq[];
+
+  constructor(host: HostMemory, options: PCOptions, devices: DeviceList) {
+    this.options = options;
+    this.machine = options.machine;
+    this.clocks = options.clocks;
+    this.log = options.log;
+    this.devices = devices;
+    this.physmem = new PhysMem(host);
+    this.map = mapMemory(this.physmem, options);
+    this.memory = new AddressSpace('memory', this.map.system);
+    this.pages = new PhysPageMap(host, this.memory);
+
+    this.apicBus = new ApicBus(this, {
+      picOutput: () => this.pic.output,
+      readPic: () => this.pic.readIrq(),
+      endOfInterrupt: (vector) => this.ioapic.endOfInterrupt(vector)
+    });
+    this.map.system.addSubregion(APIC_DEFAULT_ADDRESS, this.apicBus.region, 0x1000);
+    this.apic = new APIC(this.apicBus, options.cpu);
+    this.pic = new ISAPic(this, (level) => this.apic.deliverPicIrq(level));
+    this.ioapic = new IOAPIC(this, () => this.pic.readIrq());
+    this.map.system.addSubregion(IO_APIC_DEFAULT_ADDRESS, this.ioapic.region);
+    // Source: gsi_handler.
+    this.gsi = Array.from({ length: GSI_NUM_PINS }, (_, n) => {
+      const pic = this.pic.irqs[n];
+      const pin = this.ioapic.irqs[n]!;
+      return pic
+        ? (level: number) => {
+            pic(level);
+            pin(level);
+          }
+        : pin;
+    });
+    this.isaIrqs = this.gsi.slice(0, ISA_NUM_IRQS);
+  }
+
+  /** Puts the interrupt controllers into the stream's order. */
+  addInterruptControllers(): void {
+    this.devices.add(this.pic.master);
+    this.devices.add(this.pic.slave);
+    this.devices.add(this.ioapic);
+  }
+}
+
+/** What is on the ISA bus of every PC. */
+export interface BasicDevices {
+  readonly hpet: HPET | undefined;
+  readonly rtc: MC146818Rtc;
+  readonly pit: I8254;
+  readonly serials: readonly ISASerial[];
+  readonly kbd: ISAKbd;
+}
+
+/**
+ * Clocks, serial ports and the keyboard. The RTC's section stands elsewhere in newer machine types: it is not added.
+ * Source: pc_basic_device_init.
+ */
+export function basicDevices(pc: PC): BasicDevices {
+  const { devices, isaIrqs, gsi, options } = pc;
+  let hpet: HPET | undefined;
+  const pit = new I8254(pc, (level) => (hpet ? hpet.pitIrq : isaIrqs[0]!)(level));
+  const rtc = new MC146818Rtc(pc, { irq: (level) => (hpet ? hpet.rtcIrq : isaIrqs[8]!)(level), baseYear: 2000 });
+  if (options.hpet) {
+    const irqs = Array.from({ length: HPET_ROUTES }, (_, n): Irq => gsi[n] ?? (() => {}));
+    hpet = new HPET(pc, { irqs, pitEnabled: pit.irqControl });
+    pc.map.system.addSubregion(HPET_BASE, hpet.region);
+    devices.add(hpet);
+  }
+  devices.add(rtc);
+  devices.add(pit);
+  devices.add(new PCSpk(pc, pit));
+  const serials = options.serials.flatMap((chr, n) => (chr ? [devices.add(new ISASerial(pc, isaIrqs, n, chr))] : []));
+  const kbd = new ISAKbd(pc, isaIrqs, options.a20, options.resetRequest);
+  for (const device of kbd.devices) devices.add(device);
+  devices.add(new Port92(pc, options.a20, options.resetRequest));
+  return { hpet, rtc, pit, serials, kbd };
+}
