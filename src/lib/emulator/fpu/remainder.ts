@@ -17,8 +17,8 @@ import {
 
 export interface Remainder {
   readonly bits: bigint;
-  /** Low bits of the quotient; undefined where the remainder is only partial, and to be taken again. */
-  readonly quotient: bigint | undefined;
+  /** The quotient's low bits; of a partial remainder, which is to be taken again; there is none. */
+  readonly quotient: bigint | 'partial' | 'none';
 }
 
 const topOf = (a: Float): number => a.exponent + bitLength(a.significand) - 1;
@@ -26,8 +26,8 @@ const topOf = (a: Float): number => a.exponent + bitLength(a.significand) - 1;
 /** a − b × quotient, the quotient truncated (FPREM) or to the nearest even (FPREM1). Exact always. */
 export function remainder(s: FloatStatus, a: Float, b: Float, nearest: boolean): Remainder {
   const nan = nanOf(FLOAT80, s, a, b);
-  if (nan !== undefined) return { bits: nan, quotient: 0n };
-  if (a.kind === INFINITY || b.kind === ZERO) return { bits: invalid(FLOAT80, s), quotient: 0n };
+  if (nan !== undefined) return { bits: nan, quotient: 'none' };
+  if (a.kind === INFINITY || b.kind === ZERO) return { bits: invalid(FLOAT80, s), quotient: 'none' };
   if (a.denormal || b.denormal) s.flags |= DE;
   if (a.kind === ZERO) return { bits: zero(FLOAT80, a.sign), quotient: 0n };
   if (b.kind === INFINITY) return { bits: round(FLOAT80, s, a.sign, a.exponent, a.significand), quotient: 0n };
@@ -51,7 +51,7 @@ export function remainder(s: FloatStatus, a: Float, b: Float, nearest: boolean):
   const sign = rest < 0n ? a.sign ^ 1 : a.sign;
   const magnitude = rest < 0n ? -rest : rest;
   const bits = magnitude === 0n ? zero(FLOAT80, a.sign) : round(FLOAT80, s, sign, exponent, magnitude);
-  return { bits, quotient: partial ? undefined : quotient };
+  return { bits, quotient: partial ? 'partial' : quotient };
 }
 
 /** Powers of 2 beyond these overflow or underflow whatever they scale. */
@@ -68,6 +68,6 @@ export function scale(s: FloatStatus, a: Float, b: Float): bigint {
   }
   if (a.denormal || b.denormal) s.flags |= DE;
   if (a.kind !== FINITE) return a.kind === ZERO ? zero(FLOAT80, a.sign) : infinity(FLOAT80, a.sign);
-  const power = topOf(b) > 16 ? FAR : Math.trunc(Number(b.significand) * 2 ** b.exponent);
+  const power = topOf(b) > 16 ? FAR : Number(b.significand >> BigInt(Math.min(-b.exponent, 64)));
   return round(FLOAT80, s, a.sign, a.exponent + (b.sign ? -power : power), a.significand);
 }

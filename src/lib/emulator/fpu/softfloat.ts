@@ -225,9 +225,12 @@ export function round(
     s.flags |= (overflow ? OE : UE) | (unbounded.inexact ? PE : 0);
     s.roundedUp = unbounded.up;
     const biased = top + carried + (overflow ? -WRAP : WRAP) + f.emax;
-    // Scaled too far even for that (FSCALE): as if masked, but exact. SDM 1, 8.5.4 and 8.5.5.
-    if (biased >= 2 * f.emax + 1) return infinity(f, sign);
-    if (biased <= 0) return zero(f, sign);
+    if (biased <= 0 || biased > 2 * f.emax) {
+      // Scaled too far even for that (FSCALE). SDM 1, 8.5.4 and 8.5.5.
+      s.flags |= PE;
+      s.roundedUp = overflow;
+      return overflow ? infinity(f, sign) : zero(f, sign);
+    }
     return pack(f, sign, biased, (unbounded.value >> BigInt(carried)) << BigInt(f.precision - precision));
   }
   if (overflow) {

@@ -33,15 +33,10 @@ function oddSeries(x: bigint, alternate: boolean, bits = F): bigint {
   return sum;
 }
 
-/** π has to outlast the reduction of arguments up to 2^63. */
-const PI_BITS = 384n;
 /** Machin's formula. */
-const PI = ((): bigint => {
-  const guard = PI_BITS + 16n;
-  const one = 1n << guard;
-  return (16n * oddSeries(one / 5n, true, guard) - 4n * oddSeries(one / 239n, true, guard)) >> 16n;
-})();
-const PI_FIXED = PI >> (PI_BITS - F);
+const PI = 16n * oddSeries(ONE / 5n, true) - 4n * oddSeries(ONE / 239n, true);
+/** What the trigonometric instructions reduce by, with 66 fraction bits. SDM 1, 8.3.8. */
+const PI66 = 0xc90f_daa2_2168_c234_cn;
 /** ln 2 = 18 atanh(1/26) − 2 atanh(1/4801) + 8 atanh(1/8749). */
 const LN2 = 18n * oddSeries(ONE / 26n, false) - 2n * oddSeries(ONE / 4801n, false) + 8n * oddSeries(ONE / 8749n, false);
 
@@ -146,20 +141,20 @@ export function arctangent2(y: Float, x: Float): Unrounded {
   let angle: bigint;
   const far = gap < -TINY ? 1n : gap > TINY ? -1n : 0n;
   if (far > 0n) angle = 1n;
-  else if (far < 0n) angle = PI_FIXED / 2n - 1n;
+  else if (far < 0n) angle = PI / 2n - 1n;
   else {
     const shift = y.exponent - x.exponent;
     const [p, q] =
       shift >= 0 ? [y.significand << BigInt(shift), x.significand] : [y.significand, x.significand << BigInt(-shift)];
-    angle = p <= q ? arctangent((p << F) / q) : PI_FIXED / 2n - arctangent((q << F) / p);
+    angle = p <= q ? arctangent((p << F) / q) : PI / 2n - arctangent((q << F) / p);
   }
-  if (x.sign) angle = PI_FIXED - angle;
+  if (x.sign) angle = PI - angle;
   return inexact(y.sign ? -angle : angle);
 }
 
 /** π × numerator / denominator. */
 export function fractionOfPi(sign: 0 | 1, numerator: bigint, denominator: bigint): Unrounded {
-  return { ...inexact((PI_FIXED * numerator) / denominator), sign };
+  return { ...inexact((PI * numerator) / denominator), sign };
 }
 
 /** Sine and cosine of a fixed-point number from −π/4 to π/4. */
@@ -186,13 +181,11 @@ export function sinCos(a: Float): { readonly sine: Unrounded; readonly cosine: U
   if (top < -TINY) {
     return { sine: beside(a.sign, a.exponent, a.significand, false), cosine: beside(0, 0, 1n, false) };
   }
-  const shift = Number(PI_BITS) + a.exponent;
-  const angle = shift >= 0 ? a.significand << BigInt(shift) : a.significand >> BigInt(-shift);
+  const angle = fixed(a);
+  const quarter = PI66 << (F - 67n);
   // Nearest multiple of π/2.
-  const quarter = PI / 2n;
   const turns = (angle + quarter / 2n) / quarter;
-  const rest = (2n * angle - turns * PI) / 2n;
-  const [s, c] = sineAndCosine(rest >> (PI_BITS - F));
+  const [s, c] = sineAndCosine(angle - turns * quarter);
   const [sine, cosine] = [
     [s, c],
     [c, -s],

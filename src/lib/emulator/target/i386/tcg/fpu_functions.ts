@@ -5,7 +5,9 @@ import {
   FINITE,
   FLOAT80,
   INFINITY,
+  PE,
   QUIET,
+  UE,
   ZE,
   ZERO,
   exactly,
@@ -44,13 +46,16 @@ const denormals = (s: FloatStatus, a: Float, b: Float = a): void => {
 
 /** FPREM, FPREM1 (nearest): C2 says that it is not done, else C0 C3 C1 are bits 2, 1 and 0 of the quotient. */
 export function fprem(x: FpuStack, nearest: boolean): void {
+  x.setFlags(0, FPUS.C1 | FPUS.C2);
   if (x.empty(0) || x.empty(1)) return underflow(x, 0);
   const s = x.status();
   const { bits, quotient } = remainder(s, x.operand(0), x.operand(1), nearest);
   if (x.raise(s)) return;
   x.setSt(0, bits);
-  const bit = (n: bigint, code: number): number => ((quotient ?? 0n) & n ? code : 0);
-  x.setCodes(quotient === undefined ? FPUS.C2 : bit(4n, FPUS.C0) | bit(2n, FPUS.C3) | bit(1n, FPUS.C1));
+  if (quotient === 'none') return;
+  if (quotient === 'partial') return x.setCodes(FPUS.C2);
+  const bit = (n: bigint, code: number): number => (quotient & n ? code : 0);
+  x.setCodes(bit(4n, FPUS.C0) | bit(2n, FPUS.C3) | bit(1n, FPUS.C1));
 }
 
 /** FSCALE. */
@@ -105,7 +110,8 @@ export function f2xm1(x: FpuStack): void {
     if (a.kind === INFINITY) return a.sign ? round(FLOAT80, s, 1, 0, 1n) : infinity(FLOAT80, 0);
     const top = a.exponent + bitLength(a.significand) - 1;
     if (top < 0) return rounded(s, exp2m1(a));
-    // ±1 are the ends of what is defined; beyond, CPUs give back the operand.
+    // ±1 are the ends of what is defined; beyond, the operand stays.
+    s.flags |= PE;
     return a.sign && powerOfTwo(a) === 0
       ? round(FLOAT80, s, 1, -1, 1n)
       : round(FLOAT80, s, a.sign, a.exponent, a.significand);
@@ -137,7 +143,10 @@ export function fyl2x(x: FpuStack): void {
     if (b.kind === ZERO || against === 0) return zero(FLOAT80, sign);
     const power = powerOfTwo(a);
     if (power === undefined) return rounded(s, yLog2x(a, b));
-    return round(FLOAT80, s, sign, b.exponent, b.significand * BigInt(Math.abs(power)));
+    const exact = round(FLOAT80, s, sign, b.exponent, b.significand * BigInt(Math.abs(power)));
+    // Exact, but CPUs take logarithms for inexact.
+    s.flags |= PE | (((exact >> 64n) & 0x7fffn) === 0n ? UE : 0);
+    return exact;
   });
 }
 
@@ -166,8 +175,13 @@ export function fpatan(x: FpuStack): void {
   });
 }
 
-/** Trigonometric arguments from here on are left alone, and C2 says so. */
-const beyond = (a: Float): boolean => a.kind === FINITE && a.exponent + bitLength(a.significand) - 1 >= 63;
+/** Whether ST(0) is an argument of trigonometric functions; from 2^63 on it is left alone, and C2 says so. */
+function inRange(x: FpuStack): boolean {
+  const a = x.operand(0);
+  const beyond = !x.empty(0) && a.kind === FINITE && a.exponent + bitLength(a.significand) - 1 >= 63;
+  x.setFlags(beyond ? FPUS.C2 : 0, FPUS.C1 | FPUS.C2);
+  return !beyond;
+}
 
 /** FSIN, FCOS. */
 export function fsin(x: FpuStack): void {
@@ -177,9 +191,8 @@ export function fcos(x: FpuStack): void {
   trigonometric(x, (s, a) => (a.kind === ZERO ? round(FLOAT80, s, 0, 0, 1n) : rounded(s, sinCos(a).cosine)));
 }
 function trigonometric(x: FpuStack, run: (s: FloatStatus, a: Float) => bigint): void {
-  if (!x.empty(0) && beyond(x.operand(0))) return x.setFlags(FPUS.C2, FPUS.C1 | FPUS.C2);
+  if (!inRange(x)) return;
   unary(x, (s, a) => {
-    x.setFlags(0, FPUS.C2);
     const nan = nanOf(FLOAT80, s, a);
     if (nan !== undefined) return nan;
     if (a.kind === INFINITY) return invalid(FLOAT80, s);
@@ -190,9 +203,8 @@ function trigonometric(x: FpuStack, run: (s: FloatStatus, a: Float) => bigint): 
 
 /** FSINCOS, FPTAN: `run` gives what ST(0) becomes and what is pushed. */
 function trigonometricTwo(x: FpuStack, run: (s: FloatStatus, a: Float) => readonly [bigint, bigint]): void {
-  if (!x.empty(0) && beyond(x.operand(0))) return x.setFlags(FPUS.C2, FPUS.C1 | FPUS.C2);
-  if (!roomForTwo(x)) return;
   x.setFlags(0, FPUS.C2);
+  if (!roomForTwo(x) || !inRange(x)) return;
   const s = x.status();
   const a = x.operand(0);
   if (a.kind >= INFINITY) {

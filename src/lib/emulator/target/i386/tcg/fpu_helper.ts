@@ -28,6 +28,7 @@ import {
   type FloatStatus,
   type Format
 } from '../../../fpu/softfloat.ts';
+import { FLAG } from '../env.ts';
 import { FPUS, INDEFINITE, type FpuStack } from './fpu-stack.ts';
 
 /** ModRM.reg of the arithmetic opcodes. */
@@ -81,21 +82,23 @@ export function arithmeticMemory(x: FpuStack, operation: Arithmetic, format: Mem
 }
 
 const UNORDERED = FPUS.C0 | FPUS.C2 | FPUS.C3;
+const UNORDERED_FLAGS = FLAG.CF | FLAG.PF | FLAG.ZF;
 /** Status word of an order: FCOM. */
 const codesOf = (order: -1 | 0 | 1 | undefined): number =>
   order === undefined ? UNORDERED : order < 0 ? FPUS.C0 : order === 0 ? FPUS.C3 : 0;
 
 function compareWith(x: FpuStack, other: Float | undefined, quiet: boolean, pops: number): void {
   if (x.empty(0) || !other) {
-    if (!x.stackFault(false)) return;
+    const masked = x.stackFault(false);
     x.setCodes(UNORDERED);
-    return x.pop(pops);
+    if (masked) x.pop(pops);
+    return;
   }
   const s = x.status();
   const order = compare(s, x.operand(0), other, quiet);
-  if (x.raise(s)) return;
+  const refused = x.raise(s);
   x.setCodes(codesOf(order));
-  x.pop(pops);
+  if (!refused) x.pop(pops);
 }
 /** FCOM, FUCOM (quiet) with ST(i). */
 export function fcom(x: FpuStack, i: number, quiet: boolean, pops: number): void {
@@ -108,18 +111,18 @@ export function fcomMemory(x: FpuStack, format: MemoryFormat, bits: bigint, pops
 export function ftst(x: FpuStack): void {
   compareWith(x, exactly(0n), false, 0);
 }
-/** FCOMI, FUCOMI: the flags ZF 0x40, PF 4, CF 1 as they are to be, undefined where they stay. */
-export function fcomi(x: FpuStack, i: number, quiet: boolean, pops: number): number | undefined {
+/** FCOMI, FUCOMI: the flags ZF 0x40, PF 4, CF 1 as they are to be. */
+export function fcomi(x: FpuStack, i: number, quiet: boolean, pops: number): number {
   if (x.empty(0) || x.empty(i)) {
-    if (!x.stackFault(false)) return undefined;
-    x.pop(pops);
-    return 0x45;
+    if (x.stackFault(false)) x.pop(pops);
+    return UNORDERED_FLAGS;
   }
   const s = x.status();
   const order = compare(s, x.operand(0), x.operand(i), quiet);
-  if (x.raise(s)) return undefined;
-  x.pop(pops);
-  return order === undefined ? 0x45 : order < 0 ? 1 : order === 0 ? 0x40 : 0;
+  // C1 stays: as in QEMU and AMD's CPUs, where Intel's manual clears it.
+  x.setFlags(s.raised, 0);
+  if (!s.refused) x.pop(pops);
+  return order === undefined ? UNORDERED_FLAGS : order < 0 ? FLAG.CF : order === 0 ? FLAG.ZF : 0;
 }
 
 /** FXAM. */
@@ -156,7 +159,9 @@ export function fldMemory(x: FpuStack, format: MemoryFormat, bits: bigint): void
   }
   const s = x.status();
   const value = convert(FLOAT80, s, memoryOperand(format, bits));
-  if (!x.raise(s)) x.push(value);
+  x.raise(s);
+  // A denormal is loaded even where that is not masked.
+  if (!(s.raised & ~s.masked & IE)) x.push(value);
 }
 
 /** Constants as rounded down, and by how much nearest and up are above: units of the last place. SDM 1, table 8-10. */
@@ -294,7 +299,6 @@ export function fxch(x: FpuStack, i: number): void {
 /** FCMOVcc, its condition looked at already. */
 export function fcmov(x: FpuStack, i: number, holds: boolean): void {
   if (x.empty(0) || x.empty(i)) return underflow(x, 0);
-  x.setFlags(0, FPUS.C1);
   if (holds) x.setSt(0, x.st(i));
 }
 /** FCHS, FABS: signs of NaNs too. */

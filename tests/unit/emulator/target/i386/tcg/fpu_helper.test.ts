@@ -3,7 +3,13 @@
  * status word, memory. MIGRASCOPE_FPU_CASES is the number of cases of each (500 by default).
  */
 import { describe, expect, test } from 'vitest';
-import { FLOAT32, FLOAT64, FLOAT80, FloatStatus, fromInteger } from '../../../../../../src/lib/emulator/fpu/softfloat.ts';
+import {
+  FLOAT32,
+  FLOAT64,
+  FLOAT80,
+  FloatStatus,
+  fromInteger
+} from '../../../../../../src/lib/emulator/fpu/softfloat.ts';
 import { FpuStack } from '../../../../../../src/lib/emulator/target/i386/tcg/fpu-stack.ts';
 import * as fn from '../../../../../../src/lib/emulator/target/i386/tcg/fpu_functions.ts';
 import * as fpu from '../../../../../../src/lib/emulator/target/i386/tcg/fpu_helper.ts';
@@ -27,8 +33,7 @@ const operand = (record: FpuRecord, bytes: number): bigint => {
 };
 function storing(store: fpu.Store, record: FpuRecord, bytes: number): void {
   const { bits } = store;
-  if (bits !== undefined)
-    for (let i = 0; i < bytes; i++) record.memory[i] = Number((bits >> BigInt(8 * i)) & 0xffn);
+  if (bits !== undefined) for (let i = 0; i < bytes; i++) record.memory[i] = Number((bits >> BigInt(8 * i)) & 0xffn);
   store.commit();
 }
 
@@ -40,8 +45,10 @@ interface Case {
   readonly undefined?: number;
   /** What the memory operand is like. */
   readonly memory?: 'm32' | 'm64' | 'm80' | 'bytes';
-  /** Results may differ by so many units in the last place, C1 with them. */
+  /** Results may differ by so many units in the last place, and C1 is each CPU's own. */
   readonly ulps?: number;
+  /** Operands for which the manual promises nothing. */
+  readonly skip?: (record: FpuRecord) => boolean;
 }
 
 const C0 = 0x100;
@@ -77,33 +84,25 @@ for (let reg = 0; reg < 8; reg++) {
   simple(`f${operation} st0, st2`, [0xd8, 0xc2 | (reg << 3)], () => fpu.arithmetic(x, operation, 0, 2), rest);
   simple(`f${reversed} st2, st0`, [0xdc, 0xc2 | (reg << 3)], () => fpu.arithmetic(x, reversed, 2, 0), rest);
   simple(`f${reversed}p st2, st0`, [0xde, 0xc2 | (reg << 3)], () => fpu.arithmetic(x, reversed, 2, 0, 1), rest);
-  simple(
-    `f${operation} m32`,
-    [0xd8, modrm],
-    (r) => fpu.arithmeticMemory(x, operation, 'm32', operand(r, 4)),
-    { memory: 'm32', ...rest }
-  );
-  simple(
-    `f${operation} m64`,
-    [0xdc, modrm],
-    (r) => fpu.arithmeticMemory(x, operation, 'm64', operand(r, 8)),
-    { memory: 'm64', ...rest }
-  );
-  simple(
-    `fi${operation} m16`,
-    [0xde, modrm],
-    (r) => fpu.arithmeticMemory(x, operation, 'm16int', operand(r, 2)),
-    { memory: 'bytes', ...rest }
-  );
-  simple(
-    `fi${operation} m32`,
-    [0xda, modrm],
-    (r) => fpu.arithmeticMemory(x, operation, 'm32int', operand(r, 4)),
-    { memory: 'bytes', ...rest }
-  );
+  simple(`f${operation} m32`, [0xd8, modrm], (r) => fpu.arithmeticMemory(x, operation, 'm32', operand(r, 4)), {
+    memory: 'm32',
+    ...rest
+  });
+  simple(`f${operation} m64`, [0xdc, modrm], (r) => fpu.arithmeticMemory(x, operation, 'm64', operand(r, 8)), {
+    memory: 'm64',
+    ...rest
+  });
+  simple(`fi${operation} m16`, [0xde, modrm], (r) => fpu.arithmeticMemory(x, operation, 'm16int', operand(r, 2)), {
+    memory: 'bytes',
+    ...rest
+  });
+  simple(`fi${operation} m32`, [0xda, modrm], (r) => fpu.arithmeticMemory(x, operation, 'm32int', operand(r, 4)), {
+    memory: 'bytes',
+    ...rest
+  });
 }
-const flagsOf = (r: FpuRecord, flags: number | undefined): void => {
-  if (flags !== undefined) r.rflags = (r.rflags & ~0x8d5) | flags;
+const flagsOf = (r: FpuRecord, flags: number): void => {
+  r.rflags = (r.rflags & ~0x8d5) | flags;
 };
 simple('fucom st3', [0xdd, 0xe3], () => fpu.fcom(x, 3, true, 0));
 simple('fucomp st3', [0xdd, 0xeb], () => fpu.fcom(x, 3, true, 1));
@@ -158,7 +157,14 @@ simple('f2xm1', [0xd9, 0xf0], () => fn.f2xm1(x), { ulps: 1 });
 simple('fyl2x', [0xd9, 0xf1], () => fn.fyl2x(x), { ulps: 1 });
 simple('fptan', [0xd9, 0xf2], () => fn.fptan(x), { ulps: 1 });
 simple('fpatan', [0xd9, 0xf3], () => fn.fpatan(x), { ulps: 1 });
-simple('fyl2xp1', [0xd9, 0xf9], () => fn.fyl2xp1(x), { ulps: 1 });
+simple('fyl2xp1', [0xd9, 0xf9], () => fn.fyl2xp1(x), {
+  ulps: 1,
+  // Beyond ±(1 − √½) nothing is promised.
+  skip: (r) => {
+    const magnitude = r.st(0) & ((1n << 79n) - 1n);
+    return magnitude > 0x3ffd_95f6_1998_0c43_36f7n && magnitude < 0x7fff_8000_0000_0000_0000n;
+  }
+});
 simple('fsincos', [0xd9, 0xfb], () => fn.fsincos(x), { ulps: 1 });
 simple('fsin', [0xd9, 0xfe], () => fn.fsin(x), { ulps: 1 });
 simple('fcos', [0xd9, 0xff], () => fn.fcos(x), { ulps: 1 });
@@ -210,12 +216,8 @@ function describeRecord(r: FpuRecord): string {
 
 /** Whether two states after an instruction are the same as far as the manual defines it. */
 function same(c: Case, ours: FpuRecord, theirs: FpuRecord): boolean {
-  let ignored = c.undefined ?? 0;
-  for (let i = 0; i < 8; i++) {
-    if (ours.st(i) === theirs.st(i)) continue;
-    if (!c.ulps || distance(ours.st(i), theirs.st(i)) > c.ulps) return false;
-    ignored |= C1;
-  }
+  const ignored = (c.undefined ?? 0) | (c.ulps ? C1 : 0);
+  for (let i = 0; i < 8; i++) if (distance(ours.st(i), theirs.st(i)) > (c.ulps ?? 0)) return false;
   return (
     ((ours.fsw ^ theirs.fsw) & ~ignored) === 0 &&
     ours.ftw === theirs.ftw &&
@@ -238,7 +240,7 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
       c.run(ours);
       storeRecord(env, ours);
       const theirs = after.at(i);
-      if (same(c, ours, theirs)) continue;
+      if (c.skip?.(batch.at(i)) || same(c, ours, theirs)) continue;
       wrong.push(`${describeRecord(batch.at(i))}\n  ours ${describeRecord(ours)}\n  CPU  ${describeRecord(theirs)}`);
     }
     expect(wrong.slice(0, 5)).toEqual([]);
