@@ -156,3 +156,11 @@ export class FpuStack {
     if (!(this.#env.get('hflags2') & HF2_IGNNE)) this.cpu.outside.ferr();
   }
 }
+
+const stacks = new WeakMap<X86Cpu, FpuStack>();
+/** The x87 of a CPU. */
+export function fpuOf(cpu: X86Cpu): FpuStack {
+  let stack = stacks.get(cpu);
+  if (!stack) stacks.set(cpu, (stack = new FpuStack(cpu)));
+  return stack;
+}
