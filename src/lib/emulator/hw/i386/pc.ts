@@ -168,7 +168,7 @@ export function basicDevices(pc: PC): BasicDevices {
   const { devices, isaIrqs, gsi, options } = pc;
   let hpet: HPET | undefined;
   const pit = new I8254(pc, (level) => (hpet ? hpet.pitIrq : isaIrqs[0]!)(level));
-  const rtc = new MC146818Rtc(pc, { irq: (level) => (hpet ? hpet.rtcIrq : isaIrqs[8]!)(level), baseYear: 2000 });
+  const rtc = new MC146818Rtc(pc, { irq: (level) => (hpet ? hpet.rtcIrq : isaIrqs[8]!)(level) });
   if (options.hpet) {
     const irqs = Array.from({ length: HPET_ROUTES }, (_, n): Irq => gsi[n] ?? (() => {}));
     hpet = new HPET(pc, { irqs, pitEnabled: pit.irqControl });
