@@ -1,14 +1,14 @@
 /**
- * Changes to segments and control registers with what is cached of them in `hflags`. EFLAGS' own bits (TF, IOPL, RF, VM,
- * AC) are not kept there: decoding and memory access take them from EFLAGS, as QEMU TCG does.
+ * Changes to segments and control registers with what is cached of them in `hflags`. Of EFLAGS' own bits only VM is kept
+ * there (`setEflags`); TF, IOPL, RF and AC are looked up in EFLAGS.
  * Source: QEMU target/i386/helper.c cpu_x86_update_cr*, cpu_load_efer, cpu_sync_*; cpu.h cpu_x86_load_seg_cache.
  */
 import { CR0, CR4, EFER, XSTATE } from './control-registers.ts';
 import { DESC } from './descriptors.ts';
-import { FLAG, HF, R_CS, R_DS, R_ES, R_SS, type Env } from './env.ts';
+import { HF, R_CS, R_DS, R_ES, R_SS, type Env } from './env.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
-/** Bits of EFLAGS that have a place in hflags, filled by KVM and by who asks for a decoding mode, not kept by us. */
+/** Bits of EFLAGS that have a place in hflags. KVM fills them in streams, TCG does not. */
 export const HF_OF_EFLAGS = HF.TF | HF.IOPL | HF.RF | HF.VM | HF.AC;
 
 const B_TO_SS32 = 22 - 5;
@@ -19,7 +19,7 @@ function withStack(env: Env, hflags: number): number {
   hflags &= ~(HF.SS32 | HF.ADDSEG);
   hflags |= (env.get('seg_flags', R_SS) & DESC.B) >>> B_TO_SS32;
   if (hflags & HF.CS64) return hflags; // bases of DS, ES and SS count as zero
-  if (!(hflags & HF.PE) || env.get('eflags') & FLAG.VM || !(hflags & HF.CS32)) return hflags | HF.ADDSEG;
+  if (!(hflags & HF.PE) || hflags & HF.VM || !(hflags & HF.CS32)) return hflags | HF.ADDSEG;
   const bases =
     env.get('seg_base', R_DS * 2) |
     env.get('seg_base', R_DS * 2 + 1) |

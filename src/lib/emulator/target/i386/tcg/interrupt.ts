@@ -4,7 +4,7 @@
  * out, set as the manual says.
  */
 import { accessed, DESC, Descriptor, TYPE } from '../descriptors.ts';
-import { cpu_compute_eflags, iopl } from '../eflags.ts';
+import { cpu_compute_eflags, iopl, setEflags } from '../eflags.ts';
 import { CPUException, EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS } from '../env.ts';
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
@@ -51,7 +51,7 @@ function interruptReal(cpu: X86Cpu, vector: number, nextEip: bigint): void {
   stack.commit();
   loadRealSegment(env, R_CS, selector);
   env.set64('eip', BigInt(offset));
-  env.set('eflags', env.get('eflags') & ~(FLAG.IF | FLAG.TF | FLAG.AC | FLAG.RF));
+  setEflags(env, env.get('eflags') & ~(FLAG.IF | FLAG.TF | FLAG.AC | FLAG.RF));
 }
 
 /** What the handler's flags are saved as: RF keeps a code breakpoint from hitting twice. SDM 3B 17.3.1.1. */
@@ -63,7 +63,7 @@ function savedEflags({ env }: X86Cpu, vector: number, cause: Cause): number {
 /** Interrupt gates, of even type, mask interrupts; trap gates leave them. */
 function clearFlags({ env }: X86Cpu, type: number): void {
   const cleared = FLAG.TF | FLAG.VM | FLAG.RF | FLAG.NT | (type & 1 ? 0 : FLAG.IF);
-  env.set('eflags', env.get('eflags') & ~cleared);
+  setEflags(env, env.get('eflags') & ~cleared);
 }
 
 const GATES: readonly number[] = [

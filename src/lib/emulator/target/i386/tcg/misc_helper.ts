@@ -5,8 +5,7 @@
 import { CR0, CR4, cr4_reserved_bits, EFER, hasFeature, PHYS_ADDR_BITS, XSTATE } from '../control-registers.ts';
 import { cpu_x86_cpuid, supportedXcr0 } from '../cpuid.ts';
 import { DESC } from '../descriptors.ts';
-import { iopl } from '../eflags.ts';
-import { CPUException, EXCP, FLAG, HF, R_CS, R_EAX, R_EBX, R_ECX, R_EDX, R_GS, type Env } from '../env.ts';
+import { CPUException, EXCP, HF, R_CS, R_EAX, R_EBX, R_ECX, R_EDX, type Env } from '../env.ts';
 import { cpu_sync_avx_hflag, cpu_x86_update_cr0, cpu_x86_update_cr3, cpu_x86_update_cr4 } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { generalProtection } from './seg_helper.ts';
@@ -32,11 +31,6 @@ export const setEdxEax64 = (env: Env, value: bigint): void =>
 
 export function requireCpl0({ env }: X86Cpu): void {
   if (env.get('hflags') & HF.CPL) throw generalProtection();
-}
-
-/** With CR4.UMIP, SGDT, SIDT, SLDT, SMSW and STR are the kernel's. */
-export function helper_check_umip({ env }: X86Cpu): void {
-  if (env.get('hflags') & HF.UMIP && env.get('hflags') & HF.CPL) throw generalProtection();
 }
 
 /** With PAE and not in long mode CR3 leads to four entries that are checked at once. SDM 3A 4.4.1. */
@@ -162,25 +156,6 @@ export function helper_invpcid(cpu: X86Cpu, type: bigint, pcid: bigint, address:
   else mmu.flush(type === 2n);
 }
 
-/** CLI. */
-export function helper_cli({ env }: X86Cpu): void {
-  if ((env.get('hflags') & HF.CPL) > iopl(env) && env.get('hflags') & HF.PE) throw generalProtection();
-  env.set('eflags', env.get('eflags') & ~FLAG.IF);
-}
-
-/** STI: interrupts come after the next instruction, if they were off. */
-export function helper_sti({ env }: X86Cpu): void {
-  if ((env.get('hflags') & HF.CPL) > iopl(env) && env.get('hflags') & HF.PE) throw generalProtection();
-  if (!(env.get('eflags') & FLAG.IF)) env.set('inhibit_irq', 1);
-  env.set('eflags', env.get('eflags') | FLAG.IF);
-}
-
-/** CLAC and STAC: privilege is #UD here. */
-export function helper_set_ac({ env }: X86Cpu, on: number): void {
-  if (env.get('hflags') & HF.CPL) throw undefinedOpcode();
-  env.set('eflags', on ? env.get('eflags') | FLAG.AC : env.get('eflags') & ~FLAG.AC);
-}
-
 /** HLT: the run loop sleeps when it sees `halted`. */
 export function helper_hlt(cpu: X86Cpu, nextEip: bigint): void {
   requireCpl0(cpu);
@@ -256,27 +231,8 @@ export function helper_wrpkru({ env, mmu }: X86Cpu): void {
   mmu.flush(true);
 }
 
-function requireFsgsbase(env: Env): void {
-  if (!(env.get('cr', 4 * 2) & CR4.FSGSBASE)) throw undefinedOpcode();
-}
-/** RDFSBASE, RDGSBASE. */
-export function helper_rdsegbase({ env }: X86Cpu, seg: number): bigint {
-  requireFsgsbase(env);
-  return env.get64('seg_base', seg);
-}
-/** WRFSBASE, WRGSBASE. `value` unsigned. */
+/** WRFSBASE, WRGSBASE, once CR4.FSGSBASE is known to be set. */
 export function helper_wrsegbase({ env }: X86Cpu, seg: number, value: bigint): void {
-  requireFsgsbase(env);
   if (!isCanonical(env, value)) throw generalProtection();
   env.set64('seg_base', value, seg);
-}
-
-export function helper_swapgs(cpu: X86Cpu): void {
-  requireCpl0(cpu);
-  const { env } = cpu;
-  for (const half of [0, 1]) {
-    const gs = env.get('seg_base', R_GS * 2 + half);
-    env.set('seg_base', env.get('kernelgsbase', half), R_GS * 2 + half);
-    env.set('kernelgsbase', gs, half);
-  }
 }

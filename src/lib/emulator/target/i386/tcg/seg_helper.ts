@@ -1,6 +1,6 @@
 /**
  * Segment registers and the instructions that ask about descriptors: MOV/POP/LxS to segment registers, LLDT, LTR, LAR,
- * LSL, VERR, VERW, ARPL. SDM 2 for each; source: QEMU target/i386/tcg/seg_helper.c.
+ * LSL, VERR, VERW. SDM 2 for each; source: QEMU target/i386/tcg/seg_helper.c.
  */
 import {
   accessed,
@@ -25,10 +25,9 @@ export const selectorFault = (vector: number, selector: number, ext = 0): CPUExc
 export const generalProtection = (): CPUException => new CPUException(EXCP.GP, 0);
 
 /** CR0.PE without EFLAGS.VM: selectors name descriptors. */
-export const isProtected = (env: Env): boolean =>
-  (env.get('hflags') & HF.PE) !== 0 && (env.get('eflags') & FLAG.VM) === 0;
+export const isProtected = (env: Env): boolean => (env.get('hflags') & (HF.PE | HF.VM)) === HF.PE;
 
-/** Loads DS, ES, FS, GS or SS from a selector, in every mode. */
+/** Loads DS, ES, FS, GS or SS from a selector, in every mode. After MOV and POP to SS one more instruction is undisturbed. */
 export function helper_load_seg(cpu: X86Cpu, seg: number, selector: number): void {
   const { env } = cpu;
   selector &= 0xffff;
@@ -134,18 +133,18 @@ function setZf(env: Env, zf: boolean): void {
   cpu_load_eflags(env, zf ? eflags | FLAG.ZF : eflags & ~FLAG.ZF, 0);
 }
 
-/** The limit in bytes, or −1 with ZF clear, when the destination stays as it was. */
-export function helper_lsl(cpu: X86Cpu, selector: number): number {
+/** The limit in bytes; undefined with ZF clear, when the destination stays as it was. */
+export function helper_lsl(cpu: X86Cpu, selector: number): number | undefined {
   const d = visible(cpu, selector & 0xffff, LSL_TYPES);
   setZf(cpu.env, d !== undefined);
-  return d?.limit ?? -1;
+  return d?.limit;
 }
 
-/** Access rights as bits 8 to 23, or −1 with ZF clear, when the destination stays as it was. */
-export function helper_lar(cpu: X86Cpu, selector: number): number {
+/** Access rights as bits 8 to 23; undefined with ZF clear, when the destination stays as it was. */
+export function helper_lar(cpu: X86Cpu, selector: number): number | undefined {
   const d = visible(cpu, selector & 0xffff, LAR_TYPES);
   setZf(cpu.env, d !== undefined);
-  return d === undefined ? -1 : d.e2 & 0xf0_ff00;
+  return d && d.e2 & 0xf0_ff00;
 }
 
 export function helper_verr(cpu: X86Cpu, selector: number): void {
@@ -156,11 +155,4 @@ export function helper_verr(cpu: X86Cpu, selector: number): void {
 export function helper_verw(cpu: X86Cpu, selector: number): void {
   const d = visible(cpu, selector & 0xffff, []);
   setZf(cpu.env, d?.isWritableData ?? false);
-}
-
-/** The adjusted destination. */
-export function helper_arpl({ env }: X86Cpu, destination: number, source: number): number {
-  const lower = (destination & 3) < (source & 3);
-  setZf(env, lower);
-  return lower ? (destination & ~3) | (source & 3) : destination;
 }

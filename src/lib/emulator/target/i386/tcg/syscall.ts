@@ -4,7 +4,7 @@
  */
 import { EFER } from '../control-registers.ts';
 import { DESC, FLAT } from '../descriptors.ts';
-import { cpu_compute_eflags, cpu_load_eflags } from '../eflags.ts';
+import { cpu_compute_eflags, cpu_load_eflags, setEflags } from '../eflags.ts';
 import { CPUException, EXCP, FLAG, HF, R_CS, R_ECX, R_EDX, R_ESP, R_SS, type Env, type EnvName } from '../env.ts';
 import { cpu_x86_load_seg_cache } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
@@ -37,7 +37,7 @@ export function helper_syscall(cpu: X86Cpu, nextEip: bigint): void {
   const selector = env.get('star', 1) & 0xfffc;
   env.set64('regs', nextEip, R_ECX);
   if (!(hflags & HF.LMA)) {
-    env.set('eflags', env.get('eflags') & ~(FLAG.IF | FLAG.RF | FLAG.VM));
+    setEflags(env, env.get('eflags') & ~(FLAG.IF | FLAG.RF | FLAG.VM));
     loadFlat(env, selector, (selector + 8) & 0xfffc, DESC.B, 0);
     env.set('eip', env.get('star'));
     env.set('eip', 0, 1);
@@ -77,7 +77,7 @@ export function helper_sysenter(cpu: X86Cpu): void {
   const selector = env.get('sysenter_cs') & 0xfffc;
   if (!(hflags & HF.PE) || selector === 0) throw generalProtection();
   const long = (hflags & HF.LMA) !== 0;
-  env.set('eflags', env.get('eflags') & ~(FLAG.VM | FLAG.IF | FLAG.RF));
+  setEflags(env, env.get('eflags') & ~(FLAG.VM | FLAG.IF | FLAG.RF));
   loadFlat(env, selector, (selector + 8) & 0xfffc, long ? DESC.L : DESC.B, 0);
   copy64(env, 'regs', R_ESP, 'sysenter_esp');
   copy64(env, 'eip', 0, 'sysenter_eip');
