@@ -139,6 +139,25 @@ export class FpuStack {
     this.#env.set('fpuc', (value & 0x1f7f) | 0x40);
     this.summarize();
   }
+  /** Sets the status word, TOP with it. */
+  setStatusWord(value: number): void {
+    this.top = value >> 11;
+    this.fpus = value & ~(7 << 11) & 0xffff;
+    this.summarize();
+  }
+  /** FNSTENV masks all exceptions. */
+  maskAll(): void {
+    this.setControlWord(this.fpuc | EXCEPTIONS);
+  }
+  /** FNINIT: registers keep their contents. */
+  reset(): void {
+    for (const name of ['fpus', 'fpcs', 'fpds', 'fpop'] as const) this.#env.set(name, 0);
+    this.#env.set64('fpip', 0n);
+    this.#env.set64('fpdp', 0n);
+    this.top = 0;
+    for (let n = 0; n < 8; n++) this.setTag(n, true);
+    this.setControlWord(0x37f);
+  }
   /** ES and B follow from the exceptions and their masks. QEMU cpu_set_fpus: without ES, IGNNE# goes. */
   summarize(): void {
     const pending = this.fpus & ~this.fpuc & EXCEPTIONS;
