@@ -38,7 +38,7 @@ export interface PCBoard {
 /** @param ramSize bytes, a multiple of 4096 */
 export function pcBoard(ramSize = 2 ** 20): PCBoard {
   let now = 0n;
-  const physmem = new PhysMem(new HostMemory(4096));
+  const physmem = new PhysMem(new HostMemory(16384));
   const ram = physmem.allocate('pc.ram', ramSize);
   const system = MemoryRegion.container('system');
   const whole = MemoryRegion.ram(ram);

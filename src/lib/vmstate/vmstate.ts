@@ -160,8 +160,8 @@ export interface VMStateDescription<S> {
   readonly minimumVersion: number;
   readonly fields: readonly Field<S>[];
   readonly subsections?: readonly VMStateDescription<S>[];
-  /** Whether a subsection is sent; when absent: sent again if it was loaded. */
-  readonly needed?: (state: S) => boolean;
+  /** Whether a subsection is sent; when absent, or where it cannot tell: sent again if it was loaded. */
+  readonly needed?: (state: S) => boolean | undefined;
   readonly doc?: string;
 }
 
@@ -351,7 +351,7 @@ export function save<S extends object>(
   }
   const loaded = loadedSubsections.get(state);
   for (const sub of vmsd.subsections ?? []) {
-    if (sub.needed ? sub.needed(state) : loaded?.has(sub.name)) subsectionCodec(sub).write(file, state);
+    if (sub.needed?.(state) ?? loaded?.has(sub.name)) subsectionCodec(sub).write(file, state);
   }
 }
 

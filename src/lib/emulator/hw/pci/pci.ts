@@ -169,7 +169,12 @@ const pciConfigOfEitherSize: Codec<Uint8Array> = {
     const isExpress = pci_find_capability(head, PCI_CAP_ID_EXP) !== undefined;
     return pciConfig(isExpress ? PCIE_CONFIG_SPACE_SIZE : PCI_CONFIG_SPACE_SIZE).read(file, into, place);
   },
-  write: (file, value) => file.buffer(value)
+  // Whether an interrupt is pending is told by irq_state. Source: pci_device_save.
+  write(file, value) {
+    const bytes = value.slice();
+    bytes[0x06]! &= ~0x08;
+    file.buffer(bytes);
+  }
 };
 
 const irqState: Codec<number[]> = {

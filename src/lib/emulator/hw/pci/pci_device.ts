@@ -78,6 +78,8 @@ export type Dma = Pick<AddressSpace, 'readBytes' | 'writeBytes' | 'read' | 'writ
 
 /** Is told of what was written to the configuration space, after it was done. */
 export type ConfigWritten = (addr: number, value: number, length: number) => void;
+/** Is told of what is about to be read. */
+export type ConfigRead = (addr: number, length: number) => void;
 
 export const get16 = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
 export const get32 = (bytes: Uint8Array, at: number): number => (get16(bytes, at) | (get16(bytes, at + 2) << 16)) >>> 0;
@@ -112,6 +114,7 @@ export class PCIFunction implements PCIDevice {
   configRefusal: string | undefined;
   readonly #used: Uint8Array;
   readonly #written: ConfigWritten[] = [];
+  readonly #reading: ConfigRead[] = [];
   readonly #resets: (() => void)[] = [];
   #config: Uint8Array;
 
@@ -232,6 +235,7 @@ export class PCIFunction implements PCIDevice {
   /** @param addr below the size of the configuration space, of which the access must not run out */
   readConfig(addr: number, length: number): number {
     const { config } = this;
+    for (const reading of this.#reading) reading(addr, length);
     return length === 1 ? config[addr]! : length === 2 ? get16(config, addr) : get32(config, addr);
   }
 
@@ -253,6 +257,10 @@ export class PCIFunction implements PCIDevice {
   /** Calls back after every write to the configuration space. */
   onConfigWrite(written: ConfigWritten): void {
     this.#written.push(written);
+  }
+  /** Calls back before every read of the configuration space. */
+  onConfigRead(reading: ConfigRead): void {
+    this.#reading.push(reading);
   }
   /** Calls back at the end of every reset. */
   onReset(reset: () => void): void {

@@ -5,20 +5,22 @@ import { msix_nr_vectors, msixState, type MSIXState } from '../pci/msix.ts';
 import { pciDeviceOfEitherSize, type PCIDevice } from '../pci/pci.ts';
 import { VIRTIO_QUEUE_MAX, type VirtioBus, type VirtIODevice, type VirtQueue } from './virtio.ts';
 
-interface VirtIOPCIQueue {
+export interface VirtIOPCIQueue {
   num: number;
   enabled: boolean;
   desc: number[];
   avail: number[];
   used: number[];
 }
-interface VirtIOPCIProxy {
+export interface VirtIOPCIProxy {
   pci_dev: PCIDevice;
   msix: MSIXState;
   dfselect: number;
   gfselect: number;
   guest_features: number[];
   vqs: VirtIOPCIQueue[];
+  /** Whether it speaks virtio 1.0: never sent, so that only a device that runs has it. */
+  readonly modern?: boolean;
 }
 /** A virtio device behind PCI. */
 export interface VirtIOPCIDevice extends VirtIODevice {
@@ -60,6 +62,7 @@ const vmstate_virtio_pci: VMStateDescription<VirtIOPCIProxy> = {
       version: 1,
       minimumVersion: 1,
       doc: 'Registers of the common configuration (virtio 1.0 and later)',
+      needed: (s) => s.modern,
       fields: [
         p('dfselect', u32, { doc: 'Which 32 device features are shown' }),
         p('gfselect', u32, { doc: 'Which 32 driver features are shown' }),
@@ -71,6 +74,7 @@ const vmstate_virtio_pci: VMStateDescription<VirtIOPCIProxy> = {
           name: 'virtio_pci/modern_state/features128',
           version: 1,
           minimumVersion: 1,
+          needed: (s) => (s.modern === undefined ? undefined : s.guest_features.some((word, i) => i > 1 && word !== 0)),
           fields: [p('guest_features', arrayOf(u32, 2, { from: 2 }), { doc: 'Features 64 to 127', radix: 16 })]
         }
       ]

@@ -20,7 +20,17 @@ import { arrayOf, bool, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types
 import { reg32, reg64, registerBlock, type RegisterInfo } from '../core/register.ts';
 
 export const VIRTIO_QUEUE_MAX = 1024;
-const VIRTQUEUE_MAX_SIZE = 1024;
+export const VIRTQUEUE_MAX_SIZE = 1024;
+
+/** Numbers of the feature bits that the rings and the transport know. Source: virtio 1.2 chapter 6. */
+export const VIRTIO_F_NOTIFY_ON_EMPTY = 24n;
+export const VIRTIO_F_ANY_LAYOUT = 27n;
+export const VIRTIO_RING_F_INDIRECT_DESC = 28n;
+export const VIRTIO_RING_F_EVENT_IDX = 29n;
+export const VIRTIO_F_BAD_FEATURE = 30n;
+export const VIRTIO_F_VERSION_1 = 32n;
+export const VIRTIO_F_RING_PACKED = 34n;
+export const VIRTIO_F_RING_RESET = 40n;
 
 export interface VirtQueue {
   vring: { num: number; num_default: number; align: number; desc: bigint; avail: bigint; used: bigint };
@@ -46,6 +56,8 @@ export interface VirtIODevice {
   broken: boolean;
   started: boolean;
   disabled: boolean;
+  /** What the device offers: never sent, so that only a device that runs has it. */
+  readonly host_features?: bigint;
 }
 
 /** What a transport adds. */
@@ -123,52 +135,84 @@ const queue = (hasAlign: boolean, transport: readonly Field<VirtQueue>[]): VMSta
 });
 
 const d = fieldsOf<VirtIODevice>();
-const subsection = (name: string, ...fields: Field<VirtIODevice>[]): VMStateDescription<VirtIODevice> => ({
+/** A subsection, and when a device that runs sends it. */
+const subsection = (
+  name: string,
+  needed: (device: VirtIODevice, hostFeatures: bigint) => boolean,
+  ...fields: Field<VirtIODevice>[]
+): VMStateDescription<VirtIODevice> => ({
   name,
   version: 1,
   minimumVersion: 1,
-  fields
+  fields,
+  needed: (s) => (s.host_features === undefined ? undefined : needed(s, s.host_features))
 });
 /** A subsection with a struct for each of the 1024 possible queues. */
-const queues = (name: string, element: string, fields: readonly Field<VirtQueue>[]): VMStateDescription<VirtIODevice> =>
+const queues = (
+  name: string,
+  needed: (device: VirtIODevice, hostFeatures: bigint) => boolean,
+  element: string,
+  fields: readonly Field<VirtQueue>[]
+): VMStateDescription<VirtIODevice> =>
   subsection(
     name,
+    needed,
     d('vq', arrayOf(struct<VirtQueue>({ name: element, version: 1, minimumVersion: 1, fields }), VIRTIO_QUEUE_MAX))
   );
+const DEVICE_ENDIAN_LITTLE = 1;
+const offers =
+  (bit: bigint) =>
+  (_: VirtIODevice, hostFeatures: bigint): boolean =>
+    ((hostFeatures >> bit) & 1n) !== 0n;
 
 /** vmstate_virtio's subsections, in the order of sending. */
 const subsections = <S extends VirtIODevice>(
   bits: readonly Bits[],
   extraState: Field<S>
 ): readonly VMStateDescription<S>[] => [
-  subsection('virtio/device_endian', d('device_endian', u8, { values: { 0: 'unknown', 1: 'little', 2: 'big' } })),
+  subsection(
+    'virtio/device_endian',
+    (s) => s.device_endian !== DEVICE_ENDIAN_LITTLE,
+    d('device_endian', u8, { values: { 0: 'unknown', 1: 'little', 2: 'big' } })
+  ),
   subsection(
     'virtio/128bit_features',
+    () => false,
     d('guest_features_ex[1]', u64, { doc: 'Features 64 to 127 that the driver has accepted', radix: 16 })
   ),
   subsection(
     'virtio/64bit_features',
+    (_, hostFeatures) => hostFeatures >> 32n !== 0n,
     d('guest_features', u64, { doc: 'Features that the driver has accepted', radix: 16, bits })
   ),
-  queues('virtio/virtqueues', 'virtqueue_state', [
+  queues('virtio/virtqueues', offers(VIRTIO_F_VERSION_1), 'virtqueue_state', [
     q('vring.avail', u64, { doc: 'Available ring, or the driver events', pointer: 'gpa', radix: 16 }),
     q('vring.used', u64, { doc: 'Used ring, or the device events', pointer: 'gpa', radix: 16 })
   ]),
-  queues('virtio/ringsize', 'ringsize_state', [q('vring.num_default', u32, { doc: 'Descriptors after a reset' })]),
+  queues('virtio/ringsize', (s) => s.vq.some(({ vring }) => vring.num !== vring.num_default), 'ringsize_state', [
+    q('vring.num_default', u32, { doc: 'Descriptors after a reset' })
+  ]),
   subsection(
     'virtio/broken',
+    (s) => s.broken,
     d('broken', bool, { doc: 'The driver did what it must not, and the device has stopped' })
   ),
-  { name: 'virtio/extra_state', version: 1, minimumVersion: 1, fields: [extraState] },
-  subsection('virtio/started', d('started', bool)),
-  queues('virtio/packed_virtqueues', 'packed_virtqueue_state', [
+  {
+    name: 'virtio/extra_state',
+    version: 1,
+    minimumVersion: 1,
+    needed: (s) => (s.host_features === undefined ? undefined : true),
+    fields: [extraState]
+  },
+  subsection('virtio/started', (s) => s.started, d('started', bool)),
+  queues('virtio/packed_virtqueues', offers(VIRTIO_F_RING_PACKED), 'packed_virtqueue_state', [
     q('last_avail_idx', u16),
     q('last_avail_wrap_counter', bool),
     q('used_idx', u16),
     q('used_wrap_counter', bool),
     q('inuse', u32, { doc: 'Buffers that the device has taken and not returned' })
   ]),
-  subsection('virtio/disabled', d('disabled', bool))
+  subsection('virtio/disabled', (s) => s.disabled, d('disabled', bool))
 ];
 
 /** The whole of a virtio device as one struct (QEMU: virtio_save). */
@@ -246,6 +290,48 @@ const elementOld = registerBlock(ELEMENT_SIZE, (bytes) => {
     ...each(out, (i) => reg64(OUT_SG + 16 * i + 8, `out_sg[${i}].iov_len`, { unit: 'bytes' }))
   ];
 });
+
+/** A stretch of guest memory. */
+export interface Segment {
+  readonly addr: number;
+  readonly length: number;
+}
+
+/** What VirtQueueElementOld says, without what is not used of its arrays. */
+export interface ElementSegments {
+  readonly index: number;
+  /** What the device reads, and what it fills. */
+  readonly out: readonly Segment[];
+  readonly in: readonly Segment[];
+}
+
+/** Source: qemu_get_virtqueue_element. */
+export function segmentsOf({ old }: VirtQueueElement): ElementSegments {
+  const view = new DataView(old.buffer, old.byteOffset);
+  const segments = (count: number, addr: number, sg: number): Segment[] =>
+    Array.from({ length: Math.min(view.getUint32(count, true), VIRTQUEUE_MAX_SIZE) }, (_, i) => ({
+      addr: Number(view.getBigUint64(addr + 8 * i, true)),
+      length: Number(view.getBigUint64(sg + 16 * i + 8, true))
+    }));
+  return { index: view.getUint32(0, true), out: segments(4, OUT_ADDR, OUT_SG), in: segments(8, IN_ADDR, IN_SG) };
+}
+
+/** Source: qemu_put_virtqueue_element. */
+export function elementOf({ index, out, in: in_ }: ElementSegments, ndescs?: number): VirtQueueElement {
+  const old = new Uint8Array(ELEMENT_SIZE);
+  const view = new DataView(old.buffer);
+  view.setUint32(0, index, true);
+  view.setUint32(4, out.length, true);
+  view.setUint32(8, in_.length, true);
+  const put = (segments: readonly Segment[], addr: number, sg: number): void =>
+    segments.forEach((segment, i) => {
+      view.setBigUint64(addr + 8 * i, BigInt(segment.addr), true);
+      view.setBigUint64(sg + 16 * i + 8, BigInt(segment.length), true);
+    });
+  put(in_, IN_ADDR, IN_SG);
+  put(out, OUT_ADDR, OUT_SG);
+  return { ndescs, old };
+}
 
 /**
  * A request in flight. Whether `ndescs` precedes it depends on what the host offers, which is not sent: an index is

@@ -1,0 +1,66 @@
+/**
+ * Devices that run, filled from streams of native QEMU: they must take every state, and give it back byte for byte as
+ * long as nothing has happened.
+ */
+import { describe, expect, test } from 'vitest';
+import { BlockBackend } from '../../../src/lib/emulator/block/block-backend.ts';
+import { Completions } from '../../../src/lib/emulator/block/completions.ts';
+import { VirtIOBlk, vmstate_virtio_blk } from '../../../src/lib/emulator/hw/block/virtio-blk.ts';
+import { DeviceList, saveDevice } from '../../../src/lib/emulator/hw/core/qdev.ts';
+import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
+import { loadVmState } from '../../../src/lib/emulator/migration/incoming.ts';
+import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
+import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
+import { readRange } from '../../../src/lib/vmstate/source.ts';
+import { goldens, withState } from '../../support/golden.ts';
+import { pcBoard, type PCBoard } from '../../support/pc-board.ts';
+
+const SCENARIOS = /\/(pc|pc-seed|linux-seed|linux|running|virtio|in-flight-(ide-hd|virtio-blk-pci)|pc-storage)$/;
+const all = goldens().filter(({ name }) => SCENARIOS.test(name));
+if (all.length === 0) console.warn('SKIPPED: no streams of native QEMU; make them with: npm run golden');
+
+/** Places a device as its section says: `0000:00:03.0/virtio-blk`. */
+const devfnOf = (idstr: string): number => (parseInt(idstr.slice(8, 10), 16) << 3) | Number(idstr[11]);
+
+/** What makes a device for a section's name. */
+const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => VirtioPCI>> = {
+  'virtio-blk': (board, devfn) => {
+    const blk = new BlockBackend('virtio0', new Completions());
+    return new VirtioPCI(board.bus, devfn, new VirtIOBlk(board.host, { blk }), vmstate_virtio_blk, { vectors: 2 });
+  }
+};
+
+function machineFor(snapshot: Snapshot) {
+  const ramSize = snapshot.ram.blocks.find(({ idstr }) => idstr === 'pc.ram')!.usedLength;
+  const board = pcBoard(ramSize);
+  const devices = new DeviceList();
+  for (const device of [board.pciHost, board.bus, board.i440fx, board.piix3]) devices.add(device);
+  for (const { name, kind } of snapshot.sections) {
+    const make = kind === 'full' ? MAKERS[name.slice(name.lastIndexOf('/') + 1)] : undefined;
+    if (make) devices.add(make(board, devfnOf(name)));
+  }
+  const machine = snapshot.configuration?.machine ?? '';
+  return { machine, devices, physmem: board.host.physmem, layout: [] };
+}
+
+describe.skipIf(all.length === 0)('models hold the states of native QEMU', () => {
+  test.each(all)(
+    '$name',
+    async (golden) => {
+      await withState(golden, async (source) => {
+        const snapshot = await readSnapshot(source);
+        const machine = machineFor(snapshot);
+        const { problems } = await loadVmState(machine, snapshot);
+        expect(problems).toEqual([]);
+        for (const { idstr, instance_id, device } of machine.devices.entries) {
+          const section = snapshot.sections.find((s) => s.name === idstr && s.instance === instance_id)!;
+          const body = await readRange(snapshot.bytes, section.bodyStart, section.bodyEnd);
+          const saved = saveDevice(device).finish();
+          const at = body.findIndex((byte, i) => byte !== saved[i]);
+          expect({ idstr, length: saved.length, at }).toEqual({ idstr, length: body.length, at: -1 });
+        }
+      });
+    },
+    60_000
+  );
+});
