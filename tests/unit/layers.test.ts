@@ -41,7 +41,7 @@ const rules: readonly Rule[] = [
   // Data for the load doctor, which gets it as an argument.
   { from: `${HW}i386/machines.ts`, may: [], types: [`${VMSTATE}destination.ts`] },
   // Machines wire devices.
-  { from: `${HW}i386/pc`, may: [HW, ...around, `${EMULATOR}target/i386/`, ...declaring] },
+  { from: `${HW}i386/pc`, may: [HW, ...around, `${EMULATOR}host/memory.ts`, ...declaring] },
   // A device sees its own folder (QEMU splits devices over files), buses and embedded chips; never another device.
   ...hwFolders().map((from) => ({ from, may: [from, ...declaring, ...embedded, ...around] })),
   {
@@ -52,7 +52,12 @@ const rules: readonly Rule[] = [
     from: `${EMULATOR}accel/`,
     may: ['accel/', 'target/i386/', 'system/', 'wasm/', 'util/', 'host/memory.ts'].map((folder) => EMULATOR + folder)
   },
-  { from: `${EMULATOR}system/`, may: [`${EMULATOR}system/`, `${EMULATOR}util/`, `${EMULATOR}host/memory.ts`, VMSTATE] },
+  {
+    from: `${EMULATOR}system/`,
+    may: [`${EMULATOR}system/`, `${EMULATOR}util/`, `${EMULATOR}host/memory.ts`, VMSTATE],
+    types: [`${EMULATOR}machine-api.ts`]
+  },
+  { from: `${EMULATOR}machine-api.ts`, may: [], types: [VMSTATE] },
   ...['util/', 'wasm/', 'fpu/', 'chardev/'].map((folder) => ({ from: EMULATOR + folder, may: [EMULATOR + folder] })),
   { from: `${EMULATOR}block/`, may: [`${EMULATOR}block/`, VMSTATE] },
   {
@@ -69,6 +74,7 @@ const rules: readonly Rule[] = [
     may: ['src/lib/viz/', VMSTATE, 'svelte', 'bits-ui', 'paneforge', 'd3', 'idb', 'monaco-editor', 'virtual:iced-x86'],
     types: [`${EMULATOR}api.ts`, 'iced-x86']
   },
+  { from: 'src/hooks.client.ts', may: ['src/lib/viz/'] },
   { from: 'src/routes/', may: ['src/routes/', 'src/lib/', 'src/app.css', 'svelte', '$app', 'virtual:'] },
   { from: 'src/bridge/', may: ['src/bridge/', 'src/lib/', 'node:'] }
 ];

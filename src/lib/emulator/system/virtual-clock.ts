@@ -14,8 +14,8 @@ export interface Adjustment {
   readonly added: bigint;
 }
 
-/** ns an instruction takes, as a power of two: virtual time must not run ahead of a machine of 500 MIPS. */
-const DEFAULT_SHIFT = 1;
+/** ns an instruction takes, as a power of two: virtual time must not run ahead of 125 MIPS. */
+const DEFAULT_SHIFT = 3;
 const DEFAULT_TICKS_PER_SECOND = 1_000_000_000n;
 /** Rates of time stamp counters that can be believed, in Hz. */
 const SLOWEST_TSC = 50_000_000n;

@@ -1,0 +1,222 @@
+/**
+ * The loop that gives the CPU its slices, lets time pass and calls what is due in between. Everything that happens to
+ * the guest from outside happens between two slices, so that it can be recorded with an instruction count.
+ * Source: QEMU system/cpus.c, accel/tcg/tcg-accel-ops-icount.c, util/main-loop.c.
+ */
+import type { Clocks } from '../util/qemu-timer.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** Why a CPU came back: its budget is used up, it waits for an interrupt, it was asked to, or it met a breakpoint. */
+export type CpuExit = 'budget' | 'halted' | 'request' | 'debug';
+
+/** A CPU as the loop sees it. */
+export interface Processor {
+  /** Runs at most so many instructions; interrupts are taken on the way. */
+  run(instructions: number): CpuExit;
+  /** Makes `run` come back at the next instruction boundary. */
+  requestExit(): void;
+  /** At most so many instructions more in this slice: a timer was set for sooner. */
+  limit(instructions: number): void;
+  /** HLT, and nothing has come that would end it. */
+  readonly idle: boolean;
+  /** Instructions retired, exact inside a slice too. */
+  readonly icount: bigint;
+}
+
+/** The host's side of time and waiting. */
+export interface Pace {
+  /** Real time in ns, from any beginning. */
+  now(): bigint;
+  /** Resolves after so many ms, or when `wake` is called. Without a number: only then. */
+  sleep(ms: number | undefined): Promise<void>;
+  wake(): void;
+  /** Lets messages, sockets and files have their turn. */
+  yield(): Promise<void>;
+}
+
+export interface CpusOptions {
+  readonly processor: Processor;
+  readonly time: VirtualClock;
+  readonly clocks: Clocks;
+  readonly pace: Pace;
+  /** Paced by instructions alone (-icount): idle time is skipped, busy time is not stretched. */
+  readonly icount: boolean;
+  /** Brings what came from outside into the machine: input, finished disk requests. Called between slices. */
+  readonly deliver: () => void;
+  /** The CPU met a breakpoint. Returns whether it stops. */
+  readonly debug: () => boolean;
+}
+
+/** Real time that one slice should take, in ns: short enough that keys and pauses feel immediate. */
+const SLICE_NS = 8_000_000;
+const FIRST_SLICE = 100_000;
+const SHORTEST_SLICE = 10_000;
+const LONGEST_SLICE = 50_000_000;
+/** Behind real time by more than this (a tab that slept), the rest is dropped: the guest's clock need not race. */
+const MAX_CATCH_UP_NS = 500_000_000n;
+
+export class Cpus {
+  readonly #o: CpusOptions;
+  #running = false;
+  #stopping = false;
+  #slice = FIRST_SLICE;
+  /** Real and virtual time agree here. */
+  #realBase = 0n;
+  #virtualBase = 0n;
+  #idleNs = 0n;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(options: CpusOptions) {
+    this.#o = options;
+    const nearer = (): void => {
+      const left = this.#instructionsToDeadline();
+      if (left !== undefined) options.processor.limit(left);
+    };
+    options.clocks.virtual.onRearm = nearer;
+    options.clocks.host.onRearm = nearer;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+  /** ns of real time that the CPU waited, in all. */
+  get idleNs(): bigint {
+    return this.#idleNs;
+  }
+
+  /** Runs until `stop`. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#stopping = false;
+    this.#resynchronise();
+    this.#done = this.#loop();
+  }
+
+  /** Resolves when no instruction runs any more. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    this.#o.processor.requestExit();
+    this.#o.pace.wake();
+    return this.#done;
+  }
+
+  /** Something came from outside: a sleeping CPU looks at it at once. */
+  wake(): void {
+    this.#o.pace.wake();
+  }
+
+  /**
+   * So many instructions on a stopped machine, at once; timers that come due run at their instruction.
+   * @returns why it ended
+   */
+  step(instructions: number): CpuExit {
+    const { processor } = this.#o;
+    const end = processor.icount + BigInt(instructions);
+    let exit: CpuExit = 'budget';
+    while (processor.icount < end) {
+      this.#runTimers();
+      this.#o.deliver();
+      const left = Number(end - processor.icount);
+      exit = processor.run(Math.max(1, Math.min(left, this.#instructionsToDeadline() ?? left)));
+      if (exit === 'debug' && this.#o.debug()) break;
+      // A CPU that waits takes the next event; without one it waits for ever.
+      if (exit === 'halted' && !this.#skipIdle()) break;
+    }
+    return exit;
+  }
+
+  async #loop(): Promise<void> {
+    try {
+      while (!this.#stopping) {
+        this.#runTimers();
+        this.#o.deliver();
+        if (this.#stopping) break;
+        const exit = this.#runSlice();
+        if (exit === 'debug' && this.#o.debug()) break;
+        if (exit === 'halted' && this.#o.processor.idle) await this.#wait();
+        else await this.#o.pace.yield();
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #runSlice(): CpuExit {
+    const { processor, pace } = this.#o;
+    const before = pace.now();
+    const from = processor.icount;
+    const budget = Math.min(this.#slice, this.#instructionsToDeadline() ?? this.#slice);
+    const exit = processor.run(Math.max(1, budget));
+    const took = Number(pace.now() - before);
+    const ran = Number(processor.icount - from);
+    // The next slice is as long as this one's speed makes it; short ones tell little.
+    if (ran >= SHORTEST_SLICE && took > 0) {
+      const fitting = (ran * SLICE_NS) / took;
+      this.#slice = Math.trunc(Math.min(LONGEST_SLICE, Math.max(SHORTEST_SLICE, (this.#slice + fitting) / 2)));
+    }
+    this.#keepPace();
+    return exit;
+  }
+
+  /** Virtual time catches up with real time. Never the other way: instructions cost what they cost. */
+  #keepPace(): void {
+    if (this.#o.icount) return;
+    const { time, pace } = this.#o;
+    const behind = pace.now() - this.#realBase - (time.now() - this.#virtualBase);
+    if (behind > MAX_CATCH_UP_NS) {
+      time.advance(MAX_CATCH_UP_NS);
+      this.#resynchronise();
+    } else time.advance(behind);
+  }
+
+  #resynchronise(): void {
+    this.#realBase = this.#o.pace.now();
+    this.#virtualBase = this.#o.time.now();
+  }
+
+  /** The CPU waits for an interrupt: until the next timer, or until something comes. */
+  async #wait(): Promise<void> {
+    const { pace, time } = this.#o;
+    const deadline = this.#deadline();
+    if (this.#o.icount && deadline !== undefined) {
+      this.#skipIdle();
+      return pace.yield();
+    }
+    const before = pace.now();
+    const ns = deadline === undefined ? undefined : deadline - time.now();
+    // A timer of less than a millisecond is not worth a sleep that takes longer.
+    if (ns !== undefined && ns < 200_000n) await pace.yield();
+    else await pace.sleep(ns === undefined ? undefined : Number(ns / 1_000_000n));
+    this.#idleNs += pace.now() - before;
+    this.#keepPace();
+  }
+
+  /** Jumps to the next timer. False when there is none. */
+  #skipIdle(): boolean {
+    const deadline = this.#deadline();
+    if (deadline === undefined) return false;
+    this.#o.time.advance(deadline - this.#o.time.now());
+    return true;
+  }
+
+  #runTimers(): void {
+    this.#o.clocks.virtual.run();
+    this.#o.clocks.host.run();
+  }
+
+  /** The next timer of either clock, in ns of the virtual one. */
+  #deadline(): bigint | undefined {
+    const { clocks, time } = this.#o;
+    const virtual = clocks.virtual.deadline();
+    const host = clocks.host.deadline();
+    if (host === undefined) return virtual;
+    const hostAsVirtual = time.now() + (host - clocks.host.now());
+    return virtual === undefined || hostAsVirtual < virtual ? hostAsVirtual : virtual;
+  }
+
+  #instructionsToDeadline(): number | undefined {
+    const deadline = this.#deadline();
+    return deadline === undefined ? undefined : Number(this.#o.time.instructionsUntil(deadline));
+  }
+}

@@ -1,0 +1,31 @@
+/** What a machine is doing, and who is told when that changes. Source: QEMU system/runstate.c, qapi/run-state.json. */
+import type { RunState, StopReason } from '../machine-api.ts';
+
+export class RunStateMachine {
+  #state: RunState = 'prelaunch';
+  #stopped: StopReason | undefined;
+  readonly #told: ((state: RunState, running: boolean) => void)[] = [];
+
+  get state(): RunState {
+    return this.#state;
+  }
+  /** Why it does not run; undefined while it does, or before it ever did. */
+  get stopped(): StopReason | undefined {
+    return this.#stopped;
+  }
+  get running(): boolean {
+    return this.#state === 'running';
+  }
+
+  set(state: RunState, stopped?: StopReason): void {
+    const was = this.running;
+    this.#state = state;
+    this.#stopped = stopped;
+    if (was !== this.running) for (const tell of this.#told) tell(state, this.running);
+  }
+
+  /** QEMU: qemu_add_vm_change_state_handler. */
+  onChange(tell: (state: RunState, running: boolean) => void): void {
+    this.#told.push(tell);
+  }
+}
