@@ -1,48 +1,61 @@
-/** A typed array that grows by pieces, so that growing never copies and never doubles. */
-export class Column<T extends Float64Array | Uint32Array> {
-  readonly #chunks: (T | undefined)[] = [];
-  readonly #make: (n: number) => T;
+/** Numbers of 32 bits in a list that grows by pieces, so that growing never copies and never doubles. */
+export class Column {
+  readonly #pieces: (Uint32Array | undefined)[] = [];
   readonly #bits: number;
   readonly #mask: number;
+  /** Bytes of memory held. */
+  bytes = 0;
 
   /** @param bits log2 of the entries of a piece */
-  constructor(make: (n: number) => T, bits = 16) {
-    this.#make = make;
+  constructor(bits = 16) {
     this.#bits = bits;
     this.#mask = (1 << bits) - 1;
   }
 
   /** 0 where nothing was set. */
   get(i: number): number {
-    return this.#chunks[i >>> this.#bits]?.[i & this.#mask] ?? 0;
+    return this.#pieces[i >>> this.#bits]?.[i & this.#mask] ?? 0;
   }
 
   set(i: number, value: number): void {
-    const chunk = i >>> this.#bits;
+    const piece = i >>> this.#bits;
     const at = i & this.#mask;
-    const there = this.#chunks[chunk];
+    const there = this.#pieces[piece];
     if (there && at < there.length) there[at] = value;
-    else this.#grow(chunk, at)[at] = value;
+    else this.#grow(piece, at)[at] = value;
   }
 
   /** Every entry that is not 0, by rising index. */
   each(visit: (value: number, i: number) => void): void {
-    this.#chunks.forEach((chunk, c) =>
-      chunk?.forEach((value, at) => {
-        if (value !== 0) visit(value, (c << this.#bits) + at);
+    this.#pieces.forEach((piece, p) =>
+      piece?.forEach((value, at) => {
+        if (value !== 0) visit(value, (p << this.#bits) + at);
       })
     );
   }
 
+  /**
+   * Entries from i on that lie side by side, for loops that are to be quick: `entries[k]` is the one at i + k. Empty
+   * where none is set in that piece.
+   */
+  from(i: number): Uint32Array {
+    return this.#pieces[i >>> this.#bits]?.subarray(i & this.#mask) ?? none;
+  }
+
   /** The first piece starts small and doubles: most columns of a small stream stay small. */
-  #grow(chunk: number, at: number): T {
+  #grow(piece: number, at: number): Uint32Array {
     const whole = this.#mask + 1;
-    const grown = this.#make(chunk > 0 ? whole : Math.min(whole, Math.max(1024, 2 ** Math.ceil(Math.log2(at + 1)))));
-    const old = this.#chunks[chunk];
-    if (old) grown.set(old as never);
+    const grown = new Uint32Array(
+      piece > 0 ? whole : Math.min(whole, Math.max(1024, 2 ** Math.ceil(Math.log2(at + 1))))
+    );
+    const old = this.#pieces[piece];
+    if (old) grown.set(old);
+    this.bytes += grown.byteLength - (old?.byteLength ?? 0);
     // Without holes the array stays a fast one.
-    while (this.#chunks.length < chunk) this.#chunks.push(undefined);
-    this.#chunks[chunk] = grown;
+    while (this.#pieces.length < piece) this.#pieces.push(undefined);
+    this.#pieces[piece] = grown;
     return grown;
   }
 }
+
+const none = new Uint32Array(0);

@@ -2,20 +2,21 @@
  * A stream that came once (decompressed, piped) as bytes that can be read again: everything but page contents is kept
  * as it came, page contents come back from the page store. So a page that is sent in ten rounds unchanged is held once.
  */
-import type { PageStore } from './page-store.ts';
+import { Column } from './column.ts';
+import type { RamIndex } from './ram-index.ts';
 import type { ByteSource } from './source.ts';
 
 const PAGE = 4096;
 const SEGMENT = 1 << 18;
 
 export class KeptStream implements ByteSource {
-  readonly #store: PageStore;
+  readonly #ram: RamIndex;
   /** The bytes between page contents, one after another. */
   readonly #segments: Uint8Array[] = [];
   #kept = 0;
-  /** Stream offset and slot (-1: lost, the store was full) of each page taken out, in stream order. */
-  readonly #gapAt: number[] = [];
-  readonly #gapSlot: number[] = [];
+  /** Record of each page taken out, in stream order: it knows the offset, and the slot if the store was not full. */
+  readonly #gaps = new Column();
+  #gapCount = 0;
   /** Stream offset up to which bytes have been sorted into kept and taken out. */
   size = 0;
   readonly #maxKept: number;
@@ -23,8 +24,8 @@ export class KeptStream implements ByteSource {
   full = false;
 
   /** @param maxKept bound on the bytes outside of pages: a hostile stream may consist of nothing else */
-  constructor(store: PageStore, maxKept = 2 ** 30) {
-    this.#store = store;
+  constructor(ram: RamIndex, maxKept = 2 ** 30) {
+    this.#ram = ram;
     this.#maxKept = maxKept;
   }
 
@@ -53,20 +54,23 @@ export class KeptStream implements ByteSource {
     }
   }
 
-  /** The next 4096 bytes of the stream are the contents of a slot. */
-  page(slot: number): void {
-    this.#gapAt.push(this.size);
-    this.#gapSlot.push(slot);
+  /** The next 4096 bytes of the stream are the contents of a record, which is about to be added or has been. */
+  page(record: number): void {
+    this.#gaps.set(this.#gapCount++, record);
     this.size += PAGE;
+  }
+
+  #gapAt(gap: number): number {
+    return this.#ram.offsetOf(this.#gaps.get(gap));
   }
 
   /** Pages taken out before a stream offset. */
   #gapsBefore(at: number): number {
     let low = 0;
-    let high = this.#gapAt.length;
+    let high = this.#gapCount;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#gapAt[middle]! < at) low = middle + 1;
+      if (this.#gapAt(middle) < at) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -77,15 +81,15 @@ export class KeptStream implements ByteSource {
     let gap = this.#gapsBefore(at + 1);
     for (let done = 0; done < n;) {
       const here = at + done;
-      const inGap = gap > 0 ? here - this.#gapAt[gap - 1]! : PAGE;
+      const inGap = gap > 0 ? here - this.#gapAt(gap - 1) : PAGE;
       if (inGap < PAGE) {
-        const slot = this.#gapSlot[gap - 1]!;
+        const slot = this.#ram.slotOf(this.#gaps.get(gap - 1)) - 1;
         const part = Math.min(PAGE - inGap, n - done);
         if (slot < 0) target.fill(0, done, done + part);
-        else target.set(this.#store.get(slot).subarray(inGap, inGap + part), done);
+        else target.set(this.#ram.store.get(slot).subarray(inGap, inGap + part), done);
         done += part;
       } else {
-        const until = this.#gapAt[gap] ?? this.size;
+        const until = gap < this.#gapCount ? this.#gapAt(gap) : this.size;
         const part = Math.min(until - here, n - done);
         this.#copyKept(here - gap * PAGE, target.subarray(done, done + part));
         done += part;

@@ -38,9 +38,7 @@ export class PageStore {
     let comparisons = 0;
     for (let entry; (entry = this.#table[at]!) !== 0 && probes < MAX_PROBES; at = (at + 1) & mask, probes++) {
       const slot = entry - 1;
-      const hashes = this.#hashes[slot >>> 8]!;
-      const h = (slot & 0xff) * 2;
-      if (hashes[h] !== hashLow >>> 0 || hashes[h + 1] !== hashHigh >>> 0) continue;
+      if (this.hashLowOf(slot) !== hashLow >>> 0 || this.hashHighOf(slot) !== hashHigh >>> 0) continue;
       if (equal(this.get(slot), page)) return slot;
       if (++comparisons === MAX_COMPARISONS) break;
     }
@@ -75,11 +73,20 @@ export class PageStore {
     return this.#segments[slot >>> 8]!.subarray(at, at + PAGE);
   }
 
+  /** Lower half of the hash that a slot was put with. */
+  hashLowOf(slot: number): number {
+    return this.#hashes[slot >>> 8]![(slot & 0xff) * 2]!;
+  }
+  /** The upper half. */
+  hashHighOf(slot: number): number {
+    return this.#hashes[slot >>> 8]![(slot & 0xff) * 2 + 1]!;
+  }
+
   #rehash(): void {
     const table = new Uint32Array(this.#table.length * 2);
     const mask = table.length - 1;
     for (let slot = 0; slot < this.count; slot++) {
-      let at = this.#hashes[slot >>> 8]![(slot & 0xff) * 2]! & mask;
+      let at = this.hashLowOf(slot) & mask;
       for (let probes = 0; table[at] !== 0 && probes < MAX_PROBES; probes++) at = (at + 1) & mask;
       if (table[at] === 0) table[at] = slot + 1;
     }

@@ -1,5 +1,6 @@
 /**
- * Every page that was sent, in columns: 24 bytes a record. Contents are not copied where the stream can be read again.
+ * Every page that was sent, in columns: 20 bytes a record, and 4 for each page that has any. Contents are not copied
+ * where the stream can be read again.
  */
 import { Column } from './column.ts';
 import { PageStore } from './page-store.ts';
@@ -18,19 +19,24 @@ export const pageKindNames: readonly (PageKindName | 'none')[] = [
   'mapped'
 ];
 
-/** Page numbers take 28 bits beside the kind. */
+/** A record's page, kind and place in memory share 32 bits: 28 of the page number, 3 of the kind, 1 for `HELD`. */
 const PAGE_MASK = 0x0fff_ffff;
+const KIND_SHIFT = 28;
+/** The contents are in the page store, which knows their hash: the record has the slot in its place. */
+const HELD = 0x8000_0000;
 /**
  * RAM that is numbered: 256 GiB. A few bytes of a hostile stream can claim as much, and every map, column and table
  * over all pages takes a byte or four for each.
  */
 export const MAX_PAGES = 2 ** 26;
-/** Page records are kept up to here: 1.5 GiB of them, or 256 GiB of pages sent. */
+/** Page records are kept up to here: 1.25 GiB of them, or 256 GiB of pages sent. */
 export const MAX_RECORDS = 2 ** 26;
 /** A machine has some thirty. */
 export const MAX_BLOCKS = 10_000;
-/** Which file a record's bytes are in is kept above the 45 bits (32 TiB) of its offset. */
-const SOURCE_UNIT = 2 ** 45;
+/** Which file a record's bytes are in is kept above the upper 13 of the 45 bits (32 TiB) of its offset. */
+const SOURCE_SHIFT = 13;
+const OFFSET_MASK = (1 << SOURCE_SHIFT) - 1;
+const LOW = 2 ** 32;
 /** Files beside the main stream: multifd has at most 255 channels. */
 export const MAX_SOURCES = 255;
 
@@ -66,7 +72,7 @@ export interface PageRecord {
 }
 
 /** A number for each page, 0 where none was set, in small pieces: pages that were sent may lie far apart. */
-export const pageColumn = (): Column<Uint32Array> => new Column((n) => new Uint32Array(n), 12);
+export const pageColumn = (): Column => new Column(12);
 
 export class RamIndex {
   readonly blocks: RamBlock[] = [];
@@ -82,14 +88,15 @@ export class RamIndex {
   /** Records of each kind. */
   readonly byKind = new Float64Array(8);
 
-  readonly #where = new Column((n) => new Float64Array(n));
-  readonly #page = new Column((n) => new Uint32Array(n));
-  readonly #hashLow = new Column((n) => new Uint32Array(n));
-  readonly #hashHigh = new Column((n) => new Uint32Array(n));
-  /** 1 + slot in the page store, 0 for contents that are read from their source. */
-  readonly #slot = new Column((n) => new Uint32Array(n));
+  readonly #offsetLow = new Column();
+  readonly #offsetHigh = new Column();
+  readonly #page = new Column();
+  /** Of records that are `HELD` the slot, and nothing. */
+  readonly #hashLow = new Column();
+  readonly #hashHigh = new Column();
   /** 1 + last record of each page. */
   readonly #latest = pageColumn();
+  readonly #columns = [this.#offsetLow, this.#offsetHigh, this.#page, this.#hashLow, this.#hashHigh];
   readonly #byName = new Map<string, RamBlock>();
   readonly #maxRecords: number;
 
@@ -115,7 +122,16 @@ export class RamIndex {
     return added;
   }
 
-  /** Appends a record. Records are in time order: the last one of a page is what the page became. */
+  /** Bytes of memory that the index takes; page contents are the store's. */
+  get bytes(): number {
+    const { bytes } = this.#latest;
+    return bytes + this.#columns.reduce((sum, column) => sum + column.bytes, 0);
+  }
+
+  /**
+   * Appends a record. Records are in time order: the last one of a page is what the page became.
+   * @param slot 1 + slot of the store, which knows the hash then; 0 for contents that are read from their source
+   */
   add(
     kind: number,
     page: number,
@@ -128,36 +144,39 @@ export class RamIndex {
     const i = this.count++;
     this.byKind[kind]!++;
     if (this.latest(page) < 0) this.distinctPages++;
-    this.#where.set(i, source * SOURCE_UNIT + offset);
-    this.#page.set(i, ((kind << 28) | page) >>> 0);
-    this.#hashLow.set(i, hashLow);
-    this.#hashHigh.set(i, hashHigh);
-    // Columns read as 0 where nothing was set: while contents stay in the stream this one takes no memory.
-    if (slot !== 0) this.#slot.set(i, slot);
+    this.#offsetLow.set(i, offset);
+    this.#offsetHigh.set(i, (source << SOURCE_SHIFT) | (offset / LOW));
+    this.#page.set(i, (kind << KIND_SHIFT) | page | (slot === 0 ? 0 : HELD));
+    if (slot === 0) {
+      this.#hashLow.set(i, hashLow);
+      this.#hashHigh.set(i, hashHigh);
+    } else this.#hashLow.set(i, slot);
     this.#latest.set(page, i + 1);
   }
 
   kindOf(record: number): number {
-    return this.#page.get(record) >>> 28;
+    return (this.#page.get(record) >>> KIND_SHIFT) & 7;
   }
   pageOf(record: number): number {
     return this.#page.get(record) & PAGE_MASK;
   }
   offsetOf(record: number): number {
-    return this.#where.get(record) % SOURCE_UNIT;
+    return (this.#offsetHigh.get(record) & OFFSET_MASK) * LOW + this.#offsetLow.get(record);
   }
   sourceOf(record: number): number {
-    return Math.floor(this.#where.get(record) / SOURCE_UNIT);
+    return this.#offsetHigh.get(record) >>> SOURCE_SHIFT;
   }
   hashLowOf(record: number): number {
-    return this.#hashLow.get(record);
+    const slot = this.slotOf(record);
+    return slot === 0 ? this.#hashLow.get(record) : this.store.hashLowOf(slot - 1);
   }
   hashHighOf(record: number): number {
-    return this.#hashHigh.get(record);
+    const slot = this.slotOf(record);
+    return slot === 0 ? this.#hashHigh.get(record) : this.store.hashHighOf(slot - 1);
   }
   /** 1 + slot of the page store, or 0. */
   slotOf(record: number): number {
-    return this.#slot.get(record);
+    return this.#page.get(record) >= HELD ? this.#hashLow.get(record) : 0;
   }
   at(record: number): PageRecord {
     return {
@@ -169,15 +188,40 @@ export class RamIndex {
     };
   }
 
+  /**
+   * Visits records [first, last) in order. Quicker than asking for one after another: what looks at every record of a
+   * stream does it while the stream arrives, again and again.
+   */
+  each(
+    first: number,
+    last: number,
+    visit: (record: number, page: number, kind: number, offset: number, source: number) => void
+  ): void {
+    const end = Math.min(last, this.count);
+    for (let at = first; at < end;) {
+      const pages = this.#page.from(at);
+      const low = this.#offsetLow.from(at);
+      const high = this.#offsetHigh.from(at);
+      const n = Math.min(end - at, pages.length);
+      for (let k = 0; k < n; k++) {
+        const word = pages[k]!;
+        const above = high[k]!;
+        const offset = (above & OFFSET_MASK) * LOW + low[k]!;
+        visit(at + k, word & PAGE_MASK, (word >>> KIND_SHIFT) & 7, offset, above >>> SOURCE_SHIFT);
+      }
+      at += n;
+    }
+  }
+
   /** The last record of a page, or -1 when it was never sent. */
   latest(page: number): number {
     return page >= 0 && page < this.pages ? this.#latest.get(page) - 1 : -1;
   }
 
   /** For each page the last record before `end` plus one, 0 where never sent: RAM as a destination had it then. */
-  latestBefore(end: number): Column<Uint32Array> {
+  latestBefore(end: number): Column {
     const out = pageColumn();
-    for (let i = 0; i < end; i++) out.set(this.pageOf(i), i + 1);
+    this.each(0, end, (record, page) => out.set(page, record + 1));
     return out;
   }
 
@@ -211,7 +255,7 @@ export class RamIndex {
     let high = last;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#where.get(middle) < offset) low = middle + 1;
+      if (this.sourceOf(middle) === 0 && this.offsetOf(middle) < offset) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -62,12 +62,11 @@ classOf[PageKind.compressed] = 3;
 export function repeatedRecords(ram: RamIndex): Uint8Array {
   const bits = new Uint8Array((ram.count + 7) >>> 3);
   const seen = new Uint8Array((ram.pages + 7) >>> 3);
-  for (let i = 0; i < ram.count; i++) {
-    const page = ram.pageOf(i);
+  ram.each(0, ram.count, (record, page) => {
     const bit = 1 << (page & 7);
-    if (seen[page >>> 3]! & bit) bits[i >>> 3]! |= 1 << (i & 7);
+    if (seen[page >>> 3]! & bit) bits[record >>> 3]! |= 1 << (record & 7);
     else seen[page >>> 3]! |= bit;
-  }
+  });
   return bits;
 }
 
@@ -78,29 +77,27 @@ function ramSections(sections: readonly Section[], start: number, end: number): 
   );
 }
 
-/** Calls `visit` for each record of [start, end) with its stream offset. */
+/** Calls `visit` for each record of [start, end) with its stream offset, kind and page. */
 function eachRecord(
   { sections, ram }: Snapshot,
   start: number,
   end: number,
-  visit: (record: number, offset: number) => void
+  visit: (record: number, offset: number, kind: number, page: number) => void
 ): void {
   for (const section of ramSections(sections, start, end)) {
     const [first, last] = section.records!;
     // Contents that came on another channel have no place in the stream: spread over the section they came with.
     const step = (section.bodyEnd - section.bodyStart) / (last - first);
-    for (let i = first; i < last; i++) {
-      let offset = ram.offsetOf(i);
-      if (ram.sourceOf(i) !== 0) offset = section.bodyStart + (i - first) * step;
-      if (offset >= start && offset < end) visit(i, offset);
-    }
+    ram.each(first, last, (record, page, kind, own, source) => {
+      const offset = source === 0 ? own : section.bodyStart + (record - first) * step;
+      if (offset >= start && offset < end) visit(record, offset, kind, page);
+    });
   }
   // Pages of a mapped-ram file lie where they lie; no section lists them.
   for (const [first, last] of unlisted(sections, ram.count)) {
-    for (let i = first; i < last; i++) {
-      const offset = ram.offsetOf(i);
-      if (ram.sourceOf(i) === 0 && offset >= start && offset < end) visit(i, offset);
-    }
+    ram.each(first, last, (record, page, kind, offset, source) => {
+      if (source === 0 && offset >= start && offset < end) visit(record, offset, kind, page);
+    });
   }
 }
 
@@ -125,13 +122,12 @@ export function density(
 ): Density {
   const counts = new Uint32Array(buckets * sendClasses.length);
   const again = new Uint32Array(buckets);
-  const { ram } = snapshot;
-  const wanted = only && pageMask(ram, only);
+  const wanted = only && pageMask(snapshot.ram, only);
   const perByte = buckets / Math.max(1, end - start);
-  eachRecord(snapshot, start, end, (record, offset) => {
-    if (wanted && !wanted[ram.pageOf(record)]) return;
+  eachRecord(snapshot, start, end, (record, offset, kind, page) => {
+    if (wanted && !wanted[page]) return;
     const bucket = Math.min(buckets - 1, Math.floor((offset - start) * perByte));
-    counts[bucket * sendClasses.length + classOf[ram.kindOf(record)]!]!++;
+    counts[bucket * sendClasses.length + classOf[kind]!]!++;
     if (repeated[record >>> 3]! & (1 << (record & 7))) again[bucket]!++;
   });
   return { start, end, buckets, counts, again };
@@ -146,8 +142,7 @@ function pageMask(ram: RamIndex, runs: PageRuns): Uint8Array {
 /** How often each page was sent in [start, end), over all blocks; 255 stands for more. */
 export function sendsIn(snapshot: Snapshot, start: number, end: number): Uint8Array<ArrayBuffer> {
   const sends = new Uint8Array(snapshot.ram.pages);
-  eachRecord(snapshot, start, end, (record) => {
-    const page = snapshot.ram.pageOf(record);
+  eachRecord(snapshot, start, end, (_record, _offset, _kind, page) => {
     if (sends[page]! < 255) sends[page]!++;
   });
   return sends;
@@ -164,11 +159,10 @@ export function stretchStatistics(
   const classes = [0, 0, 0, 0];
   let records = 0;
   let again = 0;
-  eachRecord(snapshot, start, end, (record) => {
+  eachRecord(snapshot, start, end, (record, _, kind, page) => {
     records++;
-    classes[classOf[ram.kindOf(record)]!]!++;
+    classes[classOf[kind]!]!++;
     if (repeated[record >>> 3]! & (1 << (record & 7))) again++;
-    const page = ram.pageOf(record);
     sends.set(page, sends.get(page) + 1);
   });
   let pages = 0;
@@ -190,7 +184,7 @@ export function stretchStatistics(
   };
 }
 
-function hotPages(sends: Column<Uint32Array>, hottest: number, most: number): HotPage[] {
+function hotPages(sends: Column, hottest: number, most: number): HotPage[] {
   // How many pages were sent n times tells from which n on they fit the list: no sorting of a million pages.
   const cap = Math.min(hottest, 0xffff);
   if (cap < 2) return [];
@@ -207,7 +201,7 @@ function hotPages(sends: Column<Uint32Array>, hottest: number, most: number): Ho
   return found.sort((a, b) => b.sends - a.sends || a.page - b.page).slice(0, most);
 }
 
-function hotRanges(sends: Column<Uint32Array>, least: number, most: number): HotRange[] {
+function hotRanges(sends: Column, least: number, most: number): HotRange[] {
   const found: { page: number; pages: number; sends: number }[] = [];
   sends.each((n, page) => {
     if (n < least) return;

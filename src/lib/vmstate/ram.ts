@@ -148,7 +148,7 @@ export class RamReader {
         if (this.#copy) {
           window.pos = at;
           slot = this.#store(bytes.subarray(at, at + PAGE), buffer.low, buffer.high, base + at);
-          window.keepPage(at, slot - 1);
+          window.keepPage(at, ram.count);
         }
         ram.add(PageKind.normal, block.firstPage + index, base + at, source, buffer.low, buffer.high, slot);
         pos = at + PAGE;
@@ -273,9 +273,11 @@ export class RamReader {
         window.pos = pos;
         window.buffer.hash(pos);
         const { low, high } = window.buffer;
-        const slot = this.#copy ? this.#store(bytes.subarray(pos, pos + PAGE), low, high, at) : 0;
-        if (this.#copy) window.keepPage(pos, slot - 1);
-        if (page >= 0) this.#ram.add(PageKind.normal, page, window.offset, this.#source, low, high, slot);
+        if (page >= 0) {
+          const slot = this.#copy ? this.#store(bytes.subarray(pos, pos + PAGE), low, high, at) : 0;
+          if (this.#copy) window.keepPage(pos, this.#ram.count);
+          this.#ram.add(PageKind.normal, page, window.offset, this.#source, low, high, slot);
+        }
         window.pos = pos + PAGE;
         return undefined;
       }

@@ -159,7 +159,7 @@ class SnapshotReader {
     if (this.#random && (opened.kind === 'cpr' || opened.kind === 'return-path'))
       return this.#side(this.#random, opened.kind);
     for (const note of opened.notes) this.#problem('container', 'note', 0, note);
-    if (!opened.random) this.#kept = new KeptStream(this.#ram.store);
+    if (!opened.random) this.#kept = new KeptStream(this.#ram);
     snapshot.bytes = this.#random ?? this.#kept!;
     this.#window = new StreamWindow(opened.stream, this.#random, this.#kept);
     this.#ramReader = new RamReader(this.#window, this.#ram, this.#problems, this.#context, !opened.random, (record) =>

@@ -90,10 +90,10 @@ export class StreamWindow {
     if (from < upTo) this.#kept?.keep(this.bytes.subarray(from, upTo));
   }
 
-  /** The page at an index of `bytes` is in a slot of the store. */
-  keepPage(at: number, slot: number): void {
+  /** The page at an index of `bytes` is the contents of a record. */
+  keepPage(at: number, record: number): void {
     this.keep(at);
-    this.#kept?.page(slot);
+    this.#kept?.page(record);
   }
 
   /** A reader over what is at hand; `accept` moves on to where it got. */

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { descriptions as devices } from '../../../src/lib/emulator/descriptions.ts';
 import { KeptStream } from '../../../src/lib/vmstate/kept-stream.ts';
 import { hashPage } from '../../../src/lib/vmstate/page-hash.ts';
-import { PageStore } from '../../../src/lib/vmstate/page-store.ts';
 import { QemuFileReader, QemuFileWriter, ShortRead } from '../../../src/lib/vmstate/qemu-file.ts';
 import { blockSource } from '../../../src/lib/vmstate/ram-contents.ts';
+import { PageKind, RamIndex } from '../../../src/lib/vmstate/ram-index.ts';
 import { readSnapshot, type ReadOptions } from '../../../src/lib/vmstate/savevm.ts';
 import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
 import { bytesSource, readRange } from '../../../src/lib/vmstate/source.ts';
@@ -448,8 +448,10 @@ test('a kept stream equals its input, however it came and whatever was taken out
       fc.array(fc.oneof(fc.uint8Array({ maxLength: 5000 }), fc.nat({ max: 5 })), { maxLength: 12 }),
       fc.array(fc.tuple(fc.nat(), fc.nat({ max: 9000 })), { maxLength: 10 }),
       async (pieces, reads) => {
-        const store = new PageStore();
-        const kept = new KeptStream(store);
+        const ram = new RamIndex();
+        ram.addBlock({ idstr: 'pc.ram', usedLength: PAGE, pageSize: PAGE, start: 0, end: 0 });
+        const { store } = ram;
+        const kept = new KeptStream(ram);
         const whole = bytes(
           pieces.map((piece) => {
             // A number stands for a page of it.
@@ -459,7 +461,9 @@ test('a kept stream equals its input, however it came and whatever was taken out
             }
             const contents = new Uint8Array(PAGE).fill(piece);
             const { low, high } = hashPage(contents);
-            kept.page(store.put(contents, low, high));
+            const slot = store.put(contents, low, high) + 1;
+            ram.add(PageKind.normal, 0, kept.size, 0, low, high, slot);
+            kept.page(ram.count - 1);
             return contents;
           })
         );
