@@ -1,6 +1,7 @@
 /** While a file is read: progress, what is there already, and the way out. */
+import { writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { expect, sampleFile, test } from './support/app.ts';
+import { expect, sampleFile, test, type App } from './support/app.ts';
 
 const text = (word: string) => Buffer.concat([Buffer.from([word.length]), Buffer.from(word, 'latin1')]);
 const u32 = (...words: readonly number[]) => Buffer.from(words.flatMap((w) => [w >>> 24, w >>> 16, w >>> 8, w]));
@@ -36,10 +37,16 @@ function endless(): Buffer {
   return Buffer.concat([gzipSync(head), ...Array.from({ length: 500 }, () => member)]);
 }
 
-test('a long file shows progress and its sections at once, and can be stopped', async ({ app, page }) => {
+/** Opens it, and goes on while it is read. */
+async function openEndless({ page }: App, path: string): Promise<void> {
+  writeFileSync(path, endless());
   const asked = page.waitForEvent('filechooser');
   await page.getByRole('button', { name: 'Open…' }).click();
-  await (await asked).setFiles({ name: 'endless.gz', mimeType: '', buffer: endless() });
+  await (await asked).setFiles(path);
+}
+
+test('a long file shows progress and its sections at once, and can be stopped', async ({ app, page }, info) => {
+  await openEndless(app, info.outputPath('endless.gz'));
 
   const reading = page.getByRole('progressbar', { name: 'Reading' });
   await expect(reading).toBeVisible();
@@ -62,10 +69,8 @@ test('a long file shows progress and its sections at once, and can be stopped', 
   await expect(app.bytes.getByRole('gridcell', { selected: true }).first()).toBeVisible();
 });
 
-test('another file opened while one is read takes its place', async ({ app, page }) => {
-  const asked = page.waitForEvent('filechooser');
-  await page.getByRole('button', { name: 'Open…' }).click();
-  await (await asked).setFiles({ name: 'endless.gz', mimeType: '', buffer: endless() });
+test('another file opened while one is read takes its place', async ({ app, page }, info) => {
+  await openEndless(app, info.outputPath('endless.gz'));
   await expect(app.row('ram:')).toBeVisible();
   await app.open(sampleFile('idle.vmstate.gz'));
   await expect(app.title).toContainText('idle.vmstate.gz');
