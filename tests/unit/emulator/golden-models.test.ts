@@ -8,6 +8,7 @@ import { Completions } from '../../../src/lib/emulator/block/completions.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from '../../../src/lib/emulator/hw/block/virtio-blk.ts';
 import { DeviceList, saveDevice } from '../../../src/lib/emulator/hw/core/qdev.ts';
 import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
+import { VirtIORNG, vmstate_virtio_rng } from '../../../src/lib/emulator/hw/virtio/virtio-rng.ts';
 import { loadVmState } from '../../../src/lib/emulator/migration/incoming.ts';
 import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
@@ -27,7 +28,9 @@ const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => VirtioP
   'virtio-blk': (board, devfn) => {
     const blk = new BlockBackend('virtio0', new Completions());
     return new VirtioPCI(board.bus, devfn, new VirtIOBlk(board.host, { blk }), vmstate_virtio_blk, { vectors: 2 });
-  }
+  },
+  'virtio-rng': (board, devfn) =>
+    new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: () => {} }), vmstate_virtio_rng, { vectors: 2 })
 };
 
 function machineFor(snapshot: Snapshot) {

@@ -100,11 +100,13 @@ export class MSIX implements MSIXState {
   msix_table: MSIXEntry[];
   msix_pba: Uint8Array;
   readonly #device: PCIFunction;
-  readonly #cap: number;
+  /** Place of the capability; 0 where there is none. */
+  readonly #cap: number = 0;
   /** How often the device uses each vector; the others are never sent. */
   readonly #used: Uint16Array;
   #functionMasked = true;
 
+  /** @param vectors 0 for a device without MSI-X */
   constructor(device: PCIFunction, vectors: number, bar: number) {
     this.#device = device;
     const pbaSize = Math.ceil(vectors / 64) * 8;
@@ -113,6 +115,7 @@ export class MSIX implements MSIXState {
     this.msix_table = Array.from({ length: vectors }, () => ({ addr_lo: 0, addr_hi: 0, data: 0, vector_ctrl: MASKED }));
     this.msix_pba = new Uint8Array(Math.ceil(vectors / 8));
     this.#used = new Uint16Array(vectors);
+    if (vectors === 0) return;
 
     this.#cap = device.addCapability(PCI_CAP_ID_MSIX, 0, CAP_LENGTH);
     set16(device.config, this.#cap + 2, vectors - 1);
@@ -134,7 +137,7 @@ export class MSIX implements MSIXState {
     return this.msix_table.length;
   }
   get enabled(): boolean {
-    return (this.#control & ENABLE) !== 0;
+    return this.#cap !== 0 && (this.#control & ENABLE) !== 0;
   }
   get #control(): number {
     return this.#device.config[this.#cap + CONTROL]!;
