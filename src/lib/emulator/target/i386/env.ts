@@ -4,8 +4,8 @@
  * What of it migrates, in QEMU's wire order, is `cpu.ts` and `machine.ts`; `env-state.ts` carries one into the other.
  */
 
-type Type = 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'v128';
-const BYTES: Readonly<Record<Type, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, v128: 16 };
+export type EnvType = 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'v128';
+const BYTES: Readonly<Record<EnvType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, v128: 16 };
 
 /** name, type, count. The order is the order in memory: what every instruction touches comes first. */
 const FIELDS = [
@@ -34,6 +34,22 @@ const FIELDS = [
   ['fault_linear', 'u64', 1], // what cr2 is about to become
   ['inhibit_irq', 'u32', 1], // after STI, MOV SS, POP SS: one instruction without interrupts
   ['a20_mask', 'u32', 1], // applied to physical addresses below 4 GiB
+
+  // The engines' own, worked out from the rest (backend/layout.ts says how they are used).
+  ['eip_page', 'u64', 1], // eip of the first byte of the linear page that runs; RIP-relative operands take it as base
+  ['code_base', 'u64', 1], // of CS; 0 in 64-bit mode
+  ['code_mask', 'u64', 1], // cuts linear addresses: 32 or 64 bits
+  ['code_key', 'u64', 1], // what decoding and fetching depend on, low 12 bits
+  ['code_page', 'u32', 1], // the decoded page that runs
+  ['code_flushes', 'u32', 1], // how often all decoded pages were thrown away: records kept before are gone
+  ['mmu', 'u32', 1], // TLB of the current mode
+  ['walk_gpa', 'u64', 1], // results of a page walk
+  ['walk_prot', 'u32', 1],
+  ['walk_level', 'u32', 1],
+  ['bounce', 'v128', 2], // what an access holds that is not one piece of RAM
+  ['bounce_gpa', 'u64', 2],
+  ['bounce_host', 'u32', 2],
+  ['bounce_bytes', 'u32', 2],
 
   ['seg_base', 'u64', 6], // ES CS SS DS FS GS: base in one row, so that index*8 finds it
   ['seg_selector', 'u32', 6],
@@ -96,7 +112,7 @@ const FIELDS = [
   ['scratch_u32', 'u32', 7], // operands and results of calls into TypeScript
   ['scratch', 'u64', 16],
   ['xmm', 'v128', 32] // register n: low half at 2n, upper half of YMM at 2n + 1
-] as const satisfies readonly (readonly [string, Type, number])[];
+] as const satisfies readonly (readonly [string, EnvType, number])[];
 
 export type EnvName = (typeof FIELDS)[number][0];
 type Name = EnvName;
@@ -114,6 +130,9 @@ function layOut(): { at: Record<Name, number>; size: number } {
 }
 const laid = layOut();
 
+export const ENV_TYPES: Readonly<Record<Name, EnvType>> = Object.fromEntries(
+  FIELDS.map(([name, type]) => [name, type])
+) as Record<Name, EnvType>;
 /** Byte offset of each field from the base of the CPU's state. */
 export const ENV: Readonly<Record<Name, number>> = laid.at;
 export const ENV_SIZE = laid.size;
@@ -263,6 +282,10 @@ export class Env {
     this.i64 = new BigInt64Array(buffer);
   }
 
+  /** Of a field, in bytes from `base`. */
+  offsetOf(name: Name): number {
+    return ENV[name];
+  }
   /** Unsigned 32-bit field, or element `index` of it. */
   get(name: Name, index = 0): number {
     return this.u32[((this.base + ENV[name]) >>> 2) + index]!;

@@ -53,6 +53,10 @@ export interface Shape {
   readonly rep: 'none' | 'rep' | 'repne';
   /** VEX.L. */
   readonly wide: boolean;
+  /** `Row.ends`: without a jump of its own, the block ends at the next instruction (see `endBlock`). */
+  readonly ends: boolean;
+  /** Of Jcc, where each condition has code of its own. */
+  readonly condition?: number;
   /** VEX-encoded: 128-bit results clear the upper half of their YMM register. */
   readonly vex: boolean;
   readonly operands: readonly OperandShape[];
@@ -82,8 +86,10 @@ export type FlagRule =
   | 'SAR'
   /** CF = OF = (src ≠ 0); the rest as LOGIC. */
   | 'MUL'
-  /** CF = (src = 0), OF = 0: BLSI; 'BMILG' as QEMU: BLSR, BLSMSK, BZHI. */
+  /** CF = (src = 0), OF = 0: BLSR, BLSMSK, BZHI. */
   | 'BMILG'
+  /** CF = (src ≠ 0), OF = 0. */
+  | 'BLSI'
   /** ZF = (src = 0), the rest 0. */
   | 'POPCNT';
 
@@ -194,6 +200,8 @@ export interface Backend extends RoutineBackend {
   effectiveAddress(operand: OperandShape): Value;
   /** Effective address + displacement (cut to the address size), plus segment base: for `load` and `store`. */
   linear(operand: OperandShape, displacement?: Term): Value;
+  /** `rmw` at a linear address. */
+  update(linear: Value, bytes: Size): ReadWrite;
   /** `offset` (i64) in a segment: `R_ES` …, or 'operand' for the one in force (strings, XLAT, MASKMOVDQU). */
   linearIn(segment: number | 'operand', offset: Value): Value;
   /**

@@ -1,0 +1,29 @@
+/** All semantics by the names of the instruction table. */
+import type { Semantics } from '../backend.ts';
+import { arithmetic } from './arithmetic.ts';
+import { bits } from './bits.ts';
+import { control } from './control.ts';
+import { data } from './data.ts';
+import { decimal } from './decimal.ts';
+import { multiplication } from './multiply.ts';
+import { shifts } from './shift.ts';
+import { stack } from './stack.ts';
+import { strings } from './strings.ts';
+import { system } from './system.ts';
+import { x87 } from './x87.ts';
+
+const GROUPS: readonly Readonly<Record<string, Semantics>>[] = [
+  arithmetic,
+  shifts,
+  multiplication,
+  bits,
+  data,
+  stack,
+  control,
+  strings,
+  decimal,
+  system,
+  x87
+];
+
+export const SEMANTICS: ReadonlyMap<string, Semantics> = new Map(GROUPS.flatMap((group) => Object.entries(group)));
