@@ -334,6 +334,33 @@ export function mul(f: Format, s: FloatStatus, a: Float, b: Float): bigint {
   return result(f, s, sign, a.exponent + b.exponent, a.significand * b.significand, working(f, s));
 }
 
+/** a × b + c, rounded once; the sign of the product and of c may be turned. NaNs: a before b before c. */
+export function fma(f: Format, s: FloatStatus, a: Float, b: Float, c: Float): bigint {
+  const inf = a.kind === INFINITY || b.kind === INFINITY;
+  const impossible = inf && (a.kind === ZERO || b.kind === ZERO);
+  if (a.kind >= QUIET || b.kind >= QUIET) {
+    if (c.kind === SIGNALLING) s.flags |= IE;
+    return nanOf(f, s, a, b)!;
+  }
+  if (impossible && c.kind < QUIET) return invalid(f, s);
+  if (c.kind >= QUIET) {
+    if (impossible) s.flags |= IE;
+    return nanOf(f, s, c)!;
+  }
+  const sign = (a.sign ^ b.sign) as 0 | 1;
+  const kind = inf ? INFINITY : a.kind === ZERO || b.kind === ZERO ? ZERO : FINITE;
+  const product: Float = {
+    kind,
+    sign,
+    exponent: a.exponent + b.exponent,
+    significand: a.significand * b.significand,
+    denormal: false
+  };
+  if (kind === INFINITY && c.kind === INFINITY && sign !== c.sign) return invalid(f, s);
+  denormals(s, a, b);
+  return addNumbers(f, s, product, c);
+}
+
 /** a ÷ b. */
 export function div(f: Format, s: FloatStatus, a: Float, b: Float): bigint {
   const nan = nanOf(f, s, a, b);
