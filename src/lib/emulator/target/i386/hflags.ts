@@ -122,3 +122,43 @@ export function cpu_load_efer({ env, mmu }: X86Cpu, value: number): void {
   env.set('hflags', hflags);
   if ((old ^ value) & (EFER.NXE | EFER.LMA)) mmu.flush(true);
 }
+
+const RECOMPUTED =
+  HF_OF_EFLAGS |
+  HF.CPL |
+  HF.INHIBIT_IRQ |
+  HF.CS32 |
+  HF.SS32 |
+  HF.ADDSEG |
+  HF.PE |
+  HF.MP |
+  HF.EM |
+  HF.TS |
+  HF.LMA |
+  HF.CS64 |
+  HF.SVME |
+  HF.OSFXSR |
+  HF.SMAP |
+  HF.UMIP;
+
+/** All of hflags that follows from other registers, as after a load; KVM leaves some of it out. QEMU x86_update_hflags. */
+export function recomputeHflags(env: Env): void {
+  const cr0 = env.get('cr');
+  const cr4 = env.get('cr', 4 * 2);
+  const efer = env.get('efer');
+  let hflags = env.get('hflags') & ~RECOMPUTED;
+  hflags |= env.get('eflags') & HF.VM;
+  hflags |= (env.get('seg_flags', R_SS) >>> DESC.DPL_SHIFT) & HF.CPL;
+  if (cr0 & CR0.PE) hflags |= HF.PE;
+  hflags |= (cr0 << 8) & (HF.MP | HF.EM | HF.TS);
+  if (cr4 & CR4.OSFXSR) hflags |= HF.OSFXSR;
+  if (cr4 & CR4.SMAP) hflags |= HF.SMAP;
+  if (cr4 & CR4.UMIP) hflags |= HF.UMIP;
+  if (efer & EFER.SVME) hflags |= HF.SVME;
+  if (efer & EFER.LMA) hflags |= HF.LMA;
+  const cs = env.get('seg_flags', R_CS);
+  if (hflags & HF.LMA && cs & DESC.L) hflags |= HF.CS32 | HF.CS64;
+  else hflags |= (cs & DESC.B) >>> B_TO_CS32;
+  env.set('hflags', withStack(env, hflags));
+  cpu_sync_avx_hflag(env);
+}

@@ -136,6 +136,12 @@ const vmstate_kvm_nested_state = only(
 
 const cpu = fieldsOf<X86CPU>();
 
+/** Sent where the value is not what it is after a reset; KVM's and others' are sent again where they came. */
+const unless =
+  <K extends keyof X86CPU['env']>(name: K, initial: X86CPU['env'][K]) =>
+  ({ env }: X86CPU): boolean | undefined =>
+    env[name] === undefined ? undefined : env[name] !== initial;
+
 const exceptionSubsections: VMStateDescription<X86CPU>[] = [
   only(
     'cpu/exception_info',
@@ -155,7 +161,9 @@ const kvmSubsections: VMStateDescription<X86CPU>[] = [
   only('cpu/async_pf_int_msr', [cpu('env.async_pf_int_msr', u64, mon.KVM_ASYNC_PF_INT)]),
   only('cpu/async_pv_eoi_msr', [cpu('env.pv_eoi_en_msr', u64, mon.KVM_PV_EOI)]),
   only('cpu/steal_time_msr', [cpu('env.steal_time_msr', u64, mon.KVM_STEAL_TIME)]),
-  only('cpu/poll_control_msr', [cpu('env.poll_control_msr', u64, mon.KVM_POLL_CONTROL)])
+  only('cpu/poll_control_msr', [cpu('env.poll_control_msr', u64, mon.KVM_POLL_CONTROL)], {
+    needed: unless('poll_control_msr', 1n)
+  })
 ];
 
 const hypervSubsections: VMStateDescription<X86CPU>[] = [
@@ -228,20 +236,34 @@ const vmstate_cet = only<X86CPU>(
 const subsections: VMStateDescription<X86CPU>[] = [
   ...exceptionSubsections,
   ...kvmSubsections,
-  only('cpu/fpop_ip_dp', [
-    cpu('env.fpop', u16, { doc: 'opcode of the last x87 instruction', radix: 16 }),
-    cpu('env.fpip', u64, { doc: 'its address', ...GVA }),
-    cpu('env.fpdp', u64, { doc: 'address of its operand', ...GVA })
-  ]),
-  only('cpu/msr_tsc_adjust', [cpu('env.tsc_adjust', u64, { doc: 'MSR 3b.', unit: 'ticks' })]),
-  only('cpu/msr_tscdeadline', [
-    cpu('env.tsc_deadline', u64, {
-      doc: 'MSR 6e0: TSC value at which the APIC timer fires.',
-      unit: 'ticks',
-      clock: true
-    })
-  ]),
-  only('cpu/msr_ia32_misc_enable', [cpu('env.msr_ia32_misc_enable', u64, regs.MISC_ENABLE)]),
+  only(
+    'cpu/fpop_ip_dp',
+    [
+      cpu('env.fpop', u16, { doc: 'opcode of the last x87 instruction', radix: 16 }),
+      cpu('env.fpip', u64, { doc: 'its address', ...GVA }),
+      cpu('env.fpdp', u64, { doc: 'address of its operand', ...GVA })
+    ],
+    {
+      needed: ({ env }) => (env.fpop === undefined ? undefined : env.fpop !== 0 || env.fpip !== 0n || env.fpdp !== 0n)
+    }
+  ),
+  only('cpu/msr_tsc_adjust', [cpu('env.tsc_adjust', u64, { doc: 'MSR 3b.', unit: 'ticks' })], {
+    needed: unless('tsc_adjust', 0n)
+  }),
+  only(
+    'cpu/msr_tscdeadline',
+    [
+      cpu('env.tsc_deadline', u64, {
+        doc: 'MSR 6e0: TSC value at which the APIC timer fires.',
+        unit: 'ticks',
+        clock: true
+      })
+    ],
+    { needed: unless('tsc_deadline', 0n) }
+  ),
+  only('cpu/msr_ia32_misc_enable', [cpu('env.msr_ia32_misc_enable', u64, regs.MISC_ENABLE)], {
+    needed: unless('msr_ia32_misc_enable', 1n)
+  }),
   only('cpu/msr_ia32_feature_control', [cpu('env.msr_ia32_feature_control', u64, regs.FEATURE_CONTROL)]),
   only('cpu/msr_architectural_pmu', [
     cpu('env.msr_fixed_ctr_ctrl', u64, mon.FIXED_CTR_CTRL),
@@ -268,13 +290,15 @@ const subsections: VMStateDescription<X86CPU>[] = [
       name: 'env.xmm_regs[1]'
     })
   ]),
-  only('cpu/xss', [cpu('env.xss', u64, regs.XSS)]),
+  only('cpu/xss', [cpu('env.xss', u64, regs.XSS)], { needed: unless('xss', 0n) }),
   only('cpu/umwait', [cpu('env.umwait', u32, regs.UMWAIT_CONTROL)]),
   only('cpu/tsc_khz', [
     cpu('env.tsc_khz', i64, { doc: 'TSC frequency in kHz. QEMU refuses it if tsc-frequency= says otherwise.' })
   ]),
-  only('cpu/msr_smi_count', [cpu('env.msr_smi_count', u64, { doc: 'MSR 34.', clock: true })]),
-  only('cpu/pkru', [cpu('env.pkru', u32, regs.PKRU)]),
+  only('cpu/msr_smi_count', [cpu('env.msr_smi_count', u64, { doc: 'MSR 34.', clock: true })], {
+    needed: unless('msr_smi_count', 0n)
+  }),
+  only('cpu/pkru', [cpu('env.pkru', u32, regs.PKRU)], { needed: unless('pkru', 0) }),
   only('cpu/pkrs', [cpu('env.pkrs', u32, regs.PKRS)]),
   only('cpu/spec_ctrl', [cpu('env.spec_ctrl', u64, regs.SPEC_CTRL)]),
   only('cpu/amd_tsc_scale_msr', [cpu('env.amd_tsc_scale_msr', u64, regs.TSC_RATIO)]),
