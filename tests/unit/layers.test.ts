@@ -64,7 +64,7 @@ const rules: readonly Rule[] = [
     from: `${EMULATOR}migration/`,
     may: [...['migration/', 'system/', 'hw/core/'].map((folder) => EMULATOR + folder), VMSTATE]
   },
-  { from: `${EMULATOR}host/`, may: [`${EMULATOR}host/`, VMSTATE], types: [`${EMULATOR}api.ts`] },
+  { from: `${EMULATOR}host/`, may: [`${EMULATOR}host/`, VMSTATE], types: [`${EMULATOR}api.ts`, `${EMULATOR}system/`] },
   { from: `${EMULATOR}api.ts`, may: [], types: [VMSTATE] },
   // The page's side of the worker: it must not pull the worker's code into the page.
   { from: `${EMULATOR}client.ts`, may: ['comlink'], types: [EMULATOR, VMSTATE] },

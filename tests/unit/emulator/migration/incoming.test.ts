@@ -46,7 +46,14 @@ function boardFor(snapshot: Snapshot): MigratableMachine {
   const { pc } = pcPiix(
     new HostMemory(),
     {
-      ...{ machine: snapshot.configuration!.machine, memory, lowmem: lowmemOf(memory), biosSize: 0x40000, hpet: true },
+      ...{
+        machine: snapshot.configuration!.machine,
+        ramName: 'pc.ram',
+        memory,
+        lowmem: lowmemOf(memory),
+        biosSize: 0x40000,
+        hpet: true
+      },
       ...{
         serials: [new Chardev('serial0')],
         clocks: { virtual: new QEMUClock(() => timers.now()), host: new QEMUClock(() => hostNow) }

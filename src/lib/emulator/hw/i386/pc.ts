@@ -22,12 +22,12 @@ import { MC146818Rtc } from '../rtc/mc146818rtc.ts';
 import { HPET } from '../timer/hpet.ts';
 import { I8254 } from '../timer/i8254.ts';
 import { Port92 } from './port92.ts';
+import { gsiLines } from './x86-common.ts';
 
 export const FOUR_GIB = 2 ** 32;
 const APIC_DEFAULT_ADDRESS = 0xfee00000;
 const IO_APIC_DEFAULT_ADDRESS = 0xfec00000;
 const HPET_BASE = 0xfed00000;
-const GSI_NUM_PINS = 24;
 const ISA_NUM_IRQS = 16;
 const OPTION_ROM_BASE = 0xc0000;
 const OPTION_ROM_SIZE = 0x20000;
@@ -39,6 +39,8 @@ const HPET_ROUTES = 32;
 export interface PCOptions {
   /** Full name of the machine type: `pc-i440fx-7.2`. */
   readonly machine: string;
+  /** Name of the RAM block: `pc.ram`, or the memory backend's. */
+  readonly ramName: string;
   /** Bytes of RAM; those from `lowmem` on lie above 4 GiB. */
   readonly memory: number;
   readonly lowmem: number;
@@ -71,7 +73,7 @@ function mapMemory(physmem: PhysMem, options: PCOptions): PCMemory {
   const { memory, lowmem, biosSize } = options;
   const system = MemoryRegion.container('system');
   const pci = MemoryRegion.container('pci');
-  const ram = MemoryRegion.ram(physmem.allocate('pc.ram', memory));
+  const ram = MemoryRegion.ram(physmem.allocate(options.ramName, memory));
   const below = Math.min(memory, lowmem);
   system.addSubregion(0, MemoryRegion.aliasOf('ram-below-4g', ram, 0, below));
   if (memory > below) {
@@ -129,17 +131,7 @@ export class PC implements DeviceHost {
     this.pic = new ISAPic(this, (level) => this.apic.deliverPicIrq(level));
     this.ioapic = new IOAPIC(this, () => this.pic.readIrq());
     this.map.system.addSubregion(IO_APIC_DEFAULT_ADDRESS, this.ioapic.region);
-    // Source: gsi_handler.
-    this.gsi = Array.from({ length: GSI_NUM_PINS }, (_, n) => {
-      const pic = this.pic.irqs[n];
-      const pin = this.ioapic.irqs[n]!;
-      return pic
-        ? (level: number) => {
-            pic(level);
-            pin(level);
-          }
-        : pin;
-    });
+    this.gsi = gsiLines(this.pic.irqs, this.ioapic.irqs);
     this.isaIrqs = this.gsi.slice(0, ISA_NUM_IRQS);
   }
 

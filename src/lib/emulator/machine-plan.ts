@@ -1,0 +1,152 @@
+/**
+ * What a machine is made of: machine type, memory, devices at their places. Read off a stream, which says all that shows
+ * to a guest, or off a command line.
+ */
+import type { Problem } from '../vmstate/problem.ts';
+import { deviceSection, sectionLabel, type Section, type Snapshot } from '../vmstate/snapshot.ts';
+import { placedAt } from '../vmstate/vmstate.ts';
+
+/** A virtio-blk device as the guest sees it. */
+export interface VirtioBlkPlan {
+  /** As `info block` calls its drive. */
+  readonly id: string;
+  readonly slot: number;
+  readonly vectors: number;
+  readonly disableLegacy: boolean;
+  readonly disableModern: boolean;
+  readonly numQueues: number;
+  readonly queueSize: number;
+  readonly discard: boolean;
+  readonly writeZeroes: boolean;
+  /** Bytes that the guest was told; undefined for a new machine, which takes the image's. */
+  readonly size: number | undefined;
+}
+
+export interface MachinePlan {
+  /** Full name: `pc-i440fx-7.2`. */
+  readonly machine: string;
+  /** Name of the RAM block: `pc.ram`, or that of a memory backend. */
+  readonly ramName: string;
+  /** Bytes. */
+  readonly memory: number;
+  readonly biosSize: number;
+  readonly cpu: string;
+  readonly hpet: boolean;
+  /** Serial ports by number: whether it is there. */
+  readonly serials: readonly boolean[];
+  readonly virtioBlk: readonly VirtioBlkPlan[];
+}
+
+/** A plan, and what keeps a machine made by it from running. */
+export interface Planned {
+  readonly plan: MachinePlan | undefined;
+  readonly problems: readonly Problem[];
+}
+
+const SECTOR = 512;
+const CR4_OSXSAVE = 1n << 18n;
+const CAP_ID_MSIX = 0x11;
+const LEGACY_FIRST = 0x1000;
+const MODERN_FIRST = 0x1040;
+/** The virtio-blk configuration grew: max_discard and max_write_zeroes came with 4.0. */
+const CONFIG_WITH_DISCARD = 48;
+const CONFIG_WITH_WRITE_ZEROES = 57;
+const VENDOR_CAPABILITY = 9;
+
+/** What a stream says of the machine that it was taken from. */
+export function planOf(snapshot: Snapshot): Planned {
+  const problems: Problem[] = [];
+  const fatal = (code: string, message: string, section?: Section, hint?: string): void => {
+    problems.push({
+      ...{ code, severity: 'fatal', at: section?.start ?? 0, message },
+      ...(section ? { section: sectionLabel(section) } : {}),
+      ...(hint === undefined ? {} : { hint })
+    });
+  };
+  const machine = snapshot.configuration?.machine ?? 'pc';
+  const ram = snapshot.ram.blocks.find((b) => b.idstr === 'pc.ram') ?? largestBlock(snapshot);
+  if (!/^pc(-i440fx-|$)/.test(machine)) {
+    fatal('machine-unsupported', `machine type '${machine}' cannot run here`, undefined, 'pc (i440FX) machines can');
+  }
+  if (!ram) {
+    fatal('no-ram', 'the stream has no RAM block: there is nothing to run');
+    return { plan: undefined, problems };
+  }
+  const cpus = snapshot.sections.filter((s) => s.kind === 'full' && s.name === 'cpu');
+  if (cpus.length > 1) fatal('cpus', `the state has ${cpus.length} vCPUs, one runs here`, cpus[1]);
+  if (cpus.length === 0) fatal('no-cpu', "the stream has no section 'cpu'");
+  if (snapshot.features.ignoreShared && snapshot.ram.sources.length === 1) {
+    fatal(
+      'shared-ram',
+      'RAM was left out (x-ignore-shared)',
+      undefined,
+      'open its memory backend file together with it'
+    );
+  }
+  const kvm = deviceSection(snapshot, 'kvmclock');
+  if (kvm) {
+    problems.push({
+      ...{ code: 'kvm', severity: 'warning', at: kvm.start, section: sectionLabel(kvm) },
+      message: 'the state was taken under KVM: the guest may read kvmclock pages, which are not kept up to date yet'
+    });
+  }
+  const { fields: cpu } = cpus[0] ?? { fields: [] };
+  const cr4 = placedAt(cpu, 'env.cr[4]')?.value;
+  const max = typeof cr4 === 'bigint' && (cr4 & CR4_OSXSAVE) !== 0n;
+  const bios = snapshot.ram.blocks.find((b) => b.idstr === 'pc.bios');
+  return {
+    plan: {
+      ...{
+        machine,
+        ramName: ram.idstr,
+        memory: ram.usedLength,
+        biosSize: bios?.usedLength ?? 0x40000,
+        cpu: max ? 'max' : 'qemu64'
+      },
+      hpet: deviceSection(snapshot, 'hpet') !== undefined,
+      serials: [0, 1, 2, 3].map((n) => snapshot.sections.some((s) => s.name === 'serial' && s.instance === n)),
+      virtioBlk: snapshot.sections
+        .filter((s) => s.kind === 'full' && s.name.endsWith('/virtio-blk'))
+        .flatMap((section, n) => {
+          const blk = virtioBlkOf(section, n);
+          if (!blk) fatal('device', 'its place or its configuration cannot be read', section);
+          return blk ? [blk] : [];
+        })
+    },
+    problems
+  };
+}
+
+const largestBlock = (snapshot: Snapshot) =>
+  snapshot.ram.blocks.toSorted((a, b) => b.usedLength - a.usedLength).find((b) => !b.idstr.includes('/'));
+
+/** Source: hw/virtio/virtio-pci.c, hw/block/virtio-blk.c; the properties follow from what the guest can see. */
+function virtioBlkOf(section: Section, n: number): VirtioBlkPlan | undefined {
+  const [, slot] = /^0000:00:([\da-f]{2})\.0\//.exec(section.name) ?? [];
+  const value = (path: string): unknown => placedAt(section.fields, `virtio.${path}`)?.value;
+  const config = value('proxy.pci_dev.config');
+  const length = Number(value('config_len'));
+  if (slot === undefined || !(config instanceof Uint8Array) || !Number.isFinite(length)) return undefined;
+  const device = config[2]! | (config[3]! << 8);
+  const capabilities = capabilitiesOf(config);
+  const msix = capabilities.find((at) => config[at] === CAP_ID_MSIX);
+  return {
+    id: `virtio${n}`,
+    slot: Number.parseInt(slot, 16),
+    vectors: msix === undefined ? 0 : ((config[msix + 2]! | (config[msix + 3]! << 8)) & 0x7ff) + 1,
+    disableLegacy: device >= MODERN_FIRST,
+    disableModern: device >= LEGACY_FIRST && !capabilities.some((at) => config[at] === VENDOR_CAPABILITY),
+    numQueues: Math.max(1, Math.min(1024, Number(value('num') ?? 1))),
+    queueSize: Number(value('vq[0].vring.num') ?? 256),
+    discard: length >= CONFIG_WITH_DISCARD,
+    writeZeroes: length >= CONFIG_WITH_WRITE_ZEROES,
+    size: Number(value('config.capacity') ?? 0) * SECTOR
+  };
+}
+
+/** Offsets of the capabilities of a configuration space; a loop in the list ends it. */
+function capabilitiesOf(config: Uint8Array): number[] {
+  const found: number[] = [];
+  for (let at = config[0x34]! & 0xfc; at >= 0x40 && !found.includes(at); at = config[at + 1]! & 0xfc) found.push(at);
+  return found;
+}
