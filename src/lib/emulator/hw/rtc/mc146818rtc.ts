@@ -191,9 +191,12 @@ export class MC146818Rtc implements MC146818RtcState, Device {
     return (this.#a & 0x60) === 0x60;
   }
 
-  /** What the clock shows, ns since 1970. Source: get_guest_rtc_ns. */
-  #guestNs(): bigint {
-    return BigInt.asUintN(64, this.base_rtc * NANOSECONDS_PER_SECOND + this.#now() - this.last_update + this.offset);
+  /** What the clock shows: seconds since 1970 and the ns above them. Source: get_guest_rtc_ns. */
+  #guestTime(): { seconds: bigint; ns: bigint } {
+    const seconds = BigInt.asIntN(64, this.base_rtc);
+    const time = seconds * NANOSECONDS_PER_SECOND + this.#now() - BigInt.asIntN(64, this.last_update) + this.offset;
+    const ns = ((time % NANOSECONDS_PER_SECOND) + NANOSECONDS_PER_SECOND) % NANOSECONDS_PER_SECOND;
+    return { seconds: (time - ns) / NANOSECONDS_PER_SECOND, ns };
   }
 
   /** Source: rtc_periodic_clock_ticks, periodic_period_to_clock. */
@@ -234,7 +237,7 @@ export class MC146818Rtc implements MC146818RtcState, Device {
       this.#update.del();
       return;
     }
-    let next = this.#now() + NANOSECONDS_PER_SECOND - (this.#guestNs() % NANOSECONDS_PER_SECOND);
+    let next = this.#now() + NANOSECONDS_PER_SECOND - this.#guestTime().ns;
     this.next_alarm_time = next + BigInt(this.#secondsToAlarm() - 1) * NANOSECONDS_PER_SECOND;
     // A latched UIP must be cleared at the next second.
     if (!(this.#a & reg.REG_A_UIP) && this.#c & reg.REG_C_UF) {
@@ -322,12 +325,12 @@ export class MC146818Rtc implements MC146818RtcState, Device {
 
   /** Brings the registers up to date unless the guest is setting them. Source: rtc_update_time. */
   #updateTime(): void {
-    if (!(this.#b & reg.REG_B_SET)) this.#showTime(BigInt.asIntN(64, this.#guestNs()) / NANOSECONDS_PER_SECOND);
+    if (!(this.#b & reg.REG_B_SET)) this.#showTime(this.#guestTime().seconds);
   }
 
   /** Source: rtc_set_cmos. */
   #showTime(seconds: bigint): void {
-    const date = new Date(Number(BigInt.asIntN(64, seconds)) * 1000);
+    const date = new Date(Number(seconds) * 1000);
     // Out of the reach of Date: the stream's clock is garbage, and so is what is shown.
     if (Number.isNaN(date.getTime())) return;
     const set = (at: number, value: number): unknown => (this.cmos_data[at] = this.#toBcd(value));
@@ -352,7 +355,7 @@ export class MC146818Rtc implements MC146818RtcState, Device {
       this.cmos_data[reg.RTC_REG_A]! |= reg.REG_A_UIP;
       return true;
     }
-    return this.#guestNs() % NANOSECONDS_PER_SECOND >= NANOSECONDS_PER_SECOND - UIP_HOLD_LENGTH;
+    return this.#guestTime().ns >= NANOSECONDS_PER_SECOND - UIP_HOLD_LENGTH;
   }
 
   /** The byte that port 71 reads. Source: cmos_ioport_read. */
@@ -422,7 +425,7 @@ export class MC146818Rtc implements MC146818RtcState, Device {
       this.cmos_data[reg.RTC_REG_A]! &= ~reg.REG_A_UIP;
       next &= ~reg.REG_B_UIE;
     } else if (this.#b & reg.REG_B_SET && (this.#a & 0x70) <= 0x20) {
-      this.offset = this.#guestNs() % NANOSECONDS_PER_SECOND;
+      this.offset = this.#guestTime().ns;
       this.#setTime();
     }
     // A flag that is set already interrupts as soon as it may.

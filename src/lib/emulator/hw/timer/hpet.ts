@@ -105,8 +105,6 @@ const RTC_ISA_IRQ = 8;
 export interface HPETOptions {
   /** Routes of the comparators, 32 pins of the I/O APIC; 0 and 8 stand in for PIT and RTC in legacy mode. */
   readonly irqs: readonly Irq[];
-  /** Whether the PIT may interrupt: `I8254.irqControl`. */
-  readonly pitEnabled: Irq;
   /** Pins that the comparators can use, a bit each (hpet-intcap): 4 of a pc, 0xff0104 of a q35. */
   readonly intcap?: number;
   readonly timers?: number;
@@ -123,6 +121,8 @@ export class HPET implements HPETState, HPETCounter, Device {
   readonly #capability: bigint;
   /** To be put at HPET_BASE. */
   readonly region: MemoryRegion;
+  /** Whether the PIT may interrupt: its `irqControl`, once it is there. */
+  pitEnabled: Irq = noIrq;
   /** PIT and RTC, which legacy mode cuts off. */
   readonly pitIrq: Irq;
   readonly rtcIrq: Irq;
@@ -174,7 +174,7 @@ export class HPET implements HPETState, HPETCounter, Device {
       t.period = 0n;
       t.wrap_flag = 0;
     }
-    this.#options.pitEnabled(1);
+    this.pitEnabled(1);
     this.hpet_counter = this.hpet_offset = this.config = 0n;
     this.rtc_irq_level = 0;
   }
@@ -315,10 +315,10 @@ export class HPET implements HPETState, HPETCounter, Device {
     if (!(changed & CFG_LEGACY)) return;
     this.#irq(0)(0);
     if (this.#legacy) {
-      this.#options.pitEnabled(0);
+      this.pitEnabled(0);
       this.#irq(RTC_ISA_IRQ)(0);
     } else {
-      this.#options.pitEnabled(1);
+      this.pitEnabled(1);
       this.#irq(RTC_ISA_IRQ)(this.rtc_irq_level);
     }
   }
