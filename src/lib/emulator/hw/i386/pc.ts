@@ -17,24 +17,20 @@ import { ISAKbd } from '../input/pckbd.ts';
 import { APIC } from '../intc/apic.ts';
 import { ApicBus } from '../intc/apic-bus.ts';
 import { ISAPic } from '../intc/i8259.ts';
-import { IOAPIC } from '../intc/ioapic.ts';
+import { IOAPIC, IOAPIC_DEFAULT_ADDRESS } from '../intc/ioapic.ts';
 import { MC146818Rtc } from '../rtc/mc146818rtc.ts';
-import { HPET } from '../timer/hpet.ts';
+import { HPET, HPET_BASE } from '../timer/hpet.ts';
 import { I8254 } from '../timer/i8254.ts';
 import { Port92 } from './port92.ts';
 import { gsiLines } from './x86-common.ts';
 
 export const FOUR_GIB = 2 ** 32;
 const APIC_DEFAULT_ADDRESS = 0xfee00000;
-const IO_APIC_DEFAULT_ADDRESS = 0xfec00000;
-const HPET_BASE = 0xfed00000;
 const ISA_NUM_IRQS = 16;
 const OPTION_ROM_BASE = 0xc0000;
 const OPTION_ROM_SIZE = 0x20000;
 /** Of the BIOS image so much is seen below 1 MiB too. */
 const ISA_BIOS_SIZE = 0x20000;
-/** 32 routes of the HPET: those beyond the I/O APIC's pins go nowhere. */
-const HPET_ROUTES = 32;
 
 export interface PCOptions {
   /** Full name of the machine type: `pc-i440fx-7.2`. */
@@ -130,7 +126,7 @@ export class PC implements DeviceHost {
     this.apic = new APIC(this.apicBus, options.cpu);
     this.pic = new ISAPic(this, (level) => this.apic.deliverPicIrq(level));
     this.ioapic = new IOAPIC(this, () => this.pic.readIrq());
-    this.map.system.addSubregion(IO_APIC_DEFAULT_ADDRESS, this.ioapic.region);
+    this.map.system.addSubregion(IOAPIC_DEFAULT_ADDRESS, this.ioapic.region);
     this.gsi = gsiLines(this.pic.irqs, this.ioapic.irqs);
     this.isaIrqs = this.gsi.slice(0, ISA_NUM_IRQS);
   }
@@ -158,15 +154,11 @@ export interface BasicDevices {
  */
 export function basicDevices(pc: PC): BasicDevices {
   const { devices, isaIrqs, gsi, options } = pc;
-  let hpet: HPET | undefined;
-  const pit = new I8254(pc, (level) => (hpet ? hpet.pitIrq : isaIrqs[0]!)(level));
-  const rtc = new MC146818Rtc(pc, { irq: (level) => (hpet ? hpet.rtcIrq : isaIrqs[8]!)(level) });
-  if (options.hpet) {
-    const irqs = Array.from({ length: HPET_ROUTES }, (_, n): Irq => gsi[n] ?? (() => {}));
-    hpet = new HPET(pc, { irqs, pitEnabled: pit.irqControl });
-    pc.map.system.addSubregion(HPET_BASE, hpet.region);
-    devices.add(hpet);
-  }
+  const hpet = options.hpet ? devices.add(new HPET(pc, { irqs: gsi })) : undefined;
+  if (hpet) pc.map.system.addSubregion(HPET_BASE, hpet.region);
+  const rtc = new MC146818Rtc(pc, { irq: hpet?.rtcIrq ?? isaIrqs[8]! });
+  const pit = new I8254(pc, hpet?.pitIrq ?? isaIrqs[0]!);
+  if (hpet) hpet.pitEnabled = pit.irqControl;
   devices.add(rtc);
   devices.add(pit);
   devices.add(new PCSpk(pc, pit));

@@ -1,0 +1,265 @@
+/**
+ * A whole PC: CPU, board, devices, clocks, and the loop that runs them. It knows nothing of pages, sockets or files:
+ * those give it character devices and images. What QEMU's `current_machine` is.
+ */
+import { CPU_BYTES, TcgCpu } from './accel/tcg/cpu-exec.ts';
+import { BlockBackend } from './block/block-backend.ts';
+import { Completions } from './block/completions.ts';
+import { Chardev } from './chardev/char.ts';
+import type { HostMemory, HostRange } from './host/memory.ts';
+import { VirtIOBlk, vmstate_virtio_blk } from './hw/block/virtio-blk.ts';
+import { vmstate_cpu_common } from './hw/core/cpu.ts';
+import { DeviceList, type Device } from './hw/core/qdev.ts';
+import { lowmemOf, pcPiix, type PCPiix } from './hw/i386/pc_piix.ts';
+import { devfnOf } from './hw/pci/pci_device.ts';
+import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
+import type { MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import type { MigratableMachine, SectionSlot } from './migration/incoming.ts';
+import { vmstate_timers } from './system/cpu-timers.ts';
+import { Cpus, type Pace } from './system/cpus.ts';
+import type { ApicInterrupt } from './system/local-apic.ts';
+import { AddressSpace } from './system/memory.ts';
+import type { PhysMem } from './system/physmem.ts';
+import { RunStateMachine } from './system/runstate.ts';
+import { VirtualClock } from './system/virtual-clock.ts';
+import { cpuModel, supportedFeatures } from './target/i386/cpu-models.ts';
+import { CpuVmState } from './target/i386/env-state.ts';
+import { CPU_INTERRUPT } from './target/i386/env.ts';
+import { SEMANTICS } from './target/i386/isa/semantics/registry.ts';
+import { TABLE } from './target/i386/isa/table.ts';
+import { vmstate_x86_cpu } from './target/i386/machine.ts';
+import { cpu_realize, cpu_reset, x86_cpu_set_a20 } from './target/i386/reset.ts';
+import type { CpuOutside } from './target/i386/x86-cpu.ts';
+import { QEMUClock, type Clocks } from './util/qemu-timer.ts';
+
+const NS_A_MS = 1_000_000n;
+/** Messages of guest errors that are kept. */
+const MAX_LOG = 1000;
+
+const APIC_INTERRUPTS: Readonly<Record<ApicInterrupt, number>> = {
+  HARD: CPU_INTERRUPT.HARD,
+  SMI: CPU_INTERRUPT.SMI,
+  NMI: CPU_INTERRUPT.NMI,
+  INIT: CPU_INTERRUPT.INIT,
+  SIPI: CPU_INTERRUPT.SIPI
+};
+
+export interface MachineEnvironment {
+  readonly host: HostMemory;
+  readonly pace: Pace;
+  /** ns since 1970, for the RTC; read once. */
+  readonly hostTime: bigint;
+  /** Paced by instructions: so many ns each, as a power of two. Undefined: by the real clock. */
+  readonly icountShift?: number;
+}
+
+export class Machine implements MigratableMachine {
+  readonly plan: MachinePlan;
+  readonly machine: string;
+  readonly devices = new DeviceList();
+  readonly runstate = new RunStateMachine();
+  readonly time: VirtualClock;
+  readonly clocks: Clocks;
+  readonly board: PCPiix;
+  readonly cpu: TcgCpu;
+  readonly cpus: Cpus;
+  readonly completions = new Completions();
+  /** Ports by number; undefined where there is none. */
+  readonly serials: readonly (Chardev | undefined)[];
+  readonly drives: readonly { readonly plan: VirtioBlkPlan; readonly blk: BlockBackend }[];
+  /** What the guest did that QEMU would log. */
+  readonly guestErrors: string[] = [];
+  layout: readonly SectionSlot[] = [];
+  /** The guest asked for a reset; what to do is the owner's choice (-no-reboot). */
+  onReset: () => void = () => this.reset();
+  /** The CPU met a breakpoint. Returns whether the machine stops. */
+  onDebug: () => boolean = () => true;
+  readonly #host: HostMemory;
+  readonly #cpuMemory: HostRange;
+  #resetWanted = false;
+
+  constructor(plan: MachinePlan, { host, pace, hostTime, icountShift }: MachineEnvironment) {
+    this.plan = plan;
+    this.machine = plan.machine;
+    this.#host = host;
+    this.time = new VirtualClock(() => this.cpu.icount, icountShift);
+    this.clocks = {
+      virtual: new QEMUClock(() => this.time.now()),
+      // Host time is the moment of the start and virtual time from there: one clock drives all.
+      host: new QEMUClock(() => hostTime + this.time.now() - this.#hostBase)
+    };
+    const log = (device: string, message: string): void => {
+      if (this.guestErrors.length < MAX_LOG) this.guestErrors.push(`${device}: ${message}`);
+    };
+    this.serials = plan.serials.map((there, n) => (there ? new Chardev(`serial${n}`) : undefined));
+    this.devices.add({
+      ...{ idstr: 'timer', vmsd: vmstate_timers, state: this.time },
+      preSave: () => this.time.preSave(),
+      postLoad: () => {
+        this.time.postLoad();
+        this.#hostBase = this.time.now();
+      }
+    });
+    this.#cpuMemory = host.allocate('CPU 0', CPU_BYTES);
+    this.board = pcPiix(
+      host,
+      {
+        ...{ machine: plan.machine, ramName: plan.ramName, memory: plan.memory, lowmem: lowmemOf(plan.memory) },
+        ...{ biosSize: plan.biosSize, hpet: plan.hpet, serials: this.serials, clocks: this.clocks, log },
+        cpu: {
+          interrupt: (kind) => this.cpu.interrupt(APIC_INTERRUPTS[kind]),
+          resetInterrupt: () => this.cpu.resetInterrupt(CPU_INTERRUPT.HARD),
+          startUp() {},
+          setApicFeature() {},
+          tscDeadlinePassed: () => this.cpu.env.set64('tsc_deadline', 0n),
+          x2apic: false
+        },
+        a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
+        resetRequest: () => this.#requestReset()
+      },
+      this.devices
+    );
+    const { pc } = this.board;
+    const supported = supportedFeatures(TABLE, (name) => SEMANTICS.has(name));
+    const model = cpuModel(plan.cpu, supported);
+    if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
+    this.cpu = new TcgCpu({
+      ...{ memory: host.memory, base: this.#cpuMemory.offset, pageFlags: pc.physmem.pageFlags },
+      ...{ pageMap: pc.pages.base, physical: pc.memory, model, outside: this.#outside() }
+    });
+    pc.physmem.onCodeWrite = (page) => this.cpu.codeWritten(page);
+    pc.physmem.onProtect = () => this.cpu.dirtyCleared();
+    pc.pages.onChange = () => this.cpu.flushAll();
+    this.#addCpuSections();
+    this.drives = plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk));
+    cpu_realize(this.cpu);
+    cpu_reset(this.cpu);
+    this.cpus = new Cpus({
+      ...{ processor: this.cpu, time: this.time, clocks: this.clocks, pace, icount: icountShift !== undefined },
+      deliver: () => {
+        this.completions.run();
+        if (this.#resetWanted) {
+          this.#resetWanted = false;
+          this.onReset();
+        }
+      },
+      debug: () => this.onDebug()
+    });
+    this.completions.onReady = () => this.cpus.wake();
+    this.runstate.onChange((_state, running) => {
+      for (const { device } of this.devices.entries) device.vmStateChange?.(running);
+    });
+  }
+  /** Virtual time at which the machine was started or loaded. */
+  #hostBase = 0n;
+
+  get physmem(): PhysMem {
+    return this.board.pc.physmem;
+  }
+  get memory(): AddressSpace {
+    return this.board.pc.memory;
+  }
+
+  /** Goes on. Source: vm_start. */
+  start(): void {
+    if (this.runstate.running) return;
+    this.#vmState?.resume();
+    this.runstate.set('running');
+    this.cpus.start();
+  }
+
+  /** Resolves when nothing runs any more and no request is under way. Source: vm_stop, bdrv_drain_all. */
+  async stop(): Promise<void> {
+    await this.cpus.stop();
+    await this.completions.drain();
+    if (this.runstate.running) this.runstate.set('paused', { kind: 'pause' });
+  }
+
+  /** Bytes typed at a serial port. */
+  serialInput(port: number, bytes: Uint8Array): void {
+    this.completions.start(
+      () => Promise.resolve(),
+      () => this.serials[port]?.input(bytes)
+    );
+  }
+
+  reset(): void {
+    cpu_reset(this.cpu);
+    this.devices.reset();
+    this.cpu.flushAll();
+  }
+
+  /** Gives the memory back. The machine must not run. */
+  destroy(): void {
+    this.board.pc.pages.destroy();
+    this.physmem.destroy();
+    this.#host.release(this.#cpuMemory);
+  }
+
+  #requestReset(): void {
+    this.#resetWanted = true;
+    this.cpu.requestExit();
+  }
+
+  #vmState: CpuVmState | undefined;
+  #addCpuSections(): void {
+    const state = new CpuVmState(this.cpu);
+    this.#vmState = state;
+    const sections: readonly Device[] = [
+      {
+        ...{ idstr: 'cpu_common', vmsd: vmstate_cpu_common, state: state.common },
+        preSave: () => state.cpu_common_pre_save(),
+        postLoad: () => state.cpu_common_post_load()
+      },
+      {
+        ...{ idstr: 'cpu', vmsd: vmstate_x86_cpu, state: state.cpu },
+        preLoad: () => state.cpu_pre_load(),
+        preSave: () => state.cpu_pre_save(),
+        postLoad: () => state.cpu_post_load()
+      }
+    ];
+    for (const section of sections) this.devices.add(section);
+  }
+
+  #addVirtioBlk(plan: VirtioBlkPlan): { plan: VirtioBlkPlan; blk: BlockBackend } {
+    const blk = new BlockBackend(plan.id, this.completions);
+    if (plan.size !== undefined) blk.expectSize(plan.size);
+    const { numQueues, queueSize, discard, writeZeroes } = plan;
+    const device = new VirtIOBlk(this.board.pc, { blk, numQueues, queueSize, discard, writeZeroes });
+    const { vectors, disableLegacy, disableModern } = plan;
+    const pci = new VirtioPCI(this.board.bus, devfnOf(plan.slot, 0), device, vmstate_virtio_blk, {
+      ...{ vectors, disableLegacy, disableModern }
+    });
+    this.devices.add(pci);
+    return { plan, blk };
+  }
+
+  #outside(): CpuOutside {
+    const { pc } = this.board;
+    const { apic } = pc;
+    const log = (message: string): void => pc.log('cpu', message);
+    return {
+      tsc: () => this.time.ticks(),
+      ioRead: (port, size) => pc.ports.read(port, size),
+      ioWrite: (port, value, size) => pc.ports.write(port, value, size),
+      interruptVector: () => apic.interruptVector(),
+      apicBase: () => apic.apicBase(),
+      setApicBase: (value) => apic.setApicBase(value),
+      apicTpr: () => apic.cr8(),
+      setApicTpr: (value) => apic.setCr8(value),
+      apicMsrRead: (index) => apic.msrRead(index),
+      apicMsrWrite: (index, value) => apic.msrWrite(index, value),
+      tscDeadline: (value) => apic.setTscDeadline(this.#tscDeadline(value)),
+      ferr: () => pc.isaIrqs[13]!(1),
+      tripleFault: () => this.#requestReset(),
+      log
+    };
+  }
+
+  /** The moment at which the time stamp counter reaches a value, in ns of the virtual clock. */
+  #tscDeadline(value: bigint): bigint | undefined {
+    if (value === 0n) return undefined;
+    const left = value - (this.time.ticks() + this.cpu.env.get64('tsc_offset'));
+    return this.time.now() + (left <= 0n ? 0n : (left * 1000n * NS_A_MS) / this.time.ticksPerSecond);
+  }
+}
