@@ -3,7 +3,7 @@
  * bytes are written to. Decoding itself is TypeScript (`accel/tcg/tb-maint.ts`), called once for each instruction.
  * In the place of QEMU accel/tcg/tb-maint.c and the lookups of cpu-exec.c.
  */
-import { EXCP, FLAG, HF } from '../env.ts';
+import { CPU_INTERRUPT, EXCP, FLAG, HF } from '../env.ts';
 import { i32, i64, type Term, type Value } from '../isa/value.ts';
 import type { CoreBuilder, StateEmitter } from './core-builder.ts';
 import {
@@ -177,11 +177,15 @@ export function defineCodePages(core: CoreBuilder): void {
     const smap = hflags.and(HF.SMAP).ne(0).and(e.lazyEnv('eflags').and(FLAG.AC).eqz());
     const kernel = smap.select(i32(MMU_MODES.ksmap), MMU_MODES.kernel);
     e.setEnv('mmu', user.select(i32(MMU_MODES.user), kernel).shl(TLB_MODE_BITS).add(layout.tlb));
+    const flags = e.env('eflags');
+    const requests = e.env('interrupt_request');
+    const open = flags.and(FLAG.IF).select(requests, requests.and(~CPU_INTERRUPT.HARD));
     const leave = e
       .lazyEnv('exit_request')
       .or(e.lazyEnv('inhibit_irq'))
       .or(e.lazyEnv('halted'))
-      .or(e.lazyEnv('eflags').and(FLAG.TF));
+      .or(flags.and(FLAG.TF))
+      .or(open);
     e.return(leave.ne(0));
   });
 }

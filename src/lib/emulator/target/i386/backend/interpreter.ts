@@ -126,13 +126,20 @@ export class Interpreter {
     defineCodePages(core);
     defineFlagFunctions(core);
     defineAddressFunctions(core);
+    const routines = new Map<string, ReturnType<Linker['routine']>>();
     const linker: Linker = {
       core: (name) => core.callee(name),
       helper: ({ name }) => {
         throw new Error(`${name} is called in the loop`);
       },
-      routine: ({ name }) => {
-        throw new Error(`${name} is called in the loop`);
+      routine: (routine) => {
+        const known = routines.get(routine.name);
+        if (known) return known;
+        const [f, raises] = this.#writeRoutine(routine, linker);
+        const { params, result } = routine;
+        const made = { callee: { index: core.module.add(f), params, result }, raises };
+        routines.set(routine.name, made);
+        return made;
       }
     };
     defineLoop(core, linker, hot, this.#semantics);
@@ -141,11 +148,7 @@ export class Interpreter {
   }
 
   /** A module with one function; what it calls is imported as it is met. */
-  #build(
-    params: readonly ValType[],
-    result: ValType | undefined,
-    write: (f: FunctionBuilder, linker: Linker) => void
-  ): WasmFunction {
+  #build(write: (linker: Linker) => FunctionBuilder): WasmFunction {
     const module = new ModuleBuilder();
     this.#importMemory(module);
     const env: Record<string, unknown> = { memory: this.#memory };
@@ -159,8 +162,7 @@ export class Interpreter {
       }
       return callee;
     };
-    const f = new FunctionBuilder(params, result ? [result] : []);
-    write(f, {
+    const f = write({
       core: (name) => importOnce(name, this.exports[name as keyof CoreExports], this.#coreTypes.get(name)!),
       helper: (helper) => importOnce(`helper ${helper.name}`, this.#helper(helper), [helper.params, helper.result]),
       routine: (routine) => {
@@ -176,12 +178,14 @@ export class Interpreter {
   }
 
   #addFunction(shape: Shape): number {
-    const run = this.#build(['i32'], 'i32', (f, linker) => {
+    const run = this.#build((linker) => {
+      const f = new FunctionBuilder(['i32'], ['i32']);
       const b = new FunctionBackend(f, this.#layout, linker, shape);
       this.#semantics.get(shape.semantics)!(b);
       if (!b.ended && shape.ends) b.endBlock();
       if (!b.ended) b.next();
       f.unreachable();
+      return f;
     });
     if (this.#functions === this.#table.length) this.#table.grow(TABLE_GROWTH);
     this.#table.set(this.#functions, run);
@@ -198,22 +202,30 @@ export class Interpreter {
     return fn;
   }
 
-  #routine({ name, params, result, body }: Routine): { readonly run: WasmFunction; readonly raises: boolean } {
-    let routine = this.#routines.get(name);
-    if (!routine) {
+  #routine(routine: Routine): { readonly run: WasmFunction; readonly raises: boolean } {
+    let known = this.#routines.get(routine.name);
+    if (!known) {
       let raises = false;
-      const run = this.#build(params, result, (f, linker) => {
-        const b = new RoutineEngine(f, this.#layout, linker);
-        const value = body(b, ...params.map((_, at) => b.param(at)));
-        if (value) {
-          b.return(value);
-          f.unreachable();
-        }
-        raises = b.raises;
+      const run = this.#build((linker) => {
+        const [f, mayRaise] = this.#writeRoutine(routine, linker);
+        raises = mayRaise;
+        return f;
       });
-      routine = { run, raises };
-      this.#routines.set(name, routine);
+      known = { run, raises };
+      this.#routines.set(routine.name, known);
     }
-    return routine;
+    return known;
+  }
+
+  /** A routine's code, and whether it may raise an exception. */
+  #writeRoutine({ params, result, body }: Routine, linker: Linker): [FunctionBuilder, boolean] {
+    const f = new FunctionBuilder(params, result ? [result] : []);
+    const b = new RoutineEngine(f, this.#layout, linker);
+    const value = body(b, ...params.map((_, at) => b.param(at)));
+    if (value) {
+      b.return(value);
+      f.unreachable();
+    }
+    return [f, b.raises];
   }
 }

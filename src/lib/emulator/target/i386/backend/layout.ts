@@ -2,7 +2,7 @@
  * Where the engines keep what they need of one CPU, and the format of a decoded instruction. All addresses are bytes in
  * WebAssembly's memory and are baked into the generated code.
  */
-import { ENV, ENV_SIZE, HF } from '../env.ts';
+import { ENV, ENV_SIZE } from '../env.ts';
 
 /** Linear addresses are split at 4 KiB whatever the guest's page size. */
 export const PAGE_BITS = 12;
@@ -174,9 +174,3 @@ export function layOut(
 
 /** Address of a field of the state. */
 export const envAt = (layout: Layout, field: keyof typeof ENV): number => layout.env + ENV[field];
-
-/** Which of HF_* the code key holds is in one place: here for TypeScript, in `code-pages.ts` for generated code. */
-export const codeKeyOf = (hflags: number): number =>
-  (hflags & HF.CS64 ? CODE_KEY.CS64 : hflags & HF.CS32 ? CODE_KEY.CS32 : 0) |
-  (hflags & HF.SS32 ? CODE_KEY.SS32 : 0) |
-  ((hflags & HF.CPL) === 3 ? CODE_KEY.USER : 0);

@@ -1,0 +1,235 @@
+/**
+ * One CPU that runs: its state, its engine, and the loop around it that delivers exceptions and takes interrupts, which
+ * come only between instructions. QEMU accel/tcg/cpu-exec.c, target/i386/tcg/tcg-cpu.c.
+ *
+ * Counting: every instruction begun is one, also one that faults; of a repeated string instruction each iteration is one,
+ * and one that repeats zero times is one. Delivering exceptions and interrupts counts nothing.
+ */
+import { Interpreter } from '../../target/i386/backend/interpreter.ts';
+import { EXIT, type Layout, layOut, layoutBytes } from '../../target/i386/backend/layout.ts';
+import { FEATURE_NAMES } from '../../target/i386/cpu-features.ts';
+import { CPUException, Env, FLAG } from '../../target/i386/env.ts';
+import { decoderFor } from '../../target/i386/isa/decode.ts';
+import { hotShapes } from '../../target/i386/isa/hot.ts';
+import { SEMANTICS } from '../../target/i386/isa/semantics/registry.ts';
+import { checkCodeBreakpoints, breakpointsEnabled, debugTrap } from '../../target/i386/tcg/bpt_helper.ts';
+import {
+  deliverException,
+  x86_cpu_exec_interrupt,
+  x86_cpu_pending_interrupt
+} from '../../target/i386/tcg/excp_helper.ts';
+import type { CpuModel, CpuOutside, Mmu, X86Cpu } from '../../target/i386/x86-cpu.ts';
+import type { CpuExit, Processor } from '../../system/cpus.ts';
+import { CpuTlb, type PhysicalSpace, takeException } from './cputlb.ts';
+import { CodePages } from './tb-maint.ts';
+
+/** Room for decoded instructions: a kernel and some programs. When it is full, all is decoded anew. */
+const ARENA_BYTES = 32 << 20;
+/** Bytes of WebAssembly memory that a CPU needs, at a multiple of 4 KiB. */
+export const CPU_BYTES = layoutBytes(ARENA_BYTES);
+
+const LONGEST_RUN = 0x7fff_ffff;
+
+/** Names of the features that a model has. */
+function featuresOf({ features }: CpuModel): ReadonlySet<string> {
+  return new Set(
+    Object.entries(FEATURE_NAMES).flatMap(([word, names]) =>
+      names.filter((name, bit) => name !== '-' && ((features[word] ?? 0) >>> bit) & 1)
+    )
+  );
+}
+
+export interface CpuOptions {
+  readonly memory: WebAssembly.Memory;
+  /** Where the CPU's CPU_BYTES lie; zeroed. */
+  readonly base: number;
+  /** `PhysMem.pageFlags`, `PhysPageMap.base`. */
+  readonly pageFlags: number;
+  readonly pageMap: number;
+  readonly physical: PhysicalSpace;
+  readonly model: CpuModel;
+  readonly outside: CpuOutside;
+}
+
+export class TcgCpu implements X86Cpu, Processor {
+  readonly env: Env;
+  readonly mmu: Mmu;
+  readonly outside: CpuOutside;
+  readonly model: CpuModel;
+  /** Linear addresses before whose instructions `run` stops with 'debug'. */
+  readonly breakpoints = new Set<bigint>();
+  readonly #layout: Layout;
+  readonly #interpreter: Interpreter;
+  readonly #pages: CodePages;
+  /** Instructions when `run` was called, how many it may run, and how many of them the engine was not given yet. */
+  #before = 0;
+  #total = 0;
+  #rest = 0;
+  #inEngine = false;
+
+  constructor({ memory, base, pageFlags, pageMap, physical, model, outside }: CpuOptions) {
+    this.model = model;
+    this.outside = outside;
+    this.#layout = layOut(base, ARENA_BYTES, { pageFlags, pageMap, physBits: 40 });
+    this.env = new Env(memory, this.#layout.env);
+    const features = featuresOf(model);
+    const decode = decoderFor((feature) => features.has(feature));
+    this.#pages = new CodePages(this.env, this.#layout, decode, ({ semantics }) => SEMANTICS.has(semantics!));
+    const pages = this.#pages;
+    this.#interpreter = new Interpreter(
+      this,
+      this.#layout,
+      {
+        mmio_read: (address, size) => physical.read(address, size),
+        mmio_write: (address, value, size) => physical.write(address, value >>> 0, size),
+        new_page: (host, key) => pages.newPage(host >>> 0, key),
+        decode: (page, offset) => pages.decode(page >>> 0, offset),
+        decode_cross: (record, page) => pages.decodeCross(record >>> 0, page >>> 0)
+      },
+      SEMANTICS,
+      hotShapes()
+    );
+    pages.attach(this.#interpreter);
+    this.mmu = new CpuTlb(this.env, this.#layout, this.#interpreter, physical);
+    this.#interpreter.exports.tlb_reset();
+    this.env.set('exception_index', -1);
+  }
+
+  /** Instructions retired, exact inside `run` too. */
+  get icount(): bigint {
+    return BigInt(this.#count());
+  }
+  set icount(value: bigint) {
+    this.#before = Number(value) - (this.#count() - this.#before);
+  }
+  #count(): number {
+    const unused = this.#rest + (this.#inEngine ? this.#budget() : 0);
+    return this.#before + this.#total - unused;
+  }
+  #budget(): number {
+    return this.env.i32[(this.env.base + this.env.offsetOf('budget')) >> 2]!;
+  }
+
+  /** HLT, and nothing has come that would end it. */
+  get idle(): boolean {
+    return this.env.get('halted') !== 0 && x86_cpu_pending_interrupt(this) === 0;
+  }
+
+  requestExit(): void {
+    this.env.set('exit_request', 1);
+    this.#leaveEngine();
+  }
+  limit(instructions: number): void {
+    const given = this.#inEngine ? this.#budget() : 0;
+    const excess = given + this.#rest - Math.max(0, instructions);
+    if (excess <= 0) return;
+    this.#total -= excess;
+    const fromRest = Math.min(this.#rest, excess);
+    this.#rest -= fromRest;
+    if (excess > fromRest) this.env.set64('budget', BigInt(given - (excess - fromRest)));
+  }
+  /** QEMU cpu_interrupt: CPU_INTERRUPT_* were raised. */
+  interrupt(mask: number): void {
+    this.env.set('interrupt_request', this.env.get('interrupt_request') | mask);
+    this.#leaveEngine();
+  }
+  resetInterrupt(mask: number): void {
+    this.env.set('interrupt_request', this.env.get('interrupt_request') & ~mask);
+  }
+  /** Has the engine come back before the next instruction. */
+  #leaveEngine(): void {
+    if (!this.#inEngine) return;
+    this.#rest += Math.max(0, this.#budget());
+    this.env.set64('budget', 0n);
+  }
+
+  /** The physical memory map, or the state as a whole, is another. */
+  flushAll(): void {
+    this.mmu.flush(true);
+  }
+  /** PhysMem.onCodeWrite */
+  codeWritten(hostPage: number): void {
+    this.#pages.discard(hostPage);
+  }
+  /** PhysMem.onProtect */
+  dirtyCleared(): void {
+    this.#interpreter.exports.protect_all();
+  }
+  /** The memory grew: views of it are made anew. */
+  memoryGrew(): void {
+    this.env.grown();
+  }
+
+  run(instructions: number): CpuExit {
+    this.#before = this.#count();
+    this.#total = this.#rest = Math.min(instructions, LONGEST_RUN);
+    const exit = this.#loop();
+    this.#total -= this.#rest;
+    this.#rest = 0;
+    this.env.set('exit_request', 0);
+    this.env.set64('icount', this.icount);
+    return exit;
+  }
+
+  #loop(): CpuExit {
+    const { env } = this;
+    let stepped = false;
+    for (;;) {
+      if (env.get('interrupt_request') !== 0 && x86_cpu_exec_interrupt(this)) continue;
+      if (env.get('halted') !== 0) return 'halted';
+      if (env.get('exit_request') !== 0) return 'request';
+      if (this.#rest === 0) return 'budget';
+      const debugging = this.breakpoints.size > 0 || breakpointsEnabled(env);
+      if (debugging) {
+        if (stepped && this.breakpoints.has(this.#linearEip())) return 'debug';
+        if (this.#hitsDebugRegister()) continue;
+      }
+      const trapped = (env.get('eflags') & FLAG.TF) !== 0;
+      const inhibited = env.get('inhibit_irq') !== 0;
+      env.set('inhibit_irq', 0);
+      const finished = this.#enter(debugging || trapped || inhibited ? 1 : this.#rest);
+      stepped = true;
+      if (trapped && finished && env.get('eflags') & FLAG.TF) this.#deliver(() => debugTrap(env, 0, true));
+    }
+  }
+
+  #linearEip(): bigint {
+    const { env } = this;
+    return BigInt.asUintN(64, env.get64('seg_base', 1) + env.get64('eip'));
+  }
+  #hitsDebugRegister(): boolean {
+    if (this.env.get('eflags') & FLAG.RF) return false;
+    return this.#deliver(() => checkCodeBreakpoints(this.env));
+  }
+  /** Has an exception delivered that a function raises; whether it did. */
+  #deliver(raises: () => void): boolean {
+    try {
+      raises();
+      return false;
+    } catch (exception) {
+      if (!(exception instanceof CPUException)) throw exception;
+      deliverException(this, exception);
+      return true;
+    }
+  }
+
+  /** Runs the engine for at most so many instructions. False: an exception was delivered. */
+  #enter(instructions: number): boolean {
+    const { env } = this;
+    this.#rest -= instructions;
+    env.set64('budget', BigInt(instructions));
+    this.#inEngine = true;
+    let raised: CPUException | undefined;
+    try {
+      if (this.#interpreter.exports.run() === EXIT.EXCEPTION) raised = takeException(env);
+    } catch (exception) {
+      if (!(exception instanceof CPUException)) throw exception;
+      raised = exception;
+    } finally {
+      this.#rest += Math.max(0, this.#budget());
+      this.#inEngine = false;
+    }
+    if (raised) deliverException(this, raised);
+    return raised === undefined;
+  }
+}
