@@ -7,6 +7,8 @@ import { BlockBackend } from '../../../src/lib/emulator/block/block-backend.ts';
 import { Completions } from '../../../src/lib/emulator/block/completions.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from '../../../src/lib/emulator/hw/block/virtio-blk.ts';
 import { DeviceList, saveDevice } from '../../../src/lib/emulator/hw/core/qdev.ts';
+import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
+import { FWCfg } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
 import { VirtIORNG, vmstate_virtio_rng } from '../../../src/lib/emulator/hw/virtio/virtio-rng.ts';
 import { loadVmState } from '../../../src/lib/emulator/migration/incoming.ts';
@@ -38,6 +40,9 @@ function machineFor(snapshot: Snapshot) {
   const board = pcBoard(ramSize);
   const devices = new DeviceList();
   for (const device of [board.pciHost, board.bus, board.i440fx, board.piix3]) devices.add(device);
+  devices.add(new FWCfg(board.host));
+  devices.add(new I8257(board.host, 0));
+  devices.add(new I8257(board.host, 1));
   for (const { name, kind } of snapshot.sections) {
     const make = kind === 'full' ? MAKERS[name.slice(name.lastIndexOf('/') + 1)] : undefined;
     if (make) devices.add(make(board, devfnOf(name)));
