@@ -286,7 +286,7 @@ function dotProduct(p: Precision): Helper {
   const f = FORMATS[p];
   const size = 128 / f.width;
   return {
-    name: `dpp${p}`,
+    name: `dp_${p}`,
     params: ['i32', 'i32'],
     run: (cpu, count: number, imm: number) => {
       const { env } = cpu;
