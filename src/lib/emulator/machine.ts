@@ -82,7 +82,9 @@ export class Machine implements MigratableMachine {
     this.plan = plan;
     this.machine = plan.machine;
     this.#host = host;
-    this.time = new VirtualClock(() => this.cpu.icount, icountShift);
+    // Devices look at the clock while they are made; the CPU comes after the memory that it runs in.
+    let cpu: TcgCpu | undefined;
+    this.time = new VirtualClock(() => cpu?.icount ?? 0n, icountShift);
     this.clocks = {
       virtual: new QEMUClock(() => this.time.now()),
       // Host time is the moment of the start and virtual time from there: one clock drives all.
@@ -123,7 +125,7 @@ export class Machine implements MigratableMachine {
     const supported = supportedFeatures(TABLE, (name) => SEMANTICS.has(name));
     const model = cpuModel(plan.cpu, supported);
     if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
-    this.cpu = new TcgCpu({
+    this.cpu = cpu = new TcgCpu({
       ...{ memory: host.memory, base: this.#cpuMemory.offset, pageFlags: pc.physmem.pageFlags },
       ...{ pageMap: pc.pages.base, physical: pc.memory, model, outside: this.#outside() }
     });
