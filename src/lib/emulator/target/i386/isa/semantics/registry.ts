@@ -7,6 +7,11 @@ import { data } from './data.ts';
 import { decimal } from './decimal.ts';
 import { multiplication } from './multiply.ts';
 import { shifts } from './shift.ts';
+import { sseConvert } from './sse-convert.ts';
+import { sseFloat } from './sse-float.ts';
+import { sseInteger } from './sse-integer.ts';
+import { sseMove } from './sse-move.ts';
+import { sseShuffle } from './sse-shuffle.ts';
 import { stack } from './stack.ts';
 import { strings } from './strings.ts';
 import { system } from './system.ts';
@@ -23,7 +28,12 @@ const GROUPS: readonly Readonly<Record<string, Semantics>>[] = [
   strings,
   decimal,
   system,
-  x87
+  x87,
+  sseFloat,
+  sseConvert,
+  sseInteger,
+  sseMove,
+  sseShuffle
 ];
 
 export const SEMANTICS: ReadonlyMap<string, Semantics> = new Map(GROUPS.flatMap((group) => Object.entries(group)));
