@@ -76,8 +76,7 @@ async function guard(at: number, read: Promise<number>): Promise<number> {
   }
 }
 
-function guardedStream(input: ByteStream): ByteStream {
-  let position = 0;
+function guardedStream(input: ByteStream, position = 0): ByteStream {
   return {
     async read(target) {
       const got = await guard(position, input.read(target));
@@ -90,7 +89,8 @@ function guardedStream(input: ByteStream): ByteStream {
 function guardedSource(input: ByteSource): ByteSource {
   const { size } = input;
   const read: ByteSource['read'] = (at, target) => guard(at, input.read(at, target));
-  return input.stream ? { size, read, stream: () => guardedStream(input.stream!()) } : { size, read };
+  if (!input.stream) return { size, read };
+  return { size, read, stream: (start, end) => guardedStream(input.stream!(start, end), start) };
 }
 
 /** Where a layer begins in the file or in what a compression gives. */

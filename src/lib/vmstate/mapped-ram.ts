@@ -6,7 +6,7 @@
 import { hashPage } from './page-hash.ts';
 import type { Problems } from './problem.ts';
 import { MAX_SOURCES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
-import type { ByteSource } from './source.ts';
+import { sequential, type ByteSource } from './source.ts';
 import type { Yield } from './stream-window.ts';
 
 const PAGE = 4096;
@@ -31,6 +31,7 @@ async function addPages(
   zerosAreZero: boolean,
   yieldTo: Yield
 ): Promise<number> {
+  const input = sequential(file, pagesOffset + first * PAGE, pagesOffset + last * PAGE);
   for (let page = first; page < last;) {
     const pause = yieldTo();
     if (pause) await pause;
@@ -39,7 +40,7 @@ async function addPages(
     if (want === 0) return page - first;
     let have = 0;
     while (have < want) {
-      const got = await file.read(at + have, buffer.subarray(have, want));
+      const got = await input.read(buffer.subarray(have, want));
       if (got === 0) break;
       have += got;
     }

@@ -723,7 +723,7 @@ function countReads(input: ByteSource | ByteStream): { counted: ByteSource | Byt
   const counted: ByteSource = {
     size: input.size,
     read: async (at, target) => tally(await input.read(at, target)),
-    ...(input.stream ? { stream: () => stream(input.stream!()) } : {})
+    ...(input.stream ? { stream: (start, end) => stream(input.stream!(start, end)) } : {})
   };
   return { counted, count: () => read };
 }

@@ -5,8 +5,8 @@ export interface ByteSource {
   readonly size: number;
   /** Fills `target` from offset `at`. Returns the bytes read, fewer than asked only at the end. */
   read(at: number, target: Uint8Array): Promise<number>;
-  /** The whole from the start, where a sequential read is faster than `read` (a browser's `File.stream()`). */
-  stream?(): ByteStream;
+  /** Bytes [start, end) in order, where that is faster than `read` again and again (a browser's `Blob.stream()`). */
+  stream?(start: number, end: number): ByteStream;
 }
 
 /** Bytes in order. */
@@ -27,9 +27,12 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
   };
 }
 
+/** Shorter stretches are read at random: setting up a stream takes longer than they do. */
+const WORTH_A_STREAM = 1 << 20;
+
 /** A source read in order from `start` to `end`. */
 export function sequential(source: ByteSource, start = 0, end = source.size): ByteStream {
-  if (start === 0 && end === source.size && source.stream) return source.stream();
+  if (source.stream && Math.min(end, source.size) - start >= WORTH_A_STREAM) return source.stream(start, end);
   let at = start;
   return {
     async read(target) {
@@ -76,27 +79,39 @@ export function slice(source: ByteSource, start: number, end = source.size): Byt
   const size = Math.max(0, Math.min(end, source.size) - start);
   return {
     size,
-    read: (at, target) => source.read(start + at, target.subarray(0, Math.max(0, Math.min(target.length, size - at))))
+    read: (at, target) => source.read(start + at, target.subarray(0, Math.max(0, Math.min(target.length, size - at)))),
+    ...(source.stream ? { stream: (from, to) => source.stream!(start + from, start + Math.min(to, size)) } : {})
   };
 }
 
 /**
- * The same source, ending where it cannot be read (a disk that was pulled out, a folder). A sequential read is had of
- * `read`, so that it ends in the same place.
+ * The same source, ending where it cannot be read (a disk that was pulled out, a folder).
  * @param tell is called once, with the error and where it was met
  */
 export function untilError(source: ByteSource, tell: (error: Error, at: number) => void): ByteSource {
   let end = Infinity;
+  const guarded = async (at: number, read: () => Promise<number>): Promise<number> => {
+    try {
+      return at < end ? await read() : 0;
+    } catch (error) {
+      if (end === Infinity) tell(error instanceof Error ? error : new Error(String(error)), at);
+      end = Math.min(end, at);
+      return 0;
+    }
+  };
+  const stream = (input: ByteStream, start: number): ByteStream => {
+    let at = start;
+    return {
+      async read(target) {
+        const got = await guarded(at, () => input.read(target));
+        at += got;
+        return got;
+      }
+    };
+  };
   return {
     size: source.size,
-    async read(at, target) {
-      try {
-        return at < end ? await source.read(at, target) : 0;
-      } catch (error) {
-        if (end === Infinity) tell(error instanceof Error ? error : new Error(String(error)), at);
-        end = Math.min(end, at);
-        return 0;
-      }
-    }
+    read: (at, target) => guarded(at, () => source.read(at, target)),
+    ...(source.stream ? { stream: (from, to) => stream(source.stream!(from, to), from) } : {})
   };
 }
