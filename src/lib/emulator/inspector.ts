@@ -17,8 +17,12 @@ import { OpenSnapshot, sectionInfo } from './open-snapshot.ts';
 const MAX_BYTES = 1 << 20;
 const MAX_MAPPINGS = 100_000;
 const MAX_BUCKETS = 10_000;
-/** Progress is told at most this often, and less often when telling takes long (thousands of sections). */
+/**
+ * Progress is told at most this often. The page asks for maps of all that came each time, which costs the more the more
+ * came: the longer the reading takes, the less often it is told, down to once a second.
+ */
 const REPORT_EVERY_MS = 100;
+const REPORT_AT_LEAST_EVERY_MS = 1000;
 
 export function createInspector(): Inspector {
   const opened = new Map<SnapshotId, OpenSnapshot>();
@@ -39,6 +43,7 @@ export function createInspector(): Inspector {
       const total = sorted.state.size;
       let open: OpenSnapshot | undefined;
       let nextReport = 0;
+      const begun = performance.now();
       const cancel = new AbortController();
       const update = (snapshot: Snapshot, read: number): OpenSnapshot => {
         open ??= new OpenSnapshot(id, snapshot, sorted.files, total, cancel);
@@ -57,7 +62,10 @@ export function createInspector(): Inspector {
           const start = performance.now();
           if (start < nextReport) return;
           progress(update(partial, read).info());
-          nextReport = start + Math.max(REPORT_EVERY_MS, 10 * (performance.now() - start));
+          const now = performance.now();
+          const pause = Math.min(REPORT_AT_LEAST_EVERY_MS, (now - begun) / 10);
+          // Telling itself takes long where there are thousands of sections.
+          nextReport = start + Math.max(REPORT_EVERY_MS, pause, 10 * (now - start));
         }
       });
       const done = update(snapshot, total);

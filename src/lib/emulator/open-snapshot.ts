@@ -101,51 +101,50 @@ export class OpenSnapshot {
 
   async #column(colouring: RamColouring, round: number | undefined): Promise<{ bytes: Uint8Array; legend: Legend }> {
     const { ram, rounds } = this.snapshot;
-    const table = this.tableOf(round);
-    const each = (value: (record: number, page: number) => number): Uint8Array => {
+    const end = (round === undefined ? undefined : rounds[round]?.records[1]) ?? ram.count;
+    /** What the last record of each page gives. */
+    const each = (value: (record: number, kind: number, page: number) => number): Uint8Array => {
       const out = new Uint8Array(ram.pages);
-      for (let page = 0; page < out.length; page++) {
-        const record = table.get(page) - 1;
-        if (record >= 0) out[page] = value(record, page);
-      }
+      ram.each(0, end, (record, page, kind) => {
+        out[page] = value(record, kind, page);
+      });
       return out;
     };
     switch (colouring) {
       case 'kind':
-        return { bytes: each((record) => ram.kindOf(record)), legend: names(pageKindNames) };
+        return { bytes: each((_, kind) => kind), legend: names(pageKindNames) };
       case 'round': {
         // 0 is never sent; 254 rounds have a colour of their own.
         const last = Math.max(1, rounds.length);
-        const number = roundNumbers(rounds);
-        return {
-          bytes: each((record) => 1 + Math.floor((number(record) * 254) / last)),
-          legend: { low: 'round 1', high: `round ${last}` }
+        let at = 0;
+        const value = (record: number): number => {
+          while (at < last - 1 && rounds[at]!.records[1] <= record) at++;
+          return 1 + Math.floor((at * 254) / last);
         };
+        return { bytes: each(value), legend: { low: 'round 1', high: `round ${last}` } };
       }
       case 'sends': {
-        const end = round === undefined ? ram.count : (rounds[round]?.records[1] ?? ram.count);
         const bytes = new Uint8Array(ram.pages);
-        for (let i = 0; i < end; i++) {
-          const page = ram.pageOf(i);
+        ram.each(0, end, (_, page) => {
           if (bytes[page]! < 255) bytes[page]!++;
-        }
+        });
         return { bytes, legend: { low: 'never sent', high: 'sent 255 times or more' } };
       }
       case 'entropy':
         return {
           // A copy: what is handed to the page is gone from here.
-          bytes: (await this.#look(round, table)).entropy.slice(),
+          bytes: (await this.#look(round)).entropy.slice(),
           legend: { low: '0 bits per byte', high: '8 bits per byte' }
         };
       case 'guess':
         return {
-          bytes: (await this.#look(round, table)).guess.slice(),
+          bytes: (await this.#look(round)).guess.slice(),
           legend: names(['never sent', ...pageGuessNames])
         };
       case 'page-tables': {
         const tables = await this.tables();
         return {
-          bytes: each((_, page) => 1 + Math.min(254, tables.get(page) ?? 0)),
+          bytes: each((_record, _kind, page) => 1 + Math.min(254, tables.get(page) ?? 0)),
           legend: [
             { value: 0, name: 'never sent' },
             { value: 1, name: 'no page table' },
@@ -159,12 +158,9 @@ export class OpenSnapshot {
   }
 
   /** Entropy (32 steps a bit) and guess (1 + PageGuess) of every page. */
-  #look(
-    round: number | undefined,
-    table: PageTable
-  ): Promise<{ readonly entropy: Uint8Array; readonly guess: Uint8Array }> {
+  #look(round: number | undefined): Promise<{ readonly entropy: Uint8Array; readonly guess: Uint8Array }> {
     if (round === undefined && this.#looks) return this.#looks;
-    const looks = this.#lookAtAll(table);
+    const looks = this.#lookAtAll(this.tableOf(round));
     if (round === undefined && this.done) this.#looks = looks;
     return looks;
   }
