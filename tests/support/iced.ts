@@ -161,7 +161,7 @@ function spelled(insn: InstanceType<typeof Instruction>, code: CodeSize): string
     operands = operands.map((o, i) => (i === 1 ? word(o) : o));
   // Operands that only one of us names.
   if (/^v?maskmov(q|dqu)$/.test(name)) operands.shift();
-  else if (/^(pblendvb|blendvp[sd]|sha256rnds2)$/.test(name)) operands.push('xmm0');
+  else if (/^(pblendvb|blendvp[sd]|sha256rnds2|v?pcmp[ei]strm(64)?)$/.test(name)) operands.push('xmm0');
   else if (name === 'xlatb') operands = [];
   // Hints and reserved NOPs.
   if (name === 'reservednop') [name, operands] = ['nop', operands.slice(0, 1)];

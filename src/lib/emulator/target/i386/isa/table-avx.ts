@@ -225,9 +225,9 @@ const arithmetic: readonly Line[] = [
   v('.w0 66 0f3a 4b', 'blendvpd', 'Vx,Hx,Wx,Lx'),
   v('.l0.w0 66 0f3a 4c', 'pblendvb', 'Vx,Hx,Wx,Lx'),
   v('.l1.w0 66 0f3a 4c', 'pblendvb', 'Vx,Hx,Wx,Lx', AVX2),
-  v('.l0 66 0f3a 60', 'pcmpestrm', 'Vx,Wx,Ib', COMPARE),
+  v('.l0 66 0f3a 60', 'pcmpestrm', 'Vx,Wx,Ib,XMM0', COMPARE),
   v('.l0 66 0f3a 61', 'pcmpestri', 'Vx,Wx,Ib', COMPARE),
-  v('.l0 66 0f3a 62', 'pcmpistrm', 'Vx,Wx,Ib', COMPARE),
+  v('.l0 66 0f3a 62', 'pcmpistrm', 'Vx,Wx,Ib,XMM0', COMPARE),
   v('.l0 66 0f3a 63', 'pcmpistri', 'Vx,Wx,Ib', COMPARE),
   v('.l0 66 0f3a df', 'aeskeygenassist', 'Vx,Wx,Ib', { feature: 'aes' })
 ];

@@ -357,9 +357,9 @@ export const sse = rows([
   ['66 0f3a 41', 'dppd', 'Vx,Wx,Ib', SSE41],
   ['66 0f3a 42', 'mpsadbw', 'Vx,Wx,Ib', SSE41],
   ['66 0f3a 44', 'pclmulqdq', 'Vx,Wx,Ib', feature('pclmulqdq')],
-  ['66 0f3a 60', 'pcmpestrm', 'Vx,Wx,Ib', SSE42],
+  ['66 0f3a 60', 'pcmpestrm', 'Vx,Wx,Ib,XMM0', SSE42],
   ['66 0f3a 61', 'pcmpestri', 'Vx,Wx,Ib', SSE42],
-  ['66 0f3a 62', 'pcmpistrm', 'Vx,Wx,Ib', SSE42],
+  ['66 0f3a 62', 'pcmpistrm', 'Vx,Wx,Ib,XMM0', SSE42],
   ['66 0f3a 63', 'pcmpistri', 'Vx,Wx,Ib', SSE42],
   ['np 0f3a cc', 'sha1rnds4', 'Vx,Wx,Ib', SHA],
   ['66 0f3a df', 'aeskeygenassist', 'Vx,Wx,Ib', AES]

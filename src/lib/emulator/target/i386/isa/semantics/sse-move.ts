@@ -175,7 +175,7 @@ const emms: Semantics = (b) => {
   for (let i = 0; i < 8; i++) b.setEnv('fptags', 1, i);
 };
 
-// SSE4A: fields of the low quadword. AMD64 APM 4, EXTRQ, INSERTQ.
+// SSE4A: fields of the low quadword. AMD64 APM 4, EXTRQ, INSERTQ. The upper quadword is undefined; CPUs clear it.
 
 /** Ones in `length` bits, 0 meaning 64. */
 const fieldMask = (length: Value): Value => {
@@ -188,7 +188,7 @@ const extrq: Semantics = (b) => {
   const vector = b.readVector(destination);
   const [length, index] = fieldOf(b, control, b.operands[2]);
   const field = lowHalf(vector).shrU(index.and(63).i64()).and(fieldMask(length));
-  b.writeVector(destination, lane('i64x2.replace_lane', 0, vector, field));
+  b.writeVector(destination, withLowPart(ZERO, field));
 };
 const insertq: Semantics = (b) => {
   needsSse(b);
@@ -200,7 +200,7 @@ const insertq: Semantics = (b) => {
   const at = b.let(index.and(63).i64());
   const mask = b.let(fieldMask(length));
   const kept = lowHalf(vector).and(mask.shl(at).not());
-  b.writeVector(destination, lane('i64x2.replace_lane', 0, vector, kept.or(lowHalf(from).and(mask).shl(at))));
+  b.writeVector(destination, withLowPart(ZERO, kept.or(lowHalf(from).and(mask).shl(at))));
 };
 /** Length and index: two immediates, or two bytes of a register. */
 function fieldOf(b: Backend, first: OperandShape, second: OperandShape | undefined): readonly [Value, Value] {
