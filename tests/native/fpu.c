@@ -3,10 +3,10 @@
  * x87 and SSE tests. Standard input holds records, standard output the same number of records after execution.
  *
  * record ::= xsave area in the standard format, components x87, SSE and AVX (832 bytes)
- *            memory operand, to which RDI points (64 bytes)
+ *            memory operand, to which RDI points (128 bytes)
  *            RAX RCX RDX RBX RFLAGS (u64 each)
  *            in: code, filled up with NOPs (16 bytes)      out: signal or 0 (u64), code of the signal (u64)
- *            bytes 952 to 959 unused
+ *            8 bytes unused
  *
  * Built by tests/support/native-fpu.ts.
  */
@@ -22,7 +22,7 @@
 
 struct record {
   uint8_t xsave[832];
-  uint8_t memory[64];
+  uint8_t memory[128];
   uint64_t rax, rcx, rdx, rbx, rflags;
   union {
     uint8_t code[16];
@@ -33,8 +33,8 @@ struct record {
   uint64_t unused;
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct record) == 960, "layout");
-_Static_assert(offsetof(struct record, rax) == 896, "layout");
+_Static_assert(sizeof(struct record) == 1024, "layout");
+_Static_assert(offsetof(struct record, rax) == 960, "layout");
 
 /* rdi: record in, rsi: record out, rdx: code, which ends with a ret. */
 void execute(const struct record *in, struct record *out, void *code);
@@ -45,12 +45,12 @@ __asm__(".globl execute\n"
         "  mov $7, %eax; xor %edx, %edx\n"
         "  xrstor64 (%r12)\n"
         "  lea 832(%r13), %rdi\n"
-        "  mov 904(%r12), %rcx; mov 912(%r12), %rdx; mov 920(%r12), %rbx\n"
-        "  pushq 928(%r12); popfq\n"
-        "  mov 896(%r12), %rax\n"
+        "  mov 968(%r12), %rcx; mov 976(%r12), %rdx; mov 984(%r12), %rbx\n"
+        "  pushq 992(%r12); popfq\n"
+        "  mov 960(%r12), %rax\n"
         "  call *%r14\n"
-        "  mov %rax, 896(%r13); mov %rcx, 904(%r13); mov %rdx, 912(%r13); mov %rbx, 920(%r13)\n"
-        "  pushfq; popq 928(%r13)\n"
+        "  mov %rax, 960(%r13); mov %rcx, 968(%r13); mov %rdx, 976(%r13); mov %rbx, 984(%r13)\n"
+        "  pushfq; popq 992(%r13)\n"
         "  cld\n"
         "  mov $7, %eax; xor %edx, %edx\n"
         "  xsave64 (%r13)\n"

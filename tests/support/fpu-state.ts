@@ -1,20 +1,17 @@
 /** An FpuRecord as the state of our CPU, and back. */
-import { ENV, ENV_SIZE, Env } from '../../src/lib/emulator/target/i386/env.ts';
+import { ENV, type Env } from '../../src/lib/emulator/target/i386/env.ts';
 import type { FpuRecord } from './native-fpu.ts';
 
 const TOP_SHIFT = 11;
 const TOP_MASK = 7 << TOP_SHIFT;
 
-/** State of a CPU in a memory of its own. */
-export function freshEnv(): Env {
-  return new Env(new WebAssembly.Memory({ initial: Math.ceil(ENV_SIZE / 65536) }), 0);
-}
-
 /** Takes over x87, SSE and AVX registers. FXSAVE's image has registers in stack order, ours in physical order. */
 export function loadRecord(env: Env, record: FpuRecord): void {
   const top = (record.fsw & TOP_MASK) >> TOP_SHIFT;
   env.set('fpuc', record.fcw);
-  env.set('fpus', record.fsw & ~TOP_MASK);
+  // As XRSTOR does, ES and B are worked out.
+  const pending = record.fsw & ~record.fcw & 0x3f ? 0x8080 : 0;
+  env.set('fpus', (record.fsw & ~(TOP_MASK | 0x8080)) | pending);
   env.set('fpstt', top);
   env.set('mxcsr', record.mxcsr);
   for (let i = 0; i < 8; i++) {

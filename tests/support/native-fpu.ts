@@ -24,10 +24,10 @@ function program(): string {
 }
 
 /** Bytes of a record, and where in it things lie: see tests/native/fpu.c. */
-const RECORD = 960;
-const AT = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160, features: 512, ymmh: 576, memory: 832, gpr: 896 };
-const RFLAGS = 928;
-const CODE = 936;
+const RECORD = 1024;
+const AT = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160, features: 512, ymmh: 576, memory: 832, gpr: 960 };
+const RFLAGS = 992;
+const CODE = 1000;
 
 /** A view of one record: the state before, or after. */
 export class FpuRecord {
@@ -69,7 +69,7 @@ export class FpuRecord {
     this.#view.setBigUint64(RFLAGS, BigInt(value), true);
   }
   get memory(): Uint8Array {
-    return this.bytes.subarray(AT.memory, AT.memory + 64);
+    return this.bytes.subarray(AT.memory, AT.memory + 128);
   }
   /** ST(i): 80 bits. */
   st(i: number): bigint {
@@ -103,6 +103,13 @@ export class FpuRecord {
   /** After: number of the signal that the instruction raised, 0 if none. */
   get signal(): number {
     return Number(this.#view.getBigUint64(CODE, true));
+  }
+  set signal(value: number) {
+    this.#view.setBigUint64(CODE, BigInt(value), true);
+  }
+  /** The instruction and NOPs: 16 bytes. */
+  get code(): Uint8Array {
+    return this.bytes.subarray(CODE, CODE + 16);
   }
   /** Before: the instruction. RDI points to the memory operand. */
   setCode(code: readonly number[]): void {

@@ -1,7 +1,7 @@
 /** The x87 as generated code calls it: one `Helper` for each kind of work, numbers for names. */
 import type { ValType } from '../../../wasm/asm.ts';
 import type { Helper } from '../isa/backend.ts';
-import { fpuOf, type FpuStack } from './fpu-stack.ts';
+import { FPUS, fpuOf, type FpuStack } from './fpu-stack.ts';
 import { loadEnvironment, restore, save, storeEnvironment } from './fpu_env.ts';
 import * as functions from './fpu_functions.ts';
 import * as fpu from './fpu_helper.ts';
@@ -95,7 +95,8 @@ export const fxch = helper('fxch', 'i', (x, i: number) => fpu.fxch(x, i));
 export const fcmov = helper('fcmov', 'ii', (x, i: number, holds: number) => fpu.fcmov(x, i, holds !== 0));
 export const ffree = helper('ffree', 'ii', (x, i: number, pops: number) => {
   x.free(i);
-  x.top += pops;
+  x.setFlags(0, FPUS.C1);
+  x.pop(pops);
 });
 
 /** What has no operands. */
@@ -126,11 +127,11 @@ export const plain = {
   ),
   fdecstp: helper('fdecstp', '', (x) => {
     x.top -= 1;
-    x.setFlags(0, 0x200);
+    x.setFlags(0, FPUS.C1);
   }),
   fincstp: helper('fincstp', '', (x) => {
     x.top += 1;
-    x.setFlags(0, 0x200);
+    x.setFlags(0, FPUS.C1);
   })
 } as const satisfies Readonly<Record<string, Helper>>;
 
