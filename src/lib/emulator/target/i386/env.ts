@@ -51,6 +51,7 @@ const FIELDS = [
   ['bounce_host', 'u32', 2],
   ['bounce_bytes', 'u32', 2],
 
+  ['seg_none', 'u64', 1], // always 0: the base where no segment counts, before those of the segments
   ['seg_base', 'u64', 6], // ES CS SS DS FS GS: base in one row, so that index*8 finds it
   ['seg_selector', 'u32', 6],
   ['seg_limit', 'u32', 6],

@@ -12,7 +12,7 @@ import {
   zeroFlag,
   type FlagState
 } from '../isa/flags.ts';
-import { i32, i64, type Value } from '../isa/value.ts';
+import { i32, type Value } from '../isa/value.ts';
 import type { CoreBuilder, StateEmitter } from './core-builder.ts';
 import { KIND, RECORD } from './layout.ts';
 
@@ -145,7 +145,6 @@ export function defineAddressFunctions(core: CoreBuilder): void {
   core.define('ea_linear', ['i32', 'i64'], 'i64', (e, record, displacement) => {
     const offset = e.invoke(core.callee('ea_offset'), record, displacement);
     const segment = e.let(e.lazyPeek('i32.load8_u', record, RECORD.kind).and(KIND.SEGMENT).shrU(KIND.SEGMENT_SHIFT));
-    const base = segment.select(e.lazyEnv('seg_base', segment.sub(1)), i64(0));
-    e.return(offset.add(base).and(e.lazyEnv('code_mask')));
+    e.return(offset.add(e.lazyEnv('seg_none', segment)).and(e.lazyEnv('code_mask')));
   });
 }

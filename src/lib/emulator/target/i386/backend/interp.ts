@@ -4,7 +4,7 @@ import type { Load } from '../../../wasm/opcodes.ts';
 import { ENV, EXCP, R_ECX, R_ESP, R_SS } from '../env.ts';
 import type { Backend, MemoryOptions, OperandShape, ReadWrite, Shape } from '../isa/backend.ts';
 import type { Size } from '../isa/insn.ts';
-import { i32, i64, termOf, type Term, v128, type Value } from '../isa/value.ts';
+import { i64, termOf, type Term, v128, type Value } from '../isa/value.ts';
 import type { Callee } from './emitter.ts';
 import { Engine, type Linker, loadOf, storeOf } from './engine.ts';
 import { KIND, type Layout, RECORD, STATUS } from './layout.ts';
@@ -151,8 +151,7 @@ export abstract class InterpBackend extends Engine implements Backend {
     if (segment === 'operand') {
       const kind = this.field('i32.load8_u', RECORD.kind);
       const index = this.let(kind.and(KIND.SEGMENT).shrU(KIND.SEGMENT_SHIFT));
-      const base = index.select(this.lazyEnv('seg_base', index.sub(1)), 0);
-      return this.#cut(offset.add(base));
+      return this.#cut(offset.add(this.lazyEnv('seg_none', index)));
     }
     if (this.shape.codeSize === 64 && segment < 4) return offset;
     return this.#cut(offset.add(this.lazyEnv('seg_base', segment)));
