@@ -5,9 +5,12 @@
 import { describe, expect, test } from 'vitest';
 import { BlockBackend } from '../../../src/lib/emulator/block/block-backend.ts';
 import { Completions } from '../../../src/lib/emulator/block/completions.ts';
+import { PIIX4PM } from '../../../src/lib/emulator/hw/acpi/piix4.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from '../../../src/lib/emulator/hw/block/virtio-blk.ts';
 import { DeviceList, saveDevice } from '../../../src/lib/emulator/hw/core/qdev.ts';
 import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
+import { I2CBusModel } from '../../../src/lib/emulator/hw/i2c/core.ts';
+import { SMBusEEPROM } from '../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
 import { FWCfg } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
 import { VirtIORNG, vmstate_virtio_rng } from '../../../src/lib/emulator/hw/virtio/virtio-rng.ts';
@@ -35,11 +38,20 @@ const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => VirtioP
     new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: () => {} }), vmstate_virtio_rng, { vectors: 2 })
 };
 
+const pm = (board: PCBoard, smbus: I2CBusModel): PIIX4PM => {
+  const nothing = () => {};
+  const requests = { shutdownRequest: nothing, suspendRequest: nothing, wakeupRequest: nothing };
+  return new PIIX4PM(board.bus, 0x0b, { host: board.host, smbus, sci: board.isaIrqs[9]!, smi: nothing, ...requests });
+};
+
 function machineFor(snapshot: Snapshot) {
   const ramSize = snapshot.ram.blocks.find(({ idstr }) => idstr === 'pc.ram')!.usedLength;
   const board = pcBoard(ramSize);
   const devices = new DeviceList();
   for (const device of [board.pciHost, board.bus, board.i440fx, board.piix3]) devices.add(device);
+  const smbus = devices.add(new I2CBusModel());
+  for (let i = 0; i < 8; i++) smbus.add(new SMBusEEPROM(i, 0x50 + i));
+  devices.add(pm(board, smbus));
   devices.add(new FWCfg(board.host));
   devices.add(new I8257(board.host, 0));
   devices.add(new I8257(board.host, 1));

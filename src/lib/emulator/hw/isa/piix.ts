@@ -119,7 +119,8 @@ export class PIIX3 implements PIIXState, Device, PCIIrqRouting {
       vendor_id: 0x8086,
       device_id: 0x7000,
       class_id: 0x0601,
-      multifunction: true
+      multifunction: true,
+      hotpluggable: false
     });
     this.idstr = `${this.dev.path}/${vmstate_piix3.name}`;
     this.dev.onConfigWrite((addr, _value, length) => {

@@ -56,7 +56,8 @@ export class I440FX implements PCII440FXState, Device {
       vendor_id: 0x8086,
       device_id: 0x1237,
       revision: 2,
-      class_id: 0x0600
+      class_id: 0x0600,
+      hotpluggable: false
     });
     this.idstr = `${this.parent_obj.path}/${vmstate_i440fx.name}`;
     const { config } = this.parent_obj;

@@ -63,6 +63,8 @@ export interface PCIDeviceClass {
   readonly subsystem_id?: number;
   /** Says in function 0 that there are others. */
   readonly multifunction?: boolean;
+  /** May be plugged and unplugged while the machine runs; true when absent. */
+  readonly hotpluggable?: boolean;
 }
 
 interface PCIIORegion {
@@ -102,6 +104,7 @@ export class PCIFunction implements PCIDevice {
   readonly bus: PCIRootBus;
   readonly devfn: number;
   readonly name: string;
+  readonly hotpluggable: boolean;
   /** Bits that the guest may write, that it clears by writing 1, and that a loaded state must share with us. */
   readonly wmask: Uint8Array;
   readonly w1cmask: Uint8Array;
@@ -123,6 +126,7 @@ export class PCIFunction implements PCIDevice {
     this.bus = bus;
     this.devfn = devfn;
     this.name = init.name;
+    this.hotpluggable = init.hotpluggable ?? true;
     this.#config = new Uint8Array(configSize);
     this.wmask = new Uint8Array(configSize);
     this.w1cmask = new Uint8Array(configSize);
