@@ -50,15 +50,14 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       if (out.at(-1)!.start < postcopy) fixed('postcopy: pages that the destination asked for, and the rest');
       continue;
     } else if (section.kind === 'end') fixed('END: the last sync, the guest has stopped');
-    for (let i = first; i < last; i++) {
-      if (out.length >= MAX_ROUNDS) return out;
-      const page = ram.pageOf(i);
+    ram.each(first, last, (i, page, _, __, source) => {
+      if (out.length >= MAX_ROUNDS) return;
       const before = seen.get(page) - 1;
       seen.set(page, i + 1);
-      if (before < out.at(-1)!.record) continue;
+      if (before < out.at(-1)!.record) return;
       // Until 8.0 a page that fills a multifd packet may be queued twice (QEMU: multifd_queue_page looks at a packet
       // that the channel may have emptied already), so a page that follows itself on a channel proves nothing.
-      if (before === i - 1 && ram.sourceOf(i) !== 0) continue;
+      if (before === i - 1 && source !== 0) return;
       const why = `${pageName(ram, page)} comes again: there was a sync in between`;
       const flush = lastUpTo(flushes, i);
       if (flush > before && flush >= first)
@@ -67,12 +66,13 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       else
         out.push({
           record: i,
-          start: ram.sourceOf(i) === 0 ? recordStart(ram, i) : start,
+          start: source === 0 ? recordStart(ram, i) : start,
           evidence: 'repeat',
           certain: false,
           why: `${why}, inside one PART`
         });
-    }
+    });
+    if (out.length >= MAX_ROUNDS) break;
   }
   return out;
 }
@@ -110,13 +110,12 @@ export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: 
     const end = next?.start ?? lastRam?.end ?? cut.start;
     const kinds = [0, 0, 0, 0, 0, 0, 0];
     let again = 0;
-    for (let i = cut.record; i < last; i++) {
-      kinds[ram.kindOf(i)]!++;
-      const page = ram.pageOf(i);
+    ram.each(cut.record, last, (_, page, kind) => {
+      kinds[kind]!++;
       const bit = 1 << (page & 7);
       if (before[page >>> 3]! & bit) again++;
       else before[page >>> 3]! |= bit;
-    }
+    });
     return {
       ...{ index, evidence: cut.evidence, certain: cut.certain, start: cut.start, end, why: cut.why },
       ...{ records: [cut.record, last] as const, pages: last - cut.record, bytes: end - cut.start, again },
