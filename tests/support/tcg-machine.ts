@@ -1,6 +1,6 @@
 /** A CPU with RAM and nothing else, put into a mode by hand: for tests of the engine. */
 import { CPU_BYTES, TcgCpu } from '../../src/lib/emulator/accel/tcg/cpu-exec.ts';
-import { HF, R_CS, R_SS } from '../../src/lib/emulator/target/i386/env.ts';
+import { type CPUException, HF, R_CS, R_SS } from '../../src/lib/emulator/target/i386/env.ts';
 import { cpu_x86_load_seg_cache } from '../../src/lib/emulator/target/i386/hflags.ts';
 import { cpu_reset } from '../../src/lib/emulator/target/i386/reset.ts';
 import type { CpuModel, CpuOutside } from '../../src/lib/emulator/target/i386/x86-cpu.ts';
@@ -39,6 +39,9 @@ export class TcgMachine {
   readonly memory: WebAssembly.Memory;
   readonly ports: [port: number, value: number, size: number][] = [];
   tripleFaults = 0;
+  /** The last exception, which stops `run` when `catching` is set. */
+  exception: CPUException | undefined;
+  catching = false;
 
   constructor(device?: Device) {
     const wasmPages = (RAM + RAM_BYTES) / 0x10000;
@@ -69,7 +72,11 @@ export class TcgMachine {
       pageMap: PAGE_MAP,
       physical: device ?? { read: () => 0, write: () => {} },
       model: MODEL,
-      outside
+      outside,
+      intercept: (exception) => {
+        this.exception = exception;
+        return this.catching;
+      }
     });
     const { u8, u32 } = this.cpu.env;
     u8.fill(6, PAGE_FLAGS + (RAM >> 12), PAGE_FLAGS + ((RAM + RAM_BYTES) >> 12));
@@ -118,6 +125,12 @@ export class TcgMachine {
     cpu_x86_load_seg_cache(env, R_SS, 16 | cpl, 0, 0xffff_ffff, 0xc09300 | dpl);
     for (const seg of [0, 3, 4, 5]) cpu_x86_load_seg_cache(env, seg, 16 | cpl, 0, 0xffff_ffff, 0xc09300 | dpl);
     this.cpu.flushAll();
+  }
+  /** Code of ring 3 with 64 or 32 bits in long mode, flat segments. */
+  userCode(size: 32 | 64): void {
+    const { env } = this.cpu;
+    cpu_x86_load_seg_cache(env, R_SS, 0x2b, 0, 0xffff_ffff, 0xc0f300);
+    cpu_x86_load_seg_cache(env, R_CS, size === 64 ? 0x33 : 0x23, 0, 0xffff_ffff, size === 64 ? 0xa0fb00 : 0xc0fb00);
   }
   /** 32-bit protected mode without paging, flat segments. */
   protectedMode(eip: bigint): void {

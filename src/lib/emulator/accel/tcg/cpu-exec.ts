@@ -49,6 +49,8 @@ export interface CpuOptions {
   readonly physical: PhysicalSpace;
   readonly model: CpuModel;
   readonly outside: CpuOutside;
+  /** Sees each exception before it is delivered; true keeps it from being so, and `run` stops with 'debug'. */
+  readonly intercept?: (exception: CPUException) => boolean;
 }
 
 export class TcgCpu implements X86Cpu, Processor {
@@ -66,10 +68,12 @@ export class TcgCpu implements X86Cpu, Processor {
   #total = 0;
   #rest = 0;
   #inEngine = false;
+  readonly #intercept: (exception: CPUException) => boolean;
 
-  constructor({ memory, base, pageFlags, pageMap, physical, model, outside }: CpuOptions) {
+  constructor({ memory, base, pageFlags, pageMap, physical, model, outside, intercept }: CpuOptions) {
     this.model = model;
     this.outside = outside;
+    this.#intercept = intercept ?? (() => false);
     this.#layout = layOut(base, ARENA_BYTES, { pageFlags, pageMap, physBits: 40 });
     this.env = new Env(memory, this.#layout.env);
     const features = featuresOf(model);
@@ -187,9 +191,12 @@ export class TcgCpu implements X86Cpu, Processor {
       const trapped = (env.get('eflags') & FLAG.TF) !== 0;
       const inhibited = env.get('inhibit_irq') !== 0;
       env.set('inhibit_irq', 0);
-      const finished = this.#enter(debugging || trapped || inhibited ? 1 : this.#rest);
+      const raised = this.#enter(debugging || trapped || inhibited ? 1 : this.#rest);
+      if (raised) {
+        if (this.#intercept(raised)) return 'debug';
+        deliverException(this, raised);
+      } else if (trapped && env.get('eflags') & FLAG.TF) this.#deliver(() => debugTrap(env, 0, true));
       stepped = true;
-      if (trapped && finished && env.get('eflags') & FLAG.TF) this.#deliver(() => debugTrap(env, 0, true));
     }
   }
 
@@ -213,8 +220,8 @@ export class TcgCpu implements X86Cpu, Processor {
     }
   }
 
-  /** Runs the engine for at most so many instructions. False: an exception was delivered. */
-  #enter(instructions: number): boolean {
+  /** Runs the engine for at most so many instructions. Returns the exception that ended it. */
+  #enter(instructions: number): CPUException | undefined {
     const { env } = this;
     this.#rest -= instructions;
     env.set64('budget', BigInt(instructions));
@@ -229,7 +236,6 @@ export class TcgCpu implements X86Cpu, Processor {
       this.#rest += Math.max(0, this.#budget());
       this.#inEngine = false;
     }
-    if (raised) deliverException(this, raised);
-    return raised === undefined;
+    return raised;
   }
 }

@@ -25,6 +25,8 @@ function slotOf(operand: Operand, firstConstant: boolean): number {
       return operand.index;
     case 'far':
       return operand.selector;
+    case 'mem':
+      return operand.mem.scale;
     case 'imm':
       return firstConstant ? 0 : Number(operand.value & 0xffffn);
     default:

@@ -42,10 +42,10 @@ const pusha: Semantics = (b) => {
 };
 const popa: Semantics = (b) => {
   const { size } = b.shape;
-  const values = Array.from({ length: 8 }, (_, index) => b.stackTop(size, size * (7 - index)));
+  const values = Array.from({ length: 8 }, (_, slot) => b.stackTop(size, size * slot));
   b.addSp(size * 8);
-  values.forEach((value, index) => {
-    if (index !== R_ESP) b.setReg(index, size, value);
+  values.forEach((value, slot) => {
+    if (7 - slot !== R_ESP) b.setReg(7 - slot, size, value);
   });
 };
 
@@ -92,7 +92,10 @@ const enter: Semantics = (b) => {
     at.set(at.value.sub(size));
     b.store(onStack(b, at.value), size, narrow(size, frame));
   });
-  setStackPointer(b, R_ESP, at.value.sub(b.read(locals, 2).i64()));
+  const top = b.let(at.value.sub(b.read(locals, 2).i64()));
+  // The new top of the stack has to be writable.
+  b.update(onStack(b, top), size);
+  setStackPointer(b, R_ESP, top);
   b.setReg(R_EBP, size, narrow(size, frame));
 };
 

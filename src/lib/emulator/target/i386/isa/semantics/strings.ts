@@ -48,8 +48,9 @@ const compare = (b: Backend, size: Size, left: Value, right: Value): void =>
 const cmps: Semantics = (b) => {
   const size = elementOf(b);
   b.repeat(() => {
-    const left = b.load(source(b), size);
+    // The second operand is read first, as processors and QEMU do: it shows in which page fault comes.
     const right = b.load(destination(b), size);
+    const left = b.load(source(b), size);
     advance(b, size, R_ESI, R_EDI);
     compare(b, size, left, right);
   }, 'Z');
