@@ -35,15 +35,13 @@ export function ours(insn: Insn, code: CodeSize): string {
   const address = insn.addressSize;
   const memory = (operand: Operand & { kind: 'mem' }): string => {
     const { mem, bytes } = operand;
-    const vector = insn.row.operands.find((o) => o.startsWith('VM'));
+    const vector = insn.operands[insn.row.operands.findIndex((o) => o.startsWith('VI'))];
     const parts: string[] = [];
     if (mem.ripRelative) parts.push(address === 8 ? 'rip' : 'eip');
     if (mem.base !== R_ZERO) parts.push(gpr(mem.base, address));
-    if (mem.index !== R_ZERO) {
-      const wide = vector !== undefined && vectorIsWide(insn);
-      const index = vector === undefined ? gpr(mem.index, address) : `${wide ? 'y' : 'x'}mm${mem.index}`;
-      parts.push(`${index}*${1 << mem.scale}`);
-    }
+    const scale = 1 << mem.scale;
+    if (mem.index !== R_ZERO) parts.push(`${gpr(mem.index, address)}*${scale}`);
+    if (vector !== undefined) parts.push(`${vector.kind}${(vector as { index: number }).index}*${scale}`);
     return `${bytes}:${SEGMENTS[mem.segment]}:[${parts.join('+')}+${hex(BigInt.asUintN(address * 8, mem.disp))}]`;
   };
   const operand = (o: Operand, i: number): string => {
@@ -72,7 +70,9 @@ export function ours(insn: Insn, code: CodeSize): string {
     }
   };
   const prefix = (insn.lock ? 'lock ' : '') + (insn.rep === 'none' ? '' : `${insn.rep} `);
-  return `${insn.length} ${prefix}${mnemonic(insn)} ${insn.operands.map(operand).join(',')}`;
+  // A vector of indices is part of the memory operand.
+  const operands = insn.operands.filter((_, i) => !insn.row.operands[i]!.startsWith('VI'));
+  return `${insn.length} ${prefix}${mnemonic(insn)} ${operands.map(operand).join(',')}`;
 }
 
 /** Mnemonics that the table has once and the manuals once a size: by operand size, 2 to 8. */
@@ -104,11 +104,6 @@ function mnemonic(insn: Insn): string {
   const memory = insn.operands.find((o) => o.kind === 'mem');
   if (/^(movs|cmps|stos|lods|scas|ins|outs)$/.test(name)) return name + STRING[memory!.bytes as 1 | 2 | 4 | 8];
   return SIZED[name]?.[insn.size] ?? name;
-}
-
-/** Indices are as wide as VEX.L says but where they are half as wide as the elements. */
-function vectorIsWide(insn: Insn): boolean {
-  return insn.wide && !/gatherd(q|pd)$/.test(insn.row.name);
 }
 
 /**

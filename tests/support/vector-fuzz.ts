@@ -46,6 +46,11 @@ function encode(row: Row, next: () => number): number[] {
     const l = row.vex.l ?? next() & 1;
     bytes.push(0xc4, ((1 - high) << 7) | 0x40 | ((1 - low) << 5) | map, (w << 7) | ((15 - vvvv) << 3) | (l << 2) | pp);
   }
+  if (row.operands[1]?.startsWith('VM')) {
+    // [RDI + 4 * index + 24]: indices are small, as `prepare` leaves them.
+    bytes.push(row.opcode, 0x44 | (reg << 3), 0x80 | ((next() & 7) << 3) | 7, 24);
+    return bytes;
+  }
   bytes.push(row.opcode, ((memory ? 1 : 3) << 6) | (reg << 3) | rm);
   // Mostly aligned.
   if (memory) bytes.push(next() % 8 === 0 ? next() & 31 : (next() & 1) * 16 * (row.vex === undefined ? 1 : 0));
@@ -92,6 +97,19 @@ function prepare(record: FpuRecord, next: () => number): void {
   const memory = new DataView(record.bytes.buffer, record.bytes.byteOffset + 832, 64);
   for (let i = 0; i < 8; i++) memory.setBigUint64(i * 8, interesting(next), true);
   record.rflags = 2 | (next() & ARITHMETIC);
+}
+
+/** Indices of a gather that stay within the memory there is, in all registers that do not happen to be masks. */
+function smallIndices(record: FpuRecord, row: Row, next: () => number): void {
+  const bits = row.name[row.name.indexOf('gather') + 6] === 'q' ? 64 : 32;
+  for (let i = 0; i < 16; i++) {
+    let value = 0n;
+    for (let at = 0; at < 256; at += bits) {
+      const index = BigInt.asUintN(bits, BigInt(next() % 13) - 6n);
+      value |= ((next() & 1 ? index : BigInt.asUintN(bits, -index)) as bigint) << BigInt(at);
+    }
+    record.setYmm(i, value);
+  }
 }
 
 function load(machine: OneInstruction, record: FpuRecord): void {
@@ -156,6 +174,7 @@ export function fuzz(semantics: Readonly<Record<string, Semantics>>, perRow: num
     for (let i = 0; i < perRow; i++) {
       const at = r * perRow + i;
       prepare(batch.at(at), next);
+      if (row.operands[1]?.startsWith('VM')) smallIndices(batch.at(at), row, next);
       codes[at] = encode(row, next);
       batch.at(at).setCode(codes[at]);
     }

@@ -209,7 +209,7 @@ export interface Backend extends RoutineBackend {
    * Registers `xmm`, `ymm`, `mm` and memory; memory is a copy when the operand crosses pages, so it is for reading only.
    */
   address(operand: OperandShape, bytes: number): Value;
-  /** Number of the register: i32. For `sreg`, `creg`, `dreg`, `st`, `mm`, `xmm`, `reg`. */
+  /** Number of the register: i32. For `sreg`, `creg`, `dreg`, `st`, `mm`, `xmm`, `reg`. Of `mem`: log2 of its scale. */
   index(operand: OperandShape): Value;
   /** Of a `far` operand. */
   farSelector(operand: OperandShape): Value;

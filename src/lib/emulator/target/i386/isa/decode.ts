@@ -99,6 +99,8 @@ class Reader {
   lock = false;
   /** LOCK MOV CR0 means CR8. */
   cr8legacy = false;
+  /** Of VM operands: the vector of indices. */
+  vectorIndex = 0;
   /** The memory operand is made once: its bytes are read once. */
   ea: MemoryOperand | undefined;
 
@@ -167,7 +169,10 @@ class Reader {
         scale = byte >> 6;
         index = ((byte >> 3) & 7) | this.rexX;
         base = (byte & 7) | this.rexB;
-        if (index === 4 && !vector) {
+        if (vector) {
+          this.vectorIndex = index;
+          index = R_ZERO;
+        } else if (index === 4) {
           index = R_ZERO;
           scale = 0;
         }
@@ -199,7 +204,7 @@ class Reader {
   vectorMemory(bytes: number): Operand {
     const mem = this.effectiveAddress(true);
     const result = ((this.modrm >> 3) & 7) | this.rexR;
-    const { index } = mem;
+    const index = this.vectorIndex;
     if ((this.modrm & 7) !== 4 || this.addressSize === 2) this.fault ??= 'undefined';
     if (result === index || result === this.vvvv || index === this.vvvv) this.fault ??= 'undefined';
     return { kind: 'mem', mem, bytes };
@@ -300,7 +305,7 @@ function immediate(size: string, bytes: Bytes): Read {
 function reader(operand: string): Read {
   const fixed = FIXED[operand];
   if (fixed !== undefined) return fixed;
-  const [, kind, size] = /^(VM|[A-Z])(.*)$/.exec(operand)!;
+  const [, kind, size] = /^(VM|VI|[A-Z])(.*)$/.exec(operand)!;
   const number = Number(size);
   const bytes = size !== '' && !Number.isNaN(number) ? () => number : BYTES[size!];
   if (bytes === undefined) throw new Error(`operand ${operand}`);
@@ -345,6 +350,8 @@ function reader(operand: string): Read {
       return (d) => d.memory(bytes(d));
     case 'VM':
       return (d) => d.vectorMemory(bytes(d));
+    case 'VI':
+      return (d) => registers(d)[d.vectorIndex]!;
     case 'N':
       return (d) => MM[d.modrm & 7]!;
     case 'O':

@@ -9,7 +9,7 @@
  *   M memory only    N rm, MMX              O offset       P reg, MMX     Q ModRM, MMX or memory
  *   R rm, general (mod not looked at)       S segment      U rm, vector   V reg, vector
  *   W ModRM, vector or memory               X DS:rSI       Y ES:rDI       Z low bits of the opcode, general
- *   VM memory with a vector index           STi rm         names and 1: themselves
+ *   VM memory with a vector of indices, VI  STi rm         names and 1: themselves
  *
  *   b byte   w word   d doubleword   q quadword   t ten bytes   dq 16 bytes   qq 32 bytes   x 16 or 32 by VEX.L
  *   v 2, 4, 8 by operand size   z 2, 4, 4   y 4, 4, 8   p far pointer   s descriptor-table register   a BOUND's pair

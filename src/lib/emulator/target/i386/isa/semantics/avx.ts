@@ -183,6 +183,39 @@ function maskedMove(bytes: Element): Semantics {
   };
 }
 
+/**
+ * Elements from anywhere: base + index * scale, where the mask has its sign set; the others stay. Then the mask is 0.
+ * A fault leaves all as it was, so that everything is loaded again.
+ */
+function gather(indexBytes: Element, bytes: Element): Semantics {
+  return (b) => {
+    needsSse(b);
+    const [destination, memory, mask, indices] = b.operands as readonly [...Three, OperandShape];
+    const count = Math.min(b.shape.wide ? 32 / indexBytes : 16 / indexBytes, b.shape.wide ? 32 / bytes : 16 / bytes);
+    const scale = b.let(b.index(memory).i64());
+    const part = (operand: OperandShape, each: Element, element: number): Value => {
+      const [half, at] = [Math.floor((element * each) / 16) as 0 | 1, element % (16 / each)];
+      return lane(extractOf[each], at, b.readVector(operand, { half }));
+    };
+    const result = ([0, 1] as const).map((half) =>
+      b.variable('v128', destination.kind === 'ymm' || half === 0 ? b.readVector(destination, { half }) : ZERO)
+    );
+    for (let element = 0; element < count; element++) {
+      const sign = b.let(part(mask, bytes, element));
+      b.when(sign.ltS(0), () => {
+        const at = part(indices, indexBytes, element).i64S().shl(scale);
+        const loaded = b.load(b.linear(memory, b.let(at)), bytes);
+        const vector = result[Math.floor((element * bytes) / 16)]!;
+        vector.set(lane(replaceOf[bytes], element % (16 / bytes), vector.value, loaded));
+      });
+    }
+    // Where there are fewer indices than fit, the rest of the register is cleared.
+    const low = count * bytes === 8 ? lane('i64x2.replace_lane', 1, result[0]!.value, 0n) : result[0]!.value;
+    b.writeVector(destination, low, destination.kind === 'ymm' ? { high: result[1]!.value } : {});
+    b.writeVector(mask, ZERO, mask.kind === 'ymm' ? { high: ZERO } : {});
+  };
+}
+
 /** VPBLENDD: by a bit of the immediate each. */
 const vpblendd = binary((a, c, { imm, half }) => {
   const bits = op('v128.and', op('i32x4.splat', imm.shrU(4 * half)), constant(32, 1, 2, 4, 8));
@@ -230,6 +263,14 @@ export const avx: Readonly<Record<string, Semantics>> = {
   vmaskmovpd: maskedMove(8),
   vpmaskmovd: maskedMove(4),
   vpmaskmovq: maskedMove(8),
+  vpgatherdd: gather(4, 4),
+  vgatherdps: gather(4, 4),
+  vpgatherdq: gather(4, 8),
+  vgatherdpd: gather(4, 8),
+  vpgatherqd: gather(8, 4),
+  vgatherqps: gather(8, 4),
+  vpgatherqq: gather(8, 8),
+  vgatherqpd: gather(8, 8),
   vpblendd,
   vtestps: test((both) => op('v128.and', both, splat64(0x8000_0000_8000_0000n))),
   vtestpd: test((both) => op('v128.and', both, splat64(0x8000_0000_0000_0000n))),

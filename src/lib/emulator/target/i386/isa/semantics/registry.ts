@@ -1,11 +1,14 @@
 /** All semantics by the names of the instruction table. */
 import type { Semantics } from '../backend.ts';
+import { aes } from './aes.ts';
 import { arithmetic } from './arithmetic.ts';
+import { avx } from './avx.ts';
 import { bits } from './bits.ts';
 import { control } from './control.ts';
 import { data } from './data.ts';
 import { decimal } from './decimal.ts';
 import { multiplication } from './multiply.ts';
+import { sha } from './sha.ts';
 import { shifts } from './shift.ts';
 import { sseConvert } from './sse-convert.ts';
 import { sseFloat } from './sse-float.ts';
@@ -13,6 +16,7 @@ import { sseInteger } from './sse-integer.ts';
 import { sseMove } from './sse-move.ts';
 import { sseShuffle } from './sse-shuffle.ts';
 import { stack } from './stack.ts';
+import { stringCompare } from './string-compare.ts';
 import { strings } from './strings.ts';
 import { system } from './system.ts';
 import { x87 } from './x87.ts';
@@ -33,7 +37,11 @@ const GROUPS: readonly Readonly<Record<string, Semantics>>[] = [
   sseConvert,
   sseInteger,
   sseMove,
-  sseShuffle
+  sseShuffle,
+  aes,
+  avx,
+  sha,
+  stringCompare
 ];
 
 export const SEMANTICS: ReadonlyMap<string, Semantics> = new Map(GROUPS.flatMap((group) => Object.entries(group)));
