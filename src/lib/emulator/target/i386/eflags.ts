@@ -3,6 +3,7 @@
  * Source: QEMU target/i386/cpu.h cpu_compute_eflags, tcg/misc_helper.c cpu_load_eflags, tcg/emit.c.inc gen_POPF.
  */
 import { CC_MASK, FLAG, HF, type Env } from './env.ts';
+import { breakpointsEnabled } from './tcg/bpt_helper.ts';
 
 export const cpu_compute_eflags = (env: Env): number => (env.get('eflags') & ~CC_MASK) | (env.get('cc_src') & CC_MASK);
 
@@ -17,6 +18,8 @@ export function cpu_load_eflags(env: Env, eflags: number, mask: number): void {
   env.set('cc_src', eflags & CC_MASK);
   env.set('cc_src', 0, 1);
   mask = (mask | FLAG.DF) & ~CC_MASK;
+  // RF shields one instruction from code breakpoints: where there are none, it has come and gone
+  if (!breakpointsEnabled(env)) eflags &= ~FLAG.RF;
   setEflags(env, (env.get('eflags') & ~mask) | (eflags & mask));
 }
 

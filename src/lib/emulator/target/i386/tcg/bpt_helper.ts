@@ -2,7 +2,7 @@
 import { CR4 } from '../control-registers.ts';
 import { CPUException, EXCP, R_CS, type Env } from '../env.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
-import { generalProtection } from './seg_helper.ts';
+import { generalProtection } from './exceptions.ts';
 
 /** Bits 0 to 3: which breakpoint. */
 export const DR6 = { BD: 1 << 13, BS: 1 << 14, BT: 1 << 15, FIXED_1: 0xffff_0ff0 } as const;

@@ -6,7 +6,8 @@ import { accessed, DESC, type Descriptor, isNull, loadDescriptor, TYPE } from '.
 import { EXCP, HF, R_CS, R_DS, R_ES, R_FS, R_GS, R_SS, type Env } from '../env.ts';
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
-import { generalProtection, isProtected, selectorFault } from './seg_helper.ts';
+import { generalProtection, selectorFault } from './exceptions.ts';
+import { isProtected } from './seg_helper.ts';
 import { MASK64, setStackPointer, Stack, stackMask, type Width } from './stack.ts';
 import { switch_tss } from './task_switch.ts';
 import { type InnerStack, innerStack, isCanonical, rspFromTss } from './tss.ts';

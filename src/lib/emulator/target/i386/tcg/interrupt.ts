@@ -9,7 +9,7 @@ import { CPUException, EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { checkCodeTarget, codeSegment, enterCode, loadInnerSs, openInnerStack } from './far_transfer.ts';
-import { generalProtection, selectorFault } from './seg_helper.ts';
+import { generalProtection, selectorFault } from './exceptions.ts';
 import { Stack, type Width } from './stack.ts';
 import { switch_tss } from './task_switch.ts';
 import { innerStack, isCanonicalHalf, rspFromTss } from './tss.ts';

@@ -6,7 +6,8 @@ import { loadRealSegment } from '../hflags.ts';
 import { HF2_NMI } from '../hflags2.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { enterCode, returnOutward, returnTarget } from './far_transfer.ts';
-import { generalProtection, isProtected, selectorFault } from './seg_helper.ts';
+import { generalProtection, selectorFault } from './exceptions.ts';
+import { isProtected } from './seg_helper.ts';
 import { Stack, type Width } from './stack.ts';
 import { loadVm86Segment, switch_tss } from './task_switch.ts';
 

@@ -5,13 +5,11 @@
 import { CR0, CR4, cr4_reserved_bits, EFER, hasFeature, PHYS_ADDR_BITS, XSTATE } from '../control-registers.ts';
 import { cpu_x86_cpuid, supportedXcr0 } from '../cpuid.ts';
 import { DESC } from '../descriptors.ts';
-import { CPUException, EXCP, HF, R_CS, R_EAX, R_EBX, R_ECX, R_EDX, type Env } from '../env.ts';
+import { HF, R_CS, R_EAX, R_EBX, R_ECX, R_EDX, type Env } from '../env.ts';
 import { cpu_sync_avx_hflag, cpu_x86_update_cr0, cpu_x86_update_cr3, cpu_x86_update_cr4 } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
-import { generalProtection } from './seg_helper.ts';
+import { generalProtection, undefinedOpcode } from './exceptions.ts';
 import { isCanonical } from './tss.ts';
-
-const undefinedOpcode = (): CPUException => new CPUException(EXCP.UD);
 
 /** EAX or EDX and the like: 32 bits that clear the upper half. */
 function setReg32(env: Env, reg: number, value: number): void {

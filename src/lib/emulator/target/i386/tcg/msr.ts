@@ -7,7 +7,7 @@ import { R_ECX, R_FS, R_GS, type EnvName } from '../env.ts';
 import { cpu_load_efer } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { edxEax, requireCpl0, setEdxEax64 } from './misc_helper.ts';
-import { generalProtection } from './seg_helper.ts';
+import { generalProtection } from './exceptions.ts';
 import { isCanonical } from './tss.ts';
 
 interface Msr {

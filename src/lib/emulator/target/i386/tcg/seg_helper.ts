@@ -12,17 +12,11 @@ import {
   loadDescriptor,
   TYPE
 } from '../descriptors.ts';
-import { CPUException, EXCP, FLAG, HF, R_SS, type Env } from '../env.ts';
+import { EXCP, FLAG, HF, R_SS, type Env } from '../env.ts';
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { cpu_compute_eflags, cpu_load_eflags } from '../eflags.ts';
-
-/** An exception whose error code names a selector. `ext`: 1 while an event from outside the program is delivered. */
-export const selectorFault = (vector: number, selector: number, ext = 0): CPUException =>
-  new CPUException(vector, (selector & 0xfffc) | ext);
-
-/** #GP(0). */
-export const generalProtection = (): CPUException => new CPUException(EXCP.GP, 0);
+import { generalProtection, selectorFault } from './exceptions.ts';
 
 /** CR0.PE without EFLAGS.VM: selectors name descriptors. */
 export const isProtected = (env: Env): boolean => (env.get('hflags') & (HF.PE | HF.VM)) === HF.PE;

@@ -8,7 +8,7 @@ import { cpu_compute_eflags, cpu_load_eflags, setEflags } from '../eflags.ts';
 import { CPUException, EXCP, FLAG, HF, R_CS, R_ECX, R_EDX, R_ESP, R_SS, type Env, type EnvName } from '../env.ts';
 import { cpu_x86_load_seg_cache } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
-import { generalProtection } from './seg_helper.ts';
+import { generalProtection } from './exceptions.ts';
 import type { Width } from './stack.ts';
 
 const CODE = FLAT | DESC.CS | DESC.R;

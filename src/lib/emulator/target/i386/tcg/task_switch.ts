@@ -6,7 +6,8 @@ import { CPUException, EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_FS, R_GS, R_SS } from
 import { cpu_x86_load_seg_cache, cpu_x86_update_cr3 } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { cpu_x86_update_dr7, DR6, DR7_LOCAL } from './bpt_helper.ts';
-import { isReadable, selectorFault } from './seg_helper.ts';
+import { selectorFault } from './exceptions.ts';
+import { isReadable } from './seg_helper.ts';
 import { Stack } from './stack.ts';
 import { is32BitTss } from './tss.ts';
 

@@ -3,7 +3,7 @@ import { accessed, DESC, type Descriptor, isNull, loadDescriptor, TYPE } from '.
 import { CPUException, EXCP, type Env } from '../env.ts';
 import { CR4 } from '../control-registers.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
-import { generalProtection, selectorFault } from './seg_helper.ts';
+import { generalProtection, selectorFault } from './exceptions.ts';
 
 /** Available or busy: caches of both are found in streams. */
 const typeOf = (env: Env): number => (env.get('tr_flags') >>> 8) & 0xf & ~2;
