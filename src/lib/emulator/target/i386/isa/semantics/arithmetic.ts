@@ -1,5 +1,5 @@
-/** ADD to CMP, INC, DEC, NEG, NOT, TEST, XADD, CMPXCHG. SDM 2. */
-import { R_EAX } from '../../env.ts';
+/** ADD to CMP, INC, DEC, NEG, NOT, TEST, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B. SDM 2. */
+import { EXCP, FLAG, R_EAX, R_EBX, R_ECX, R_EDX } from '../../env.ts';
 import type { Backend, FlagRule, OperandShape, Semantics } from '../backend.ts';
 import type { Size } from '../insn.ts';
 import { i32, type Value } from '../value.ts';
@@ -104,6 +104,44 @@ const cmpxchg: Semantics = (b) => {
   b.setFlags('SUB', size, { dst: b.let(accumulator.sub(target.value)), src: target.value, src2: accumulator });
 };
 
+/** ZF says whether they were equal; the other flags stay. */
+function setZero(b: Backend, equal: Value): void {
+  const others = b.let(b.flags().and(~FLAG.ZF));
+  b.setFlags('EFLAGS', 4, { src: others.or(equal.shl(31 - Math.clz32(FLAG.ZF))) });
+}
+
+/** Memory is written in both cases, as CMPXCHG does. */
+const cmpxchg8b: Semantics = (b) => {
+  const target = b.rmw(b.operands[0]!, 8);
+  const pair = (upper: number, lower: number): Value => b.let(b.reg(upper, 4).i64().shl(32).or(b.reg(lower, 4).i64()));
+  const replacement = pair(R_ECX, R_EBX);
+  const equal = b.let(pair(R_EDX, R_EAX).eq(target.value));
+  const found = b.let(target.value);
+  target.write(equal.select(replacement, found));
+  b.when(equal.eqz(), () => {
+    b.setReg(R_EAX, 4, found.i32());
+    b.setReg(R_EDX, 4, found.shrU(32).i32());
+  });
+  setZero(b, equal);
+};
+
+/** Must lie at a multiple of 16, so that both halves are of one page. */
+const cmpxchg16b: Semantics = (b) => {
+  const linear = b.let(b.linear(b.operands[0]!));
+  b.when(linear.i32().and(15), () => b.raise(EXCP.GP, 0));
+  const low = b.update(linear, 8);
+  const high = b.update(b.let(linear.add(8)), 8);
+  const [foundLow, foundHigh] = [b.let(low.value), b.let(high.value)];
+  const equal = b.let(b.reg(R_EAX, 8).eq(foundLow).and(b.reg(R_EDX, 8).eq(foundHigh)));
+  low.write(equal.select(b.reg(R_EBX, 8), foundLow));
+  high.write(equal.select(b.reg(R_ECX, 8), foundHigh));
+  b.when(equal.eqz(), () => {
+    b.setReg(R_EAX, 8, foundLow);
+    b.setReg(R_EDX, 8, foundHigh);
+  });
+  setZero(b, equal);
+};
+
 export const arithmetic: Readonly<Record<string, Semantics>> = {
   add: binary('ADD', (a, c) => a.add(c)),
   adc: binary('ADC', (a, c, carry) => a.add(c).add(carry), true),
@@ -119,5 +157,7 @@ export const arithmetic: Readonly<Record<string, Semantics>> = {
   neg,
   not,
   xadd,
-  cmpxchg
+  cmpxchg,
+  cmpxchg8b,
+  cmpxchg16b
 };

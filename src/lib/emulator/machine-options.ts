@@ -1,0 +1,118 @@
+/**
+ * A machine from QEMU's command line: what goes where when nobody says so.
+ * Source: QEMU hw/i386/pc_piix.c, system/vl.c (default_drive, qemu_create_cli_devices), hw/pci/pci.c do_pci_register_device.
+ */
+import { isOn } from '../vmstate/command-line.ts';
+import type { MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
+
+/** What `-M pc` stands for where no stream says otherwise. */
+export const DEFAULT_MACHINE = 'pc-i440fx-10.0';
+const MACHINE = /^pc-i440fx-(\d+)\.(\d+)$/;
+const BIOS_SIZE = 0x40000;
+/** Host bridge, ISA bridge with its functions, VGA. */
+const FIRST_FREE_SLOT = 2;
+const SLOTS = 32;
+
+export interface OptionsPlan {
+  readonly plan: MachinePlan;
+  /** Drives of the plan's devices, by id. */
+  readonly drives: ReadonlyMap<string, DriveSpec>;
+}
+
+const MACHINE_PROPERTIES = new Set([
+  'hpet',
+  'memory-backend',
+  'accel',
+  'usb',
+  'graphics',
+  'smm',
+  'vmport',
+  'acpi',
+  'dump-guest-core'
+]);
+
+/**
+ * @param received the machine type of the stream that is to come in, which `pc` then stands for
+ * @throws OptionError for what is not supported, by name
+ */
+export function planOfOptions(options: MachineOptions, received?: string): OptionsPlan {
+  const machine = options.machine === 'pc' ? (received ?? DEFAULT_MACHINE) : options.machine;
+  if (!MACHINE.test(machine))
+    throw new OptionError(`-M ${machine}: unsupported machine type; pc and pc-i440fx-X.Y are supported`);
+  for (const name of options.machineProperties.keys()) {
+    if (!MACHINE_PROPERTIES.has(name)) throw new OptionError(`-M ${machine}: Property '${name}' is not supported`);
+  }
+  if (options.network && !options.nodefaults) {
+    throw new OptionError('the default network card (e1000) is not supported yet: give -nic none');
+  }
+  const backend = options.machineProperties.get('memory-backend');
+  const drives = new Map<string, DriveSpec>();
+  const virtioBlk: VirtioBlkPlan[] = [];
+  const taken = new Set<number>([0, 1]);
+  const vga = options.vga !== 'none' && !(options.nodefaults && options.vga === undefined);
+  if (vga) taken.add(FIRST_FREE_SLOT);
+  const slotFor = (spec?: DeviceSpec): number => {
+    const addr = spec?.properties.get('addr');
+    let slot = addr === undefined ? FIRST_FREE_SLOT : Number.parseInt(addr, 16);
+    if (addr === undefined) while (taken.has(slot)) slot++;
+    if (!(slot >= 0 && slot < SLOTS) || taken.has(slot)) throw new OptionError(`PCI: slot ${slot} is not available`);
+    taken.add(slot);
+    return slot;
+  };
+  const add = (drive: DriveSpec, spec?: DeviceSpec): void => {
+    drives.set(drive.id, drive);
+    virtioBlk.push(virtioBlkPlan(drive, slotFor(spec), spec));
+  };
+  for (const device of options.devices) {
+    if (!/^virtio-blk-pci(-(non-)?transitional)?$/.test(device.driver)) {
+      throw new OptionError(`-device ${device.driver}: '${device.driver}' is not supported; there is: virtio-blk-pci`);
+    }
+    const id = device.properties.get('drive');
+    const drive = options.drives.find((d) => d.id === id);
+    if (!drive) throw new OptionError(`-device ${device.driver}: drive property not set, or no such drive`);
+    add(drive, device);
+  }
+  for (const drive of options.drives) {
+    if (drive.interface === 'virtio') add(drive);
+    else if (drive.interface !== 'none') {
+      throw new OptionError(`-drive if=${drive.interface} is not supported yet; if=virtio is`);
+    }
+  }
+  const serials =
+    options.serials.length > 0 || options.nodefaults ? options.serials.map((s) => s.kind !== 'none') : [true];
+  return {
+    plan: {
+      ...{ machine, ramName: backend ?? 'pc.ram', memory: memoryOf(options, backend), biosSize: BIOS_SIZE },
+      cpu: options.cpu.split(',')[0]!,
+      hpet: isOn(options.machineProperties.get('hpet')) ?? true,
+      ...{ serials, virtioBlk }
+    },
+    drives
+  };
+}
+
+/** The version of QEMU that a machine type belongs to, as one number: 7.2 is 702. */
+export function machineVersion(machine: string): number {
+  const [, major, minor] = MACHINE.exec(machine) ?? [];
+  return major === undefined ? Infinity : Number(major) * 100 + Number(minor);
+}
+
+function virtioBlkPlan(drive: DriveSpec, slot: number, spec?: DeviceSpec): VirtioBlkPlan {
+  const number = (name: string, otherwise: number): number => Number(spec?.properties.get(name) ?? otherwise);
+  const numQueues = number('num-queues', 1);
+  return {
+    ...{ id: drive.id, slot, numQueues, queueSize: number('queue-size', 256) },
+    vectors: number('vectors', numQueues + 1),
+    disableLegacy: isOn(spec?.properties.get('disable-legacy')) ?? spec?.driver.endsWith('non-transitional') ?? false,
+    disableModern: isOn(spec?.properties.get('disable-modern')) ?? false,
+    ...{ discard: true, writeZeroes: true, size: undefined }
+  };
+}
+
+function memoryOf(options: MachineOptions, backend: string | undefined): number {
+  if (backend === undefined) return options.memory;
+  const object = options.objects.find((o) => o.id === backend);
+  if (!object) throw new OptionError(`memory-backend=${backend}: there is no such object`);
+  return options.memory;
+}
