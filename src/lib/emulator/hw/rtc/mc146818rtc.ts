@@ -193,8 +193,8 @@ export class MC146818Rtc implements MC146818RtcState, Device {
 
   /** What the clock shows: seconds since 1970 and the ns above them. Source: get_guest_rtc_ns. */
   #guestTime(): { seconds: bigint; ns: bigint } {
-    const seconds = BigInt.asIntN(64, this.base_rtc);
-    const time = seconds * NANOSECONDS_PER_SECOND + this.#now() - BigInt.asIntN(64, this.last_update) + this.offset;
+    const base = BigInt.asIntN(64, this.base_rtc) * NANOSECONDS_PER_SECOND;
+    const time = base + this.#now() - BigInt.asIntN(64, this.last_update) + this.offset;
     const ns = ((time % NANOSECONDS_PER_SECOND) + NANOSECONDS_PER_SECOND) % NANOSECONDS_PER_SECOND;
     return { seconds: (time - ns) / NANOSECONDS_PER_SECOND, ns };
   }
@@ -268,25 +268,33 @@ export class MC146818Rtc implements MC146818RtcState, Device {
     this.#checkUpdate();
   }
 
-  /** Seconds to the next match of the alarm, 1 to those of a day. In the place of get_next_alarm. */
+  /** Seconds to the next match of the alarm, 1 to those of a day. Source: get_next_alarm. */
   #secondsToAlarm(): number {
     this.#updateTime();
-    const [hour, minute, second] = [reg.RTC_HOURS_ALARM, reg.RTC_MINUTES_ALARM, reg.RTC_SECONDS_ALARM].map((at) => {
+    const alarm = (at: number, valueOf: (byte: number) => number): number => {
       const byte = this.cmos_data[at]!;
-      if ((byte & 0xc0) === 0xc0) return ANY;
-      return at === reg.RTC_HOURS_ALARM ? this.#hourOf(byte) : this.#fromBcd(byte);
-    });
+      return (byte & 0xc0) === 0xc0 ? ANY : valueOf(byte);
+    };
+    const h = alarm(reg.RTC_HOURS_ALARM, (byte) => this.#hourOf(byte));
+    const m = alarm(reg.RTC_MINUTES_ALARM, (byte) => this.#fromBcd(byte));
+    const s = alarm(reg.RTC_SECONDS_ALARM, (byte) => this.#fromBcd(byte));
     const { hours, minutes, seconds } = this.#time();
-    const now = (hours * 60 + minutes) * 60 + seconds;
-    const differs = (wanted: number | undefined, is: number): boolean => wanted !== ANY && wanted !== is;
-    let at = now + 1;
-    while (at < now + SEC_PER_DAY) {
-      if (differs(hour, Math.floor(at / 3600) % 24)) at += 3600 - (at % 3600);
-      else if (differs(minute, Math.floor(at / 60) % 60)) at += 60 - (at % 60);
-      else if (differs(second, at % 60)) at++;
-      else break;
+    const thisHour = h === ANY || h === hours;
+    const thisMinute = thisHour && (m === ANY || m === minutes);
+    let hour = h === ANY ? hours : h;
+    let minute = m === ANY ? (thisHour ? minutes : 0) : m;
+    let second = s === ANY ? (thisMinute ? seconds + 1 : 0) : s;
+    // Where the fixed fields have passed, the next free one above them moves on; without any that is the day.
+    const passed = thisMinute ? (s === ANY ? second === 60 : seconds > second) : thisHour && minutes > minute;
+    if (thisMinute && second >= 60) second -= 60;
+    if (passed && thisMinute && m === ANY) minute++;
+    else if (passed && h === ANY) hour++;
+    if (minute >= 60) {
+      minute -= 60;
+      if (h === ANY) hour++;
     }
-    return Math.min(at - now, SEC_PER_DAY);
+    const wait = (((hour % 24) - hours) * 60 + minute - minutes) * 60 + second - seconds;
+    return wait <= 0 ? wait + SEC_PER_DAY : wait;
   }
 
   #toBcd(value: number): number {
@@ -297,8 +305,9 @@ export class MC146818Rtc implements MC146818RtcState, Device {
   }
   /** 0 to 23, from either form. */
   #hourOf(byte: number): number {
-    if (this.#b & reg.REG_B_24H) return this.#fromBcd(byte);
-    return (this.#fromBcd(byte & 0x7f) % 12) + (byte & 0x80 ? 12 : 0);
+    const hour = this.#fromBcd(byte & 0x7f);
+    if (this.#b & reg.REG_B_24H) return hour;
+    return (hour % 12) + (byte & 0x80 ? 12 : 0);
   }
 
   /** What the registers show. Source: rtc_get_time. */
