@@ -7,8 +7,16 @@ import { RoutineEngine, type Linker } from '../../src/lib/emulator/target/i386/b
 import { layOut, layoutBytes, RECORD, STATUS } from '../../src/lib/emulator/target/i386/backend/layout.ts';
 import { writeRecord } from '../../src/lib/emulator/target/i386/backend/record.ts';
 import { Env } from '../../src/lib/emulator/target/i386/env.ts';
-import type { Helper, Routine, Semantics } from '../../src/lib/emulator/target/i386/isa/backend.ts';
-import type { CodeSize, Insn } from '../../src/lib/emulator/target/i386/isa/insn.ts';
+import {
+  i32,
+  i64,
+  type Helper,
+  type OperandShape,
+  type Routine,
+  type Semantics,
+  type Value
+} from '../../src/lib/emulator/target/i386/isa/backend.ts';
+import type { CodeSize, Insn, Size } from '../../src/lib/emulator/target/i386/isa/insn.ts';
 import { shapeKey, shapeOf } from '../../src/lib/emulator/target/i386/isa/shape.ts';
 import { FunctionBuilder, ModuleBuilder, type ValType } from '../../src/lib/emulator/wasm/asm.ts';
 
@@ -34,17 +42,30 @@ const CORE: Readonly<Record<string, readonly [Signature, Run]>> = {
   cc_materialise: [[[]], () => undefined]
 };
 
+/** An engine that knows the immediates, as a compiler does. */
+class KnownConstants extends FunctionBackend {
+  insn!: Insn;
+  override read(operand: OperandShape, bytes: Size = operand.bytes as Size): Value {
+    const known = this.insn.operands[operand.index]!;
+    if (known.kind !== 'imm') return super.read(operand, bytes);
+    return bytes === 8 ? i64(known.value) : i32(BigInt.asUintN(bytes * 8, known.value));
+  }
+}
+
 export class OneInstruction {
   readonly env: Env;
   /** Linear address of memory that a test may use. */
   readonly free: number;
   readonly #semantics: ReadonlyMap<string, Semantics>;
+  readonly #constants: boolean;
   readonly #layout;
   readonly #functions = new Map<string, Run>();
   readonly #routines = new Map<string, { readonly run: Run; readonly raises: boolean }>();
 
-  constructor(semantics: ReadonlyMap<string, Semantics>) {
+  /** @param constants whether immediates are known when code is generated */
+  constructor(semantics: ReadonlyMap<string, Semantics>, constants = false) {
     this.#semantics = semantics;
+    this.#constants = constants;
     const end = BASE + layoutBytes(ARENA);
     this.#layout = layOut(BASE, ARENA, { pageFlags: 0, pageMap: 0, physBits: 40 });
     this.free = Math.ceil(end / PAGE) * PAGE;
@@ -58,11 +79,13 @@ export class OneInstruction {
   /** Undefined, or the vector of the exception that it raised. */
   run(insn: Insn, code: CodeSize): number | undefined {
     const shape = shapeOf(insn, code, 8);
-    const key = shapeKey(shape);
+    const immediates = insn.operands.map((operand) => (operand.kind === 'imm' ? operand.value : ''));
+    const key = shapeKey(shape) + (this.#constants ? immediates.join() : '');
     let run = this.#functions.get(key);
     if (run === undefined) {
       run = this.#build([['i32'], 'i32'], (f, linker) => {
-        const b = new FunctionBackend(f, this.#layout, linker, shape);
+        const b = new (this.#constants ? KnownConstants : FunctionBackend)(f, this.#layout, linker, shape);
+        if (b instanceof KnownConstants) b.insn = insn;
         this.#semantics.get(shape.semantics)!(b);
         if (!b.ended) b.next();
         f.unreachable();

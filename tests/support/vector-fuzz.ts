@@ -163,11 +163,14 @@ function difference(
   return undefined;
 }
 
-/** Rows of these semantics, `perRow` random instructions of each; differences in words. */
-export function fuzz(semantics: Readonly<Record<string, Semantics>>, perRow: number, seed = 1): string[] {
-  const next = random(seed);
+/**
+ * Rows of these semantics, `perRow` random instructions of each; differences in words. `constants`: the engine knows
+ * the immediates, as a compiler does.
+ */
+export function fuzz(semantics: Readonly<Record<string, Semantics>>, perRow: number, constants = false): string[] {
+  const next = random(1);
   const rows = TABLE.filter((row) => row.semantics !== undefined && row.semantics in semantics);
-  const machine = new OneInstruction(new Map(Object.entries(semantics)));
+  const machine = new OneInstruction(new Map(Object.entries(semantics)), constants);
   const batch = FpuBatch.fresh(rows.length * perRow);
   const codes: number[][] = [];
   rows.forEach((row, r) => {

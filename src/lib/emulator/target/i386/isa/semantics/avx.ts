@@ -171,7 +171,7 @@ function maskedMove(bytes: Element): Semantics {
     };
     if (memory === destination) {
       const source = [b.readVector(last), count === 2 ? b.readVector(last, { half: 1 }) : ZERO] as const;
-      // All have to be writable before one is written: elements of a page come and go together.
+      // A fault may leave some stored; they are stored again when the instruction is repeated.
       return each((half, element, linear) => b.store(linear, bytes, lane(extractOf[bytes], element, source[half])));
     }
     const loaded = [b.variable('v128', ZERO), b.variable('v128', ZERO)] as const;

@@ -6,10 +6,10 @@ import type { Operator } from '../../../../wasm/opcodes.ts';
 import { lane, op, shuffle, type Backend, type OperandShape, type Semantics, type Value } from '../backend.ts';
 import {
   binary,
+  bytesFrom,
   check,
   constant,
   immediateOf,
-  IOTA,
   lowHalf,
   readHalf,
   splat64,
@@ -104,7 +104,7 @@ const psadbw = binary((a, b, { b: backend }) => {
 /** Sums of four differences, at eight places of a, of the four bytes of b that the immediate selects. */
 const mpsadbw = binary((a, b, { b: backend, imm, half }) => {
   const control = half === 0 ? imm : imm.shrU(3);
-  const window = backend.let(op('i8x16.swizzle', a, op('i8x16.add', IOTA, op('i8x16.splat', control.and(4)))));
+  const window = backend.let(op('i8x16.swizzle', a, bytesFrom(control.and(4))));
   const start = op('i8x16.splat', control.and(3).shl(2));
   const block = op('i8x16.add', constant(8, ...[0, 1, 2, 3].flatMap((k) => [k, k, k, k])), start);
   const bytes = backend.let(op('i8x16.swizzle', b, block));
@@ -138,20 +138,11 @@ const pshufb = binary((a, b) => op('i8x16.swizzle', a, op('v128.and', b, splat64
 /** b and above it a, shifted right by bytes. */
 const palignr = binary(
   (a, b, { b: backend, imm }) => {
-    const at = backend.let(op('i8x16.add', IOTA, op('i8x16.splat', imm.ltU(32).select(imm, 32))));
-    return op(
-      'v128.or',
-      op('i8x16.swizzle', b, at),
-      op('i8x16.swizzle', a, op('i8x16.sub', at, op('i8x16.splat', 16)))
-    );
+    const by = backend.let(imm.ltU(32).select(imm, 32));
+    return op('v128.or', op('i8x16.swizzle', b, bytesFrom(by)), op('i8x16.swizzle', a, bytesFrom(by.sub(16))));
   },
   {
-    mmx: (a, b, { imm }) =>
-      op(
-        'i8x16.swizzle',
-        shuffle(b, a, LOW_QUADWORDS),
-        op('i8x16.add', IOTA, op('i8x16.splat', imm.ltU(16).select(imm, 16)))
-      )
+    mmx: (a, b, { imm }) => op('i8x16.swizzle', shuffle(b, a, LOW_QUADWORDS), bytesFrom(imm.ltU(16).select(imm, 16)))
   }
 );
 
@@ -204,10 +195,9 @@ function countOf(b: Backend, operand: OperandShape): Value {
 }
 
 /** Of whole registers by bytes: a selection in which what comes from outside is 0. */
-const psrldq: Unary = (a, { imm }) =>
-  op('i8x16.swizzle', a, op('i8x16.add', IOTA, op('i8x16.splat', imm.ltU(16).select(imm, 16))));
-const pslldq: Unary = (a, { imm }) =>
-  op('i8x16.swizzle', a, op('i8x16.sub', IOTA, op('i8x16.splat', imm.ltU(16).select(imm, 16))));
+const clamped = (imm: Value): Value => imm.ltU(16).select(imm, 16);
+const psrldq: Unary = (a, { imm }) => op('i8x16.swizzle', a, bytesFrom(clamped(imm)));
+const pslldq: Unary = (a, { imm }) => op('i8x16.swizzle', a, bytesFrom(clamped(imm).neg()));
 /** These have no second operand in the legacy encoding: the destination is the source. */
 const byBytes =
   (compute: Unary): Semantics =>

@@ -7,13 +7,28 @@
  */
 import type { Operator } from '../../../../wasm/opcodes.ts';
 import { lane, op, shuffle, type OperandShape, type Semantics, type Value } from '../backend.ts';
-import { binary, check, constant, enterMmx, immediateOf, IOTA, readHalf, transform, unary, ZERO } from './vector.ts';
+import {
+  binary,
+  bytesFrom,
+  check,
+  constant,
+  enterMmx,
+  immediateOf,
+  readHalf,
+  transform,
+  unary,
+  ZERO
+} from './vector.ts';
 import type { Binary, Unary } from './vector.ts';
 
 /**
  * Numbers of bytes that select four doublewords: two bits of `imm` each. Multiplying shifts each lane differently.
  */
 export function selectDwords(imm: Value): Value {
+  if (imm.constant !== undefined) {
+    const known = Number(imm.constant);
+    return constant(32, ...[0, 2, 4, 6].map((at) => ((known >> at) & 3) * 0x0404_0404 + 0x0302_0100));
+  }
   const pairs = op('i32x4.mul', op('i32x4.splat', imm), constant(32, 64, 16, 4, 1));
   const numbers = op('v128.and', op('i32x4.shr_u', pairs, 6), constant(32, 3, 3, 3, 3));
   const bytes = op('i32x4.mul', numbers, op('i32x4.splat', 0x0404_0404));
@@ -21,6 +36,10 @@ export function selectDwords(imm: Value): Value {
 }
 /** The same for four words, twice. */
 function selectWords(imm: Value): Value {
+  if (imm.constant !== undefined) {
+    const known = Number(imm.constant);
+    return constant(16, ...[0, 2, 4, 6, 0, 2, 4, 6].map((at) => ((known >> at) & 3) * 0x0202 + 0x0100));
+  }
   const pairs = op('i16x8.mul', op('i16x8.splat', imm), constant(16, 64, 16, 4, 1, 64, 16, 4, 1));
   const numbers = op('v128.and', op('i16x8.shr_u', pairs, 6), op('i16x8.splat', 3));
   return op('i16x8.add', op('i16x8.mul', numbers, op('i16x8.splat', 0x0202)), op('i16x8.splat', 0x0100));
@@ -51,7 +70,10 @@ const shufpd: Binary = (a, b, { imm, half }) => {
 
 /** Ones in the elements whose bit is set in the immediate. */
 function maskOf(bits: Value, type: 'i16x8' | 'i32x4'): Value {
-  const each = type === 'i16x8' ? constant(16, 1, 2, 4, 8, 16, 32, 64, 128) : constant(32, 1, 2, 4, 8);
+  const powers = [1, 2, 4, 8, 16, 32, 64, 128].slice(0, type === 'i16x8' ? 8 : 4);
+  const [width, known] = [type === 'i16x8' ? 16 : 32, bits.constant] as const;
+  if (known !== undefined) return constant(width, ...powers.map((bit) => (Number(known) & bit ? -1 : 0)));
+  const each = constant(width, ...powers);
   return op(`${type}.ne`, op('v128.and', op(`${type}.splat`, bits), each), ZERO);
 }
 const blend = (bits: (imm: Value, half: 0 | 1) => Value, type: 'i16x8' | 'i32x4'): Semantics =>
@@ -111,13 +133,20 @@ function insert(bytes: 1 | 2 | 4 | 8): Semantics {
     const imm = immediateOf(b);
     transform(b, destination, b.shape.vex ? b.operands[1]! : destination, (a) => {
       const count = destination.kind === 'mm' ? 4 : 16 / bytes;
-      const at = b.let(op('i8x16.splat', imm.and(count - 1)));
+      const at = imm.and(count - 1);
+      if (at.constant !== undefined) return lane(REPLACE[bytes], Number(at.constant), a, value);
       const number = Array.from({ length: 16 }, (_, i) => Math.floor(i / bytes));
-      const mask = op('i8x16.eq', constant(8, ...number), at);
+      const mask = op('i8x16.eq', constant(8, ...number), op('i8x16.splat', at));
       return op('v128.bitselect', op(SPLAT[bytes], value), a, mask);
     });
   };
 }
+const REPLACE = {
+  1: 'i8x16.replace_lane',
+  2: 'i16x8.replace_lane',
+  4: 'i32x4.replace_lane',
+  8: 'i64x2.replace_lane'
+} as const;
 const SPLAT = { 1: 'i8x16.splat', 2: 'i16x8.splat', 4: 'i32x4.splat', 8: 'i64x2.splat' } as const;
 
 /** The element that the immediate selects to the bottom, from where it is taken. */
@@ -128,9 +157,8 @@ function extract(bytes: 1 | 2 | 4 | 8): Semantics {
     const imm = immediateOf(b);
     const count = source.kind === 'mm' ? 4 : 16 / bytes;
     const at = imm.and(count - 1).mul(bytes);
-    const bytesFrom = op('i8x16.add', op('i8x16.splat', at), IOTA);
     const vector = source.kind === 'mm' ? op('i64x2.splat', b.read(source, 8)) : b.readVector(source);
-    const moved = b.let(op('i8x16.swizzle', vector, bytesFrom));
+    const moved = b.let(op('i8x16.swizzle', vector, bytesFrom(at)));
     const value = bytes === 8 ? lane('i64x2.extract_lane', 0, moved) : lowBits(moved, bytes);
     if (destination.kind === 'mem') b.write(destination, value, bytes);
     else b.write(destination, destination.bytes === 8 ? value.i64() : value);

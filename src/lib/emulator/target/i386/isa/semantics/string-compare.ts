@@ -12,7 +12,7 @@ import {
   type Semantics,
   type Value
 } from '../backend.ts';
-import { constant, immediateOf, IOTA, needsSse, ONES, ZERO } from './vector.ts';
+import { bytesFrom, constant, immediateOf, IOTA, needsSse, ONES, ZERO } from './vector.ts';
 
 type Elements = 'bytes' | 'words';
 const SHIFTS = { bytes: 0, words: 1 } as const;
@@ -34,7 +34,7 @@ function broadcast(elements: Elements, vector: Value, at: Value): Value {
 }
 /** Elements `by` further down, zeros from above. */
 const moveDown = (elements: Elements, vector: Value, by: Value): Value =>
-  op('i8x16.swizzle', vector, op('i8x16.add', IOTA, op('i8x16.splat', by.shl(SHIFTS[elements]))));
+  op('i8x16.swizzle', vector, bytesFrom(by.shl(SHIFTS[elements])));
 
 /** IntRes1, a bit an element of the second string, for one size and sign of elements. */
 function aggregate(elements: Elements, signed: boolean): Routine {

@@ -83,8 +83,19 @@ export function constant(bits: 8 | 16 | 32, ...lanes: readonly number[]): Value 
   });
   return v128(low, high);
 }
+const PLACES = Array.from({ length: 16 }, (_, i) => i);
 /** 0 to 15. */
 export const IOTA = constant(8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+/**
+ * Numbers of sixteen bytes from `start` (i32, −16 to 48) on, for a swizzle: those that are none of 0 to 15 select 0.
+ * Known where the immediate is, which makes one machine instruction of the swizzle.
+ */
+export function bytesFrom(start: Value): Value {
+  if (start.constant === undefined) return op('i8x16.add', IOTA, op('i8x16.splat', start));
+  const first = Number(start.constant);
+  return constant(8, ...PLACES.map((i) => (first + i >= 0 && first + i < 16 ? first + i : 0x80)));
+}
 
 /**
  * Half a register, or half of 32 bytes in memory. Memory of less than 16 bytes is zero-extended. Legacy encodings want

@@ -7,6 +7,10 @@ test.skipIf(noNativeFpu !== undefined)('the CPU of this machine selects the same
   expect(fuzz(sseShuffle, 20)).toEqual([]);
 });
 
+test.skipIf(noNativeFpu !== undefined)('the same with immediates that are known when code is generated', () => {
+  expect(fuzz(sseShuffle, 5, true)).toEqual([]);
+});
+
 test('PSHUFD, SHUFPS and BLENDPS take what the immediate says', () => {
   const a = 0x3_00000002_00000001_00000000n;
   const b = 0x7_00000006_00000005_00000004n;
