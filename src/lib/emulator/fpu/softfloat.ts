@@ -225,7 +225,7 @@ export function round(
     s.flags |= (overflow ? OE : UE) | (unbounded.inexact ? PE : 0);
     s.roundedUp = unbounded.up;
     const biased = top + carried + (overflow ? -WRAP : WRAP) + f.emax;
-    if (biased <= 0 || biased > 2 * f.emax) {
+    if (f === FLOAT80 && (biased <= 0 || biased > 2 * f.emax)) {
       // Scaled too far even for that (FSCALE). SDM 1, 8.5.4 and 8.5.5.
       s.flags |= PE;
       s.roundedUp = overflow;
@@ -334,19 +334,16 @@ export function mul(f: Format, s: FloatStatus, a: Float, b: Float): bigint {
   return result(f, s, sign, a.exponent + b.exponent, a.significand * b.significand, working(f, s));
 }
 
-/** a × b + c, rounded once; the sign of the product and of c may be turned. NaNs: a before b before c. */
+/** a × b + c, rounded once. NaNs: a before b before c. */
 export function fma(f: Format, s: FloatStatus, a: Float, b: Float, c: Float): bigint {
   const inf = a.kind === INFINITY || b.kind === INFINITY;
-  const impossible = inf && (a.kind === ZERO || b.kind === ZERO);
   if (a.kind >= QUIET || b.kind >= QUIET) {
     if (c.kind === SIGNALLING) s.flags |= IE;
     return nanOf(f, s, a, b)!;
   }
-  if (impossible && c.kind < QUIET) return invalid(f, s);
-  if (c.kind >= QUIET) {
-    if (impossible) s.flags |= IE;
-    return nanOf(f, s, c)!;
-  }
+  const nan = nanOf(f, s, c);
+  if (nan !== undefined) return nan;
+  if (inf && (a.kind === ZERO || b.kind === ZERO)) return invalid(f, s);
   const sign = (a.sign ^ b.sign) as 0 | 1;
   const kind = inf ? INFINITY : a.kind === ZERO || b.kind === ZERO ? ZERO : FINITE;
   const product: Float = {

@@ -162,6 +162,8 @@ const roundings = (f: Format): Operation =>
     return roundToInteger(f, s, { ...b, denormal: false }, rounding, (imm & 8) !== 0);
   });
 
+/** 2^126: from here on reciprocals are zeros. Intel's CPUs begin a little earlier (SDM 2, RCPPS). */
+const RECIPROCAL_TINY = 0x7e80_0000n;
 /** RCPPS and RSQRTPS: 1/b and 1/√b rounded to nearest, denormals counting as zeros; no exceptions. */
 function estimate(b: bigint, root: boolean): bigint {
   const s = new FloatStatus();
@@ -170,7 +172,7 @@ function estimate(b: bigint, root: boolean): bigint {
   if (x.kind >= QUIET) return nanOf(FLOAT32, s, x)!;
   if (x.kind === ZERO) return infinity(FLOAT32, x.sign);
   if (root && x.sign) return defaultNaN(FLOAT32);
-  if (x.kind === INFINITY) return zero(FLOAT32, x.sign);
+  if (x.kind === INFINITY || (!root && (b & 0x7fff_ffffn) >= RECIPROCAL_TINY)) return zero(FLOAT32, x.sign);
   const one: Float = { kind: FINITE, sign: 0, exponent: 0, significand: 1n, denormal: false };
   if (!root) return div(FLOAT32, s, one, x);
   return div(FLOAT32, s, one, unpack(FLOAT64, sqrt(FLOAT64, s, x)));
@@ -292,18 +294,18 @@ function dotProduct(p: Precision): Helper {
       const { env } = cpu;
       const s = statusOf(env);
       const sumOf = (x: bigint, y: bigint): bigint => operands(f, add)(s, x, y, { c: 0n, imm, i: 0 });
-      const results: bigint[] = [];
-      for (let first = 0; first < count; first += size) {
-        let sums = Array.from({ length: size }, (_, i) => {
-          if (!((imm >> (4 + i)) & 1)) return 0n;
-          const [a, b] = [SCRATCH.a, SCRATCH.b].map((operand) => element(env, operand, first + i, f.width));
-          return operands(f, mul)(s, a!, b!, { c: 0n, imm, i });
-        });
-        // Products are no results: an unmasked exception of theirs ends it before sums are formed.
-        raise(cpu, s);
-        while (sums.length > 1) sums = sums.flatMap((x, i) => (i & 1 ? [] : [sumOf(x, sums[i + 1]!)]));
-        for (let i = 0; i < size; i++) results.push((imm >> i) & 1 ? sums[0]! : 0n);
-      }
+      let sums = Array.from({ length: count }, (_, i) => {
+        if (!((imm >> (4 + (i % size))) & 1)) return 0n;
+        const [a, b] = [SCRATCH.a, SCRATCH.b].map((operand) => element(env, operand, i, f.width));
+        return operands(f, mul)(s, a!, b!, { c: 0n, imm, i });
+      });
+      // Products are no results: an unmasked exception of theirs ends it before sums are formed.
+      raise(cpu, s);
+      for (let rest = size; rest > 1; rest /= 2)
+        sums = sums.flatMap((x, i) => (i & 1 ? [] : [sumOf(x, sums[i + 1]!)]));
+      const results = Array.from({ length: count }, (_, i) =>
+        (imm >> (i % size)) & 1 ? sums[Math.floor(i / size)]! : 0n
+      );
       raise(cpu, s);
       results.forEach((bits, i) => setElement(env, i, f.width, bits));
     }

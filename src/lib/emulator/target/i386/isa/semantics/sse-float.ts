@@ -119,7 +119,8 @@ function ordered(
   const helper = exactly[precisionOf(form)][name]!;
   return (b) => {
     needsSse(b);
-    const imm = immediateOf(b);
+    // Legacy forms look at three bits of the predicate.
+    const imm = b.shape.vex ? immediateOf(b) : immediateOf(b).and(7);
     const inputs = inputsOf(b, k);
     const tried = inputs.map(([x, y]) => ({
       result: compute(b, k, x, y, imm),
