@@ -21,9 +21,12 @@ export interface PcChips extends TestHost {
   readonly int: { level: number };
 }
 
-/** @param date what the clock shows at start, seconds since 1970 */
-export function pcChips(date = 0n): PcChips {
-  const test = testHost();
+/**
+ * @param date what the clock shows at start, seconds since 1970
+ * @param start of the clocks, in ns
+ */
+export function pcChips(date = 0n, start?: Parameters<typeof testHost>[0]): PcChips {
+  const test = testHost(start);
   const { host, system } = test;
   const devices = new DeviceList();
   const int = test.line();
