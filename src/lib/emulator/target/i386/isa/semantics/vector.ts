@@ -14,10 +14,13 @@ import {
   type Semantics,
   type Value
 } from '../backend.ts';
+import { requireProtected } from './privilege.ts';
 import { waitForX87 } from './x87.ts';
 
 /** SSE and AVX: #UD unless the system enabled them, #NM with CR0.TS. SDM 3A, 2.5 and 13.1. */
 export function needsSse(b: Backend): void {
+  // VEX is C4 and C5 with a register, which LDS and LES cannot have: #UD where there is no VEX.
+  if (b.shape.vex) requireProtected(b);
   const [bits, enabled] = b.shape.vex ? [HF.AVX_EN, HF.AVX_EN] : [HF.OSFXSR | HF.EM, HF.OSFXSR];
   const flags = b.hflags();
   b.when(flags.and(bits | HF.TS).ne(enabled), () => {
