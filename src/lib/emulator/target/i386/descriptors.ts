@@ -1,5 +1,11 @@
 /** Segment and system descriptors in memory, and their second word as every SegmentCache.flags holds it. SDM 3A 3.4.5, 3.5. */
+import { ENV } from './env.ts';
 import type { X86Cpu } from './x86-cpu.ts';
+
+const GDT_LIMIT = ENV.gdt_limit;
+const GDT_BASE = ENV.gdt_base;
+const LDT_LIMIT = ENV.ldt_limit;
+const LDT_BASE = ENV.ldt_base;
 
 export const DESC = {
   A: 1 << 8,
@@ -84,8 +90,8 @@ export const isNull = (selector: number): boolean => (selector & 0xfffc) === 0;
 export function descriptorAddress({ env }: X86Cpu, selector: number, bytes = 8): bigint | undefined {
   const offset = selector & 0xfff8;
   const local = (selector & 4) !== 0;
-  if (offset + bytes - 1 > env.get(local ? 'ldt_limit' : 'gdt_limit')) return undefined;
-  return env.get64(local ? 'ldt_base' : 'gdt_base') + BigInt(offset);
+  if (offset + bytes - 1 > env.at(local ? LDT_LIMIT : GDT_LIMIT)) return undefined;
+  return env.at64(local ? LDT_BASE : GDT_BASE) + BigInt(offset);
 }
 
 /** QEMU load_segment: undefined beyond the table; #PF where it is not mapped. */

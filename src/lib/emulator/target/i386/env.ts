@@ -294,6 +294,19 @@ export class Env {
   set(name: Name, value: number, index = 0): void {
     this.u32[((this.base + ENV[name]) >>> 2) + index] = value;
   }
+  /** The same by the field's offset (of `ENV`, kept in a constant): names are looked up, which is felt in what runs often. */
+  at(offset: number, index = 0): number {
+    return this.u32[((this.base + offset) >>> 2) + index]!;
+  }
+  put(offset: number, value: number, index = 0): void {
+    this.u32[((this.base + offset) >>> 2) + index] = value;
+  }
+  at64(offset: number, index = 0): bigint {
+    return this.u64[((this.base + offset) >>> 3) + index]!;
+  }
+  put64(offset: number, value: bigint, index = 0): void {
+    this.u64[((this.base + offset) >>> 3) + index] = value;
+  }
   /** Unsigned 64-bit field, or element `index` of it. */
   get64(name: Name, index = 0): bigint {
     return this.u64[((this.base + ENV[name]) >>> 3) + index]!;

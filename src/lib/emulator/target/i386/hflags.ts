@@ -5,11 +5,17 @@
  */
 import { CR0, CR4, EFER, XSTATE } from './control-registers.ts';
 import { DESC } from './descriptors.ts';
-import { HF, R_CS, R_DS, R_ES, R_SS, type Env } from './env.ts';
+import { ENV, HF, R_CS, R_DS, R_ES, R_SS, type Env } from './env.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
 /** Bits of EFLAGS that have a place in hflags. KVM fills them in streams, TCG does not. */
 export const HF_OF_EFLAGS = HF.TF | HF.IOPL | HF.RF | HF.VM | HF.AC;
+
+const HFLAGS = ENV.hflags;
+const SEG_BASE = ENV.seg_base;
+const SEG_SELECTOR = ENV.seg_selector;
+const SEG_LIMIT = ENV.seg_limit;
+const SEG_FLAGS = ENV.seg_flags;
 
 const B_TO_SS32 = 22 - 5;
 const B_TO_CS32 = 22 - 4;
@@ -17,16 +23,16 @@ const B_TO_CS32 = 22 - 4;
 /** hflags as a segment's change leaves them; `hflags` has what CS and SS decided. */
 function withStack(env: Env, hflags: number): number {
   hflags &= ~(HF.SS32 | HF.ADDSEG);
-  hflags |= (env.get('seg_flags', R_SS) & DESC.B) >>> B_TO_SS32;
+  hflags |= (env.at(SEG_FLAGS, R_SS) & DESC.B) >>> B_TO_SS32;
   if (hflags & HF.CS64) return hflags; // bases of DS, ES and SS count as zero
   if (!(hflags & HF.PE) || hflags & HF.VM || !(hflags & HF.CS32)) return hflags | HF.ADDSEG;
   const bases =
-    env.get('seg_base', R_DS * 2) |
-    env.get('seg_base', R_DS * 2 + 1) |
-    env.get('seg_base', R_ES * 2) |
-    env.get('seg_base', R_ES * 2 + 1) |
-    env.get('seg_base', R_SS * 2) |
-    env.get('seg_base', R_SS * 2 + 1);
+    env.at(SEG_BASE, R_DS * 2) |
+    env.at(SEG_BASE, R_DS * 2 + 1) |
+    env.at(SEG_BASE, R_ES * 2) |
+    env.at(SEG_BASE, R_ES * 2 + 1) |
+    env.at(SEG_BASE, R_SS * 2) |
+    env.at(SEG_BASE, R_SS * 2 + 1);
   return bases === 0 ? hflags : hflags | HF.ADDSEG;
 }
 
@@ -39,12 +45,12 @@ export function cpu_x86_load_seg_cache(
   limit: number,
   flags: number
 ): void {
-  env.set('seg_selector', selector, seg);
-  env.set('seg_base', base, seg * 2);
-  env.set('seg_base', 0, seg * 2 + 1);
-  env.set('seg_limit', limit, seg);
-  env.set('seg_flags', flags, seg);
-  let hflags = env.get('hflags');
+  env.put(SEG_SELECTOR, selector, seg);
+  env.put(SEG_BASE, base, seg * 2);
+  env.put(SEG_BASE, 0, seg * 2 + 1);
+  env.put(SEG_LIMIT, limit, seg);
+  env.put(SEG_FLAGS, flags, seg);
+  let hflags = env.at(HFLAGS);
   if (seg === R_CS) {
     if (hflags & HF.LMA && flags & DESC.L) {
       hflags |= HF.CS32 | HF.CS64;
@@ -54,7 +60,7 @@ export function cpu_x86_load_seg_cache(
   } else if (seg === R_SS) {
     hflags = (hflags & ~HF.CPL) | ((flags >>> DESC.DPL_SHIFT) & 3);
   }
-  env.set('hflags', withStack(env, hflags));
+  env.put(HFLAGS, withStack(env, hflags));
 }
 
 /** Real mode's and virtual-8086 mode's: only selector and base change; limit and attributes stay, as in the hardware. */

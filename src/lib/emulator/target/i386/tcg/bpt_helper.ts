@@ -1,6 +1,6 @@
 /** Debug registers and the exceptions they raise. SDM 3B 17.2, 17.3; source: QEMU target/i386/tcg/sysemu/bpt_helper.c. */
 import { CR4 } from '../control-registers.ts';
-import { CPUException, EXCP, R_CS, type Env } from '../env.ts';
+import { CPUException, ENV, EXCP, R_CS, type Env } from '../env.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { generalProtection } from './exceptions.ts';
 
@@ -18,6 +18,7 @@ export const BREAKPOINT = { EXECUTE: 0, WRITE: 1, IO: 2, ACCESS: 3 } as const;
 
 const DR6_AT = 6 * 2;
 const DR7_AT = 7 * 2;
+const DR = ENV.dr;
 
 const isEnabled = (dr7: number, index: number): boolean => ((dr7 >>> (index * 2)) & 3) !== 0;
 const typeOf = (dr7: number, index: number): number => (dr7 >>> (16 + index * 4)) & 3;
@@ -37,7 +38,7 @@ export function cpu_x86_update_dr7(env: Env, value: number): void {
 }
 
 /** Whether any breakpoint is on, so that instructions or data have to be watched. */
-export const breakpointsEnabled = (env: Env): boolean => (env.get('dr', DR7_AT) & DR7_ENABLED) !== 0;
+export const breakpointsEnabled = (env: Env): boolean => (env.at(DR, DR7_AT) & DR7_ENABLED) !== 0;
 
 export interface Watchpoint {
   readonly address: bigint;

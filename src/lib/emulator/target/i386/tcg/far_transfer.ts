@@ -3,7 +3,7 @@
  * Source: QEMU target/i386/tcg/seg_helper.c; where it checks less or tells another exception, the manual is followed.
  */
 import { accessed, DESC, type Descriptor, isNull, loadDescriptor, TYPE } from '../descriptors.ts';
-import { EXCP, HF, R_CS, R_DS, R_ES, R_FS, R_GS, R_SS, type Env } from '../env.ts';
+import { ENV, EXCP, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS, type Env } from '../env.ts';
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { generalProtection, selectorFault } from './exceptions.ts';
@@ -12,7 +12,13 @@ import { MASK64, setStackPointer, Stack, stackMask, type Width } from './stack.t
 import { switch_tss } from './task_switch.ts';
 import { type InnerStack, innerStack, isCanonical, rspFromTss } from './tss.ts';
 
-const isLong = (env: Env): boolean => (env.get('hflags') & HF.LMA) !== 0;
+const HFLAGS = ENV.hflags;
+const EIP = ENV.eip;
+const REGS = ENV.regs;
+const SEG_SELECTOR = ENV.seg_selector;
+const SEG_FLAGS = ENV.seg_flags;
+
+const isLong = (env: Env): boolean => (env.at(HFLAGS) & HF.LMA) !== 0;
 
 /** The code segment that a far transfer or an interrupt arrives in; privilege is up to the caller. */
 export function codeSegment(cpu: X86Cpu, selector: number, ext = 0): Descriptor {
@@ -35,7 +41,7 @@ export function checkCodeTarget(cpu: X86Cpu, d: Descriptor, selector: number, of
 /** Goes on in a code segment at `cpl`. Nothing here faults. */
 export function enterCode(env: Env, selector: number, cpl: number, d: Descriptor, offset: bigint): void {
   cpu_x86_load_seg_cache(env, R_CS, (selector & ~3) | cpl, d.base, d.limit, d.e2);
-  env.set64('eip', offset);
+  env.put64(EIP, offset);
 }
 
 /** A direct JMP or CALL stays at its privilege level. */
@@ -216,7 +222,8 @@ export function helper_lret(cpu: X86Cpu, width: Width, addend: number): void {
     stack.commit();
     enterCode(env, selector, selector & 3, d, offset);
   } else {
-    returnOutward(cpu, stack, width, selector, d, offset, BigInt(addend));
+    const sp = stack.pop(width) + BigInt(addend);
+    returnOutward(cpu, selector, d, offset, stack.popSelector(width), sp);
   }
 }
 
@@ -225,26 +232,23 @@ export function returnTarget(cpu: X86Cpu, selector: number, offset: bigint): Des
   const { env } = cpu;
   const d = codeSegment(cpu, selector);
   const rpl = selector & 3;
-  if (rpl < (env.get('hflags') & HF.CPL) || (d.conforming ? d.dpl > rpl : d.dpl !== rpl)) {
+  if (rpl < (env.at(HFLAGS) & HF.CPL) || (d.conforming ? d.dpl > rpl : d.dpl !== rpl)) {
     throw selectorFault(EXCP.GP, selector);
   }
   return checkCodeTarget(cpu, d, selector, offset);
 }
 
-/** Pops SS:SP and goes on at the level of `selector`, which may be the same in 64-bit IRET. */
+/** Goes on at the level of `selector`, which may be the same in 64-bit IRET, with SS:SP as they were popped. */
 export function returnOutward(
   cpu: X86Cpu,
-  stack: Stack,
-  width: Width,
   selector: number,
   d: Descriptor,
   offset: bigint,
-  addend: bigint
+  newSs: number,
+  sp: bigint
 ): void {
   const { env } = cpu;
   const rpl = selector & 3;
-  const sp = stack.pop(width);
-  const newSs = stack.popSelector(width);
   let flags: number;
   if (isNull(newSs)) {
     if (!isLong(env) || !(d.e2 & DESC.L) || rpl === 3) throw generalProtection();
@@ -261,17 +265,20 @@ export function returnOutward(
     cpu_x86_load_seg_cache(env, R_SS, newSs, base, limit, e2);
   }
   enterCode(env, selector, rpl, d, offset);
-  for (const seg of [R_ES, R_DS, R_FS, R_GS]) dropPrivileged(env, seg, rpl);
-  const mask = env.get('hflags') & HF.CS64 ? MASK64 : stackMask(flags);
-  setStackPointer(env, sp + addend, mask);
+  dropPrivileged(env, R_ES, rpl);
+  dropPrivileged(env, R_DS, rpl);
+  dropPrivileged(env, R_FS, rpl);
+  dropPrivileged(env, R_GS, rpl);
+  if (env.at(HFLAGS) & HF.CS64) env.put64(REGS, sp, R_ESP);
+  else setStackPointer(env, sp, stackMask(flags));
 }
 
 /** Data segments that the outer level may not use become null; their bases stay. QEMU validate_seg. */
 function dropPrivileged(env: Env, seg: number, cpl: number): void {
-  if ((seg === R_FS || seg === R_GS) && isNull(env.get('seg_selector', seg))) return;
-  const flags = env.get('seg_flags', seg);
+  if ((seg === R_FS || seg === R_GS) && isNull(env.at(SEG_SELECTOR, seg))) return;
+  const flags = env.at(SEG_FLAGS, seg);
   const conforming = (flags & (DESC.CS | DESC.C)) === (DESC.CS | DESC.C);
   if (conforming || ((flags >>> DESC.DPL_SHIFT) & 3) >= cpl) return;
-  env.set('seg_selector', 0, seg);
-  env.set('seg_flags', flags & ~DESC.P, seg);
+  env.put(SEG_SELECTOR, 0, seg);
+  env.put(SEG_FLAGS, flags & ~DESC.P, seg);
 }

@@ -5,7 +5,7 @@
  */
 import { accessed, DESC, Descriptor, TYPE } from '../descriptors.ts';
 import { cpu_compute_eflags, iopl, setEflags } from '../eflags.ts';
-import { CPUException, EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS } from '../env.ts';
+import { CPUException, ENV, EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS } from '../env.ts';
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { checkCodeTarget, codeSegment, enterCode, loadInnerSs, openInnerStack } from './far_transfer.ts';
@@ -13,6 +13,14 @@ import { generalProtection, selectorFault } from './exceptions.ts';
 import { Stack, type Width } from './stack.ts';
 import { switch_tss } from './task_switch.ts';
 import { innerStack, isCanonicalHalf, rspFromTss } from './tss.ts';
+
+const IDT_LIMIT = ENV.idt_limit;
+const IDT_BASE = ENV.idt_base;
+const HFLAGS = ENV.hflags;
+const SEG_SELECTOR = ENV.seg_selector;
+const EIP = ENV.eip;
+const REGS = ENV.regs;
+const EFLAGS = ENV.eflags;
 
 /** INT n, INT3, INTO check the gate's privilege and return after themselves; interrupts of devices push no error code. */
 export type Cause = 'software' | 'exception' | 'hardware';
@@ -63,7 +71,7 @@ function savedEflags({ env }: X86Cpu, vector: number, cause: Cause): number {
 /** Interrupt gates, of even type, mask interrupts; trap gates leave them. */
 function clearFlags({ env }: X86Cpu, type: number): void {
   const cleared = FLAG.TF | FLAG.VM | FLAG.RF | FLAG.NT | (type & 1 ? 0 : FLAG.IF);
-  setEflags(env, env.get('eflags') & ~cleared);
+  setEflags(env, env.at(EFLAGS) & ~cleared);
 }
 
 const GATES: readonly number[] = [
@@ -130,13 +138,13 @@ function interrupt64(cpu: X86Cpu, vector: number, cause: Cause, error: number | 
   const { env, mmu } = cpu;
   const ext = cause === 'software' ? 0 : 1;
   const idtError = vector * 8 + 2 + ext;
-  if (vector * 16 + 15 > env.get('idt_limit')) throw new CPUException(EXCP.GP, idtError);
-  const at = env.get64('idt_base') + BigInt(vector * 16);
+  if (vector * 16 + 15 > env.at(IDT_LIMIT)) throw new CPUException(EXCP.GP, idtError);
+  const at = env.at64(IDT_BASE) + BigInt(vector * 16);
   const e1 = mmu.load32(at, 'kernel');
   const e2 = mmu.load32(at + 4n, 'kernel');
   const offsetHigh = mmu.load32(at + 8n, 'kernel');
   const type = (e2 >>> 8) & 0x1f;
-  const cpl = env.get('hflags') & HF.CPL;
+  const cpl = env.at(HFLAGS) & HF.CPL;
   const known = type === TYPE.INTERRUPT_GATE32 || type === TYPE.TRAP_GATE32;
   if (!known || (cause === 'software' && ((e2 >>> DESC.DPL_SHIFT) & 3) < cpl)) {
     throw new CPUException(EXCP.GP, idtError);
@@ -152,22 +160,22 @@ function interrupt64(cpu: X86Cpu, vector: number, cause: Cause, error: number | 
   const dpl = d.conforming ? cpl : d.dpl;
   const ist = e2 & 7;
   const newStack = dpl < cpl || ist !== 0;
-  let sp = newStack ? rspFromTss(cpu, ist === 0 ? dpl : ist + 3, ext) : env.get64('regs', R_ESP);
+  let sp = newStack ? rspFromTss(cpu, ist === 0 ? dpl : ist + 3, ext) : env.at64(REGS, R_ESP);
   sp &= ~0xfn;
   const mode = dpl === 3 ? 'user' : 'kernel';
-  mmu.store64((sp -= 8n), BigInt(env.get('seg_selector', R_SS)), mode);
-  mmu.store64((sp -= 8n), env.get64('regs', R_ESP), mode);
+  mmu.store64((sp -= 8n), BigInt(env.at(SEG_SELECTOR, R_SS)), mode);
+  mmu.store64((sp -= 8n), env.at64(REGS, R_ESP), mode);
   mmu.store64((sp -= 8n), BigInt(savedEflags(cpu, vector, cause)), mode);
-  mmu.store64((sp -= 8n), BigInt(env.get('seg_selector', R_CS)), mode);
+  mmu.store64((sp -= 8n), BigInt(env.at(SEG_SELECTOR, R_CS)), mode);
   mmu.store64((sp -= 8n), nextEip, mode);
   if (error !== undefined) mmu.store64((sp -= 8n), BigInt(error), mode);
 
   clearFlags(cpu, type);
   if (newStack) loadInnerSs(env, dpl, undefined);
-  env.set64('regs', sp, R_ESP);
+  env.put64(REGS, sp, R_ESP);
   cpu_x86_load_seg_cache(env, R_CS, (selector & ~3) | dpl, d.base, d.limit, d.e2);
-  env.set('eip', ((e2 & 0xffff_0000) | (e1 & 0xffff)) >>> 0);
-  env.set('eip', offsetHigh, 1);
+  env.put(EIP, ((e2 & 0xffff_0000) | (e1 & 0xffff)) >>> 0);
+  env.put(EIP, offsetHigh, 1);
 }
 
 /** INT n. */

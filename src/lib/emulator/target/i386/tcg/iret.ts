@@ -1,7 +1,7 @@
 /** IRET in every mode. SDM 2A IRET; source: QEMU target/i386/tcg/seg_helper.c helper_iret_real, helper_iret_protected. */
 import { loadDescriptor, TYPE } from '../descriptors.ts';
 import { cpu_load_eflags, EFLAGS_CONTROL, iopl } from '../eflags.ts';
-import { EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS, type Env } from '../env.ts';
+import { ENV, EXCP, FLAG, HF, R_CS, R_DS, R_ES, R_ESP, R_FS, R_GS, R_SS, type Env } from '../env.ts';
 import { loadRealSegment } from '../hflags.ts';
 import { HF2_NMI } from '../hflags2.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
@@ -11,12 +11,18 @@ import { isProtected } from './seg_helper.ts';
 import { Stack, type Width } from './stack.ts';
 import { loadVm86Segment, switch_tss } from './task_switch.ts';
 
+const EFLAGS = ENV.eflags;
+const HFLAGS = ENV.hflags;
+const HFLAGS2 = ENV.hflags2;
+const REGS = ENV.regs;
+
 export function helper_iret(cpu: X86Cpu, width: Width, nextEip: bigint): void {
   const { env } = cpu;
   if (!isProtected(env)) iretReal(cpu, width);
-  else if (env.get('eflags') & FLAG.NT) iretTask(cpu, nextEip);
+  else if (env.at(EFLAGS) & FLAG.NT) iretTask(cpu, nextEip);
+  else if (width === 8) iret64(cpu);
   else iretProtected(cpu, width);
-  env.set('hflags2', env.get('hflags2') & ~HF2_NMI);
+  env.put(HFLAGS2, env.at(HFLAGS2) & ~HF2_NMI);
 }
 
 /** Real mode, and virtual-8086 mode with IOPL 3. */
@@ -52,6 +58,22 @@ function iretMask(env: Env, cpl: number, width: Width): number {
   return width === 2 ? mask & 0xffff : mask;
 }
 
+/** IRETQ: the one that a 64-bit system takes all the time. SS:RSP is there always. */
+function iret64(cpu: X86Cpu): void {
+  const { env, mmu } = cpu;
+  const sp = env.at64(REGS, R_ESP);
+  const eip = mmu.load64(sp, 'current');
+  const selector = Number(mmu.load64(sp + 8n, 'current') & 0xffffn);
+  const eflags = Number(mmu.load64(sp + 16n, 'current') & 0xffff_ffffn);
+  const newSp = mmu.load64(sp + 24n, 'current');
+  const newSs = Number(mmu.load64(sp + 32n, 'current') & 0xffffn);
+  const d = returnTarget(cpu, selector, eip);
+  const mask = iretMask(env, env.at(HFLAGS) & HF.CPL, 8);
+  returnOutward(cpu, selector, d, eip, newSs, newSp);
+  cpu_load_eflags(env, eflags, mask);
+}
+
+/** Of 16 and 32 bits. */
 function iretProtected(cpu: X86Cpu, width: Width): void {
   const { env } = cpu;
   const hflags = env.get('hflags');
@@ -70,7 +92,8 @@ function iretProtected(cpu: X86Cpu, width: Width): void {
     stack.commit();
     enterCode(env, selector, cpl, d, eip);
   } else {
-    returnOutward(cpu, stack, width, selector, d, eip, 0n);
+    const sp = stack.pop(width);
+    returnOutward(cpu, selector, d, eip, stack.popSelector(width), sp);
   }
   cpu_load_eflags(env, eflags, mask);
 }

@@ -12,14 +12,16 @@ import {
   loadDescriptor,
   TYPE
 } from '../descriptors.ts';
-import { EXCP, FLAG, HF, R_SS, type Env } from '../env.ts';
+import { ENV, EXCP, FLAG, HF, R_SS, type Env } from '../env.ts';
 import { cpu_x86_load_seg_cache, loadRealSegment } from '../hflags.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { cpu_compute_eflags, cpu_load_eflags } from '../eflags.ts';
 import { generalProtection, selectorFault } from './exceptions.ts';
 
+const HFLAGS = ENV.hflags;
+
 /** CR0.PE without EFLAGS.VM: selectors name descriptors. */
-export const isProtected = (env: Env): boolean => (env.get('hflags') & (HF.PE | HF.VM)) === HF.PE;
+export const isProtected = (env: Env): boolean => (env.at(HFLAGS) & (HF.PE | HF.VM)) === HF.PE;
 
 /** Loads DS, ES, FS, GS or SS from a selector, in every mode. After MOV and POP to SS one more instruction is undisturbed. */
 export function helper_load_seg(cpu: X86Cpu, seg: number, selector: number): void {

@@ -1,9 +1,14 @@
 /** What a TSS is read for outside of task switches: inner stacks, and ports. SDM 3A 8.2, 8.7. */
 import { accessed, DESC, type Descriptor, isNull, loadDescriptor, TYPE } from '../descriptors.ts';
-import { CPUException, EXCP, type Env } from '../env.ts';
+import { CPUException, ENV, EXCP, type Env } from '../env.ts';
 import { CR4 } from '../control-registers.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { generalProtection, selectorFault } from './exceptions.ts';
+
+const CR = ENV.cr;
+const TR_FLAGS = ENV.tr_flags;
+const TR_LIMIT = ENV.tr_limit;
+const TR_BASE = ENV.tr_base;
 
 /** Available or busy: caches of both are found in streams. */
 const typeOf = (env: Env): number => (env.get('tr_flags') >>> 8) & 0xf & ~2;
@@ -12,7 +17,7 @@ export const is32BitTss = (env: Env): boolean => typeOf(env) === TYPE.TSS32;
 
 /** Whether `linear`, given by halves, is sign-extended from the width that paging has. */
 export function isCanonicalHalf(env: Env, high: number): boolean {
-  const upper = (high | 0) >> (env.get('cr', 4 * 2) & CR4.LA57 ? 24 : 15);
+  const upper = (high | 0) >> (env.at(CR, 4 * 2) & CR4.LA57 ? 24 : 15);
   return upper === 0 || upper === -1;
 }
 
@@ -48,10 +53,10 @@ export function innerStack(cpu: X86Cpu, dpl: number, ext: number): InnerStack {
 /** RSP0 to RSP2 (`level` 0 to 2), IST1 to IST7 (4 to 10) of the 64-bit TSS. QEMU get_rsp_from_tss. */
 export function rspFromTss({ env, mmu }: X86Cpu, level: number, ext: number): bigint {
   const offset = 8 * level + 4;
-  if (!(env.get('tr_flags') & DESC.P) || offset + 7 > env.get('tr_limit')) {
+  if (!(env.at(TR_FLAGS) & DESC.P) || offset + 7 > env.at(TR_LIMIT)) {
     throw selectorFault(EXCP.TS, env.get('tr_selector'), ext);
   }
-  const rsp = mmu.load64(env.get64('tr_base') + BigInt(offset), 'kernel');
+  const rsp = mmu.load64(env.at64(TR_BASE) + BigInt(offset), 'kernel');
   if (!isCanonical(env, rsp)) throw new CPUException(EXCP.SS, ext);
   return rsp;
 }
