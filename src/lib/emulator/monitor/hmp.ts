@@ -1,0 +1,168 @@
+/**
+ * The human monitor: one line in, text out. The commands are a table; `help` prints it.
+ * Source: QEMU monitor/hmp.c, hmp-commands.hx, hmp-commands-info.hx.
+ */
+import type { Machine } from '../machine.ts';
+import { saveVmState } from '../migration/outgoing.ts';
+import { parseExpression, registersOf } from './expression.ts';
+import { infoRegisters } from './info-registers.ts';
+import { examine, FORMAT } from './examine.ts';
+import { MonitorError } from './monitor-error.ts';
+import { infoBlock, infoLapic, infoMtree, infoPci, infoPic, infoQtree } from './info.ts';
+
+/** What a monitor's owner can do that the machine cannot: files, processes, the end. */
+export interface MonitorHost {
+  quit(): void;
+  /** Writes a stream where a migration URI says; rejects with the reason. */
+  write(uri: string, pieces: Iterable<Uint8Array>): Promise<void>;
+}
+
+export interface MonitorSession {
+  readonly machine: Machine;
+  readonly host: MonitorHost;
+}
+
+interface HmpCommand {
+  readonly name: string;
+  readonly params: string;
+  readonly help: string;
+  readonly run: (session: MonitorSession, args: string) => Promise<string> | string;
+}
+
+const migrate = async ({ machine, host }: MonitorSession, args: string): Promise<string> => {
+  const uri = args.replace(/^-d\s+/, '').trim();
+  if (uri === '') throw new MonitorError("migrate: no argument for 'uri'");
+  await machine.stop();
+  machine.runstate.set('finish-migrate');
+  try {
+    await host.write(unquoted(uri), saveVmState(machine));
+  } catch (error) {
+    machine.start();
+    throw error;
+  }
+  machine.runstate.set('postmigrate');
+  return '';
+};
+
+const unquoted = (text: string): string => /^"(.*)"$/s.exec(text)?.[1]?.replace(/\\(.)/g, '$1') ?? text;
+
+/** `x/8xg 0x1000`, `xp/4i $pc`: memory as values or code. */
+const dump = (space: 'virtual' | 'physical'): HmpCommand['run'] => {
+  const name = space === 'virtual' ? 'x' : 'xp';
+  return ({ machine }, args) => {
+    const [, format = '', expression = ''] = FORMAT.exec(args) ?? [];
+    if (expression.trim() === '') throw new MonitorError(`${name}: an address is missing`);
+    return examine(machine, space, format, parseExpression(expression, registersOf(machine.cpu)));
+  };
+};
+
+const INFO: readonly HmpCommand[] = [
+  { name: 'status', params: '', help: 'whether the machine runs', run: ({ machine }) => status(machine) },
+  { name: 'registers', params: '[-a]', help: 'the cpu registers', run: ({ machine }) => infoRegisters(machine.cpu) },
+  { name: 'pic', params: '', help: 'state of the 8259s and I/O APIC', run: ({ machine }) => infoPic(machine) },
+  { name: 'lapic', params: '', help: 'state of the local APIC', run: ({ machine }) => infoLapic(machine) },
+  { name: 'mtree', params: '[-f]', help: 'the memory tree', run: ({ machine }, args) => infoMtree(machine, args) },
+  { name: 'qtree', params: '', help: 'devices by bus', run: ({ machine }) => infoQtree(machine) },
+  { name: 'pci', params: '', help: 'PCI devices', run: ({ machine }) => infoPci(machine) },
+  { name: 'block', params: '', help: 'drives and their images', run: ({ machine }) => infoBlock(machine) },
+  { name: 'version', params: '', help: 'version of the machine type', run: ({ machine }) => machine.machine }
+];
+
+const status = ({ runstate }: Machine): string =>
+  runstate.running
+    ? 'VM status: running'
+    : `VM status: paused${runstate.state === 'paused' ? '' : ` (${runstate.state})`}`;
+
+const COMMANDS: readonly HmpCommand[] = [
+  { name: 'help', params: '[cmd]', help: 'the commands', run: (_s, args) => help(args.trim()) },
+  { name: 'info', params: 'subcommand', help: 'about the machine', run: info },
+  {
+    ...{ name: 'stop', params: '', help: 'pauses the machine' },
+    run: async ({ machine }) => {
+      await machine.stop();
+      return '';
+    }
+  },
+  {
+    ...{ name: 'cont', params: '', help: 'goes on' },
+    run: ({ machine }) => {
+      machine.start();
+      return '';
+    }
+  },
+  {
+    ...{ name: 'system_reset', params: '', help: 'resets the machine' },
+    run: ({ machine }) => {
+      machine.onReset();
+      return '';
+    }
+  },
+  { name: 'x', params: '/fmt addr', help: 'memory by virtual address', run: dump('virtual') },
+  { name: 'xp', params: '/fmt addr', help: 'memory by physical address', run: dump('physical') },
+  {
+    ...{ name: 'print', params: '/fmt expr', help: 'the value of an expression' },
+    run: ({ machine }, args) => {
+      const [, , expression = ''] = FORMAT.exec(args) ?? [];
+      return `0x${parseExpression(expression, registersOf(machine.cpu)).toString(16)}`;
+    }
+  },
+  {
+    name: 'migrate',
+    params: '[-d] uri',
+    help: 'stops the machine and writes it to file:PATH or exec:CMD',
+    run: migrate
+  },
+  {
+    ...{ name: 'quit', params: '', help: 'ends' },
+    run: ({ host }) => {
+      host.quit();
+      return '';
+    }
+  }
+];
+const ALIASES: Readonly<Record<string, string>> = { '?': 'help', c: 'cont', s: 'stop', p: 'print', q: 'quit' };
+
+const find = (table: readonly HmpCommand[], name: string): HmpCommand | undefined =>
+  table.find((c) => c.name === name) ?? only(table.filter((c) => name !== '' && c.name.startsWith(name)));
+const only = <T>(list: readonly T[]): T | undefined => (list.length === 1 ? list[0] : undefined);
+
+const line = ({ name, params, help }: HmpCommand, prefix = ''): string =>
+  `${`${prefix}${name} ${params}`.trim()} -- ${help}`;
+
+function help(name: string): string {
+  if (name === '') return COMMANDS.map((c) => line(c)).join('\n');
+  if (name === 'info') return INFO.map((c) => line(c, 'info ')).join('\n');
+  const command = find(COMMANDS, ALIASES[name] ?? name);
+  if (!command) throw new MonitorError(`unknown command: '${name}'`);
+  return line(command);
+}
+
+function info(session: MonitorSession, args: string): Promise<string> | string {
+  const [name = '', ...rest] = args.trim().split(/\s+/);
+  const command = find(INFO, name);
+  if (command) return command.run(session, rest.join(' '));
+  if (name !== '') throw new MonitorError(`unknown command: 'info ${name}'`);
+  return INFO.map((c) => line(c, 'info ')).join('\n');
+}
+
+/** Runs one line. Never rejects for what a person or a host may do wrong: the answer says it. */
+export async function hmp(session: MonitorSession, text: string): Promise<string> {
+  const [, word = '', args = ''] = /^\s*([^\s/]*)(.*)$/s.exec(text) ?? [];
+  if (word === '') return '';
+  const name = ALIASES[word] ?? word;
+  const command = find(COMMANDS, name);
+  if (!command) return `unknown command: '${word}'`;
+  try {
+    return await command.run(session, args.trim());
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Completions of the word that is being typed. */
+export function complete(text: string): readonly string[] {
+  const [, sub] = /^\s*info\s+(\S*)$/.exec(text) ?? [];
+  if (sub !== undefined) return INFO.map((c) => c.name).filter((name) => name.startsWith(sub));
+  const word = text.trim();
+  return COMMANDS.map((c) => c.name).filter((name) => name.startsWith(word));
+}
