@@ -20,6 +20,7 @@ import { stringCompare } from './string-compare.ts';
 import { strings } from './strings.ts';
 import { system } from './system.ts';
 import { x87 } from './x87.ts';
+import { extendedState } from './xsave.ts';
 
 const GROUPS: readonly Readonly<Record<string, Semantics>>[] = [
   arithmetic,
@@ -33,6 +34,7 @@ const GROUPS: readonly Readonly<Record<string, Semantics>>[] = [
   decimal,
   system,
   x87,
+  extendedState,
   sseFloat,
   sseConvert,
   sseInteger,
