@@ -1,15 +1,16 @@
 /** The command line: `migrascope SUBCOMMAND …`. The subcommands are the table below. */
 import { parseArgs } from 'node:util';
-import { Exit, UsageError, type Command, type ExitCode, type OptionValues } from './command.ts';
+import { Exit, UsageError, type Command, type ExitCode, type OptionValues, type RawCommand } from './command.ts';
 import { diff } from './diff.ts';
 import { InputError } from './file-source.ts';
 import { inspect } from './inspect.ts';
 import { OutputError, processIo, type Io } from './io.ts';
 import { serve } from './serve.ts';
+import { system } from './system.ts';
 
-const commands: readonly Command[] = [inspect, diff, serve];
-/** Named in interface.md, made in later issues. */
-const planned = ['system', 'capture'];
+const commands: readonly (Command | RawCommand)[] = [inspect, diff, system, serve];
+/** Named in the interface, made later. */
+const planned = ['capture'];
 
 const overview = (): string => {
   const width = Math.max(...commands.map((c) => c.name.length));
@@ -22,7 +23,8 @@ ${commands.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`).join('\n')}
 migrascope SUBCOMMAND --help tells more. Results go to stdout, problems and progress to stderr.`;
 };
 
-const helpOf = (command: Command): string => `Usage: migrascope ${command.name} ${command.usage}\n\n${command.help}`;
+const helpOf = (command: Command | RawCommand): string =>
+  `Usage: migrascope ${command.name} ${command.usage}\n\n${command.help}`;
 
 /** Runs one command line; the exit status. */
 export async function main(words: readonly string[], io: Io): Promise<ExitCode> {
@@ -46,6 +48,11 @@ export async function main(words: readonly string[], io: Io): Promise<ExitCode> 
     return Exit.usage;
   }
   try {
+    if (!('options' in command)) {
+      if (rest.length !== 1 || !/^(-h|--?help)$/.test(rest[0]!)) return await command.run(rest, io);
+      await io.out(`${helpOf(command)}\n`);
+      return Exit.done;
+    }
     const { values, positionals } = parse(command, rest);
     if (values.help) {
       await io.out(`${helpOf(command)}\n`);

@@ -28,6 +28,11 @@ export interface Command {
   run(values: OptionValues, positionals: readonly string[], io: Io): Promise<ExitCode>;
 }
 
+/** A subcommand that takes its words as they are: its options are those of another program. */
+export interface RawCommand extends Omit<Command, 'options' | 'run'> {
+  run(words: readonly string[], io: Io): Promise<ExitCode>;
+}
+
 /** The value of an option that takes one. */
 export const textOption = (values: OptionValues, name: string): string | undefined => {
   const value = values[name];

@@ -1,0 +1,211 @@
+/** `migrascope system`: a headless machine with QEMU's command line, in one Node process. */
+import { openSync } from 'node:fs';
+import { descriptions } from '../lib/emulator/descriptions.ts';
+import { CowOverlay } from '../lib/emulator/block/cow.ts';
+import { RawImage } from '../lib/emulator/block/raw.ts';
+import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
+import { HostPace } from '../lib/emulator/host/pace.ts';
+import { Machine } from '../lib/emulator/machine.ts';
+import { planOfOptions } from '../lib/emulator/machine-options.ts';
+import { planOf } from '../lib/emulator/machine-plan.ts';
+import { loadVmState } from '../lib/emulator/migration/incoming.ts';
+import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
+import {
+  OptionError,
+  optionNames,
+  parseOptions,
+  type MachineOptions,
+  type PortSpec
+} from '../lib/emulator/system/vl.ts';
+import { readSnapshot } from '../lib/vmstate/savevm.ts';
+import type { Snapshot } from '../lib/vmstate/snapshot.ts';
+import { fromChunks } from '../lib/vmstate/source.ts';
+import { Exit, UsageError, type ExitCode, type RawCommand } from './command.ts';
+import { multiplex, openEndpoint, type Endpoint } from './endpoint.ts';
+import { fileSource, InputError } from './file-source.ts';
+import { fileSink } from './file-sink.ts';
+import type { Io } from './io.ts';
+import { incoming, outgoing } from './migration-uri.ts';
+
+const NS_A_MS = 1_000_000n;
+
+function optionsOf(words: readonly string[]): MachineOptions {
+  try {
+    return parseOptions(words);
+  } catch (error) {
+    if (error instanceof OptionError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+async function received(options: MachineOptions, io: Io): Promise<Snapshot | undefined> {
+  const [uri, ...more] = options.incoming;
+  if (uri === undefined) return undefined;
+  if (more.length > 0) throw new UsageError('-incoming: one channel is supported');
+  if (uri === 'defer' || uri.startsWith('{'))
+    throw new UsageError(`-incoming ${uri}: give a URI: file:, exec:, tcp:, unix:`);
+  const stream = await incoming(uri, (message) => io.err(message));
+  return readSnapshot(fromChunks(stream), { descriptions });
+}
+
+/** The machine that the options describe, with what the stream says of its devices where it has them. */
+function machineFor(
+  options: MachineOptions,
+  snapshot: Snapshot | undefined
+): { machine: Machine; files: Map<string, string> } {
+  const { plan, drives } = planOfOptions(options, snapshot?.configuration?.machine);
+  const seen = new Map((snapshot ? planOf(snapshot).plan?.virtioBlk : [])?.map((blk) => [blk.slot, blk]));
+  const shift = options.icount?.get('shift');
+  if (shift !== undefined && !/^([0-9]|10)$/.test(shift))
+    throw new OptionError(`-icount shift=${shift}: a number from 0 to 10 is supported`);
+  const machine = new Machine(
+    { ...plan, virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id })) },
+    {
+      ...{ host: new HostMemory(), pace: new HostPace(), hostTime: BigInt(Date.now()) * NS_A_MS },
+      ...(shift === undefined ? {} : { icountShift: Number(shift) })
+    }
+  );
+  const files = new Map([...drives].flatMap(([id, { file }]) => (file === undefined ? [] : [[id, file] as const])));
+  return { machine, files };
+}
+
+function attachDrives(machine: Machine, options: MachineOptions, files: ReadonlyMap<string, string>, io: Io): void {
+  for (const { plan, blk } of machine.drives) {
+    const path = files.get(plan.id);
+    blk.onWait = (reason) => reason !== undefined && io.err(`${plan.id}: ${reason}`);
+    if (path === undefined) continue;
+    const drive = options.drives.find((d) => d.id === plan.id)!;
+    const readonly = drive.readonly || drive.snapshot || options.snapshot;
+    let fd: number;
+    try {
+      fd = openSync(path, readonly ? 'r' : 'r+');
+    } catch (error) {
+      throw new InputError(`Could not open '${path}': ${(error as Error).message}`);
+    }
+    const image = new RawImage(fileSource(fd), readonly ? undefined : fileSink(fd));
+    const refusal = blk.insert(readonly && !drive.readonly ? new CowOverlay(image) : image);
+    if (refusal !== undefined) throw new InputError(refusal);
+  }
+}
+
+const PROMPT = '(qemu) ';
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Lines in, answers out. */
+function serveMonitor(session: MonitorSession, wire: Endpoint, greet: boolean): void {
+  const write = (text: string): void => wire.write(encode(text.replaceAll('\n', '\r\n')));
+  if (greet) write(`${session.machine.machine} monitor - type 'help' for more information\n${PROMPT}`);
+  let line = '';
+  let busy: Promise<void> = Promise.resolve();
+  wire.onData((bytes) => {
+    for (const byte of bytes) {
+      if (byte === 13 || byte === 10) {
+        const command = line;
+        line = '';
+        write('\n');
+        busy = busy.then(async () => {
+          const answer = await hmp(session, command);
+          write(`${answer === '' ? '' : `${answer}\n`}${PROMPT}`);
+        });
+      } else if (byte === 127 || byte === 8) {
+        if (line !== '') write('\b \b');
+        line = line.slice(0, -1);
+      } else if (byte >= 32 && line.length < 4096) {
+        line += String.fromCharCode(byte);
+        write(String.fromCharCode(byte));
+      }
+    }
+  });
+}
+
+interface Wires {
+  readonly all: Endpoint[];
+}
+
+async function connect(machine: Machine, options: MachineOptions, session: MonitorSession): Promise<Wires> {
+  const all: Endpoint[] = [];
+  const open = async (spec: PortSpec): Promise<Endpoint> => {
+    const wire = await openEndpoint(spec, options.chardevs);
+    all.push(wire);
+    return wire;
+  };
+  const serials =
+    options.serials.length > 0 ? options.serials : options.nographic ? [{ kind: 'stdio', mux: true } as const] : [];
+  for (const [n, spec] of serials.entries()) {
+    const chr = machine.serials[n];
+    if (!chr) continue;
+    let wire = await open(spec);
+    if (spec.mux) {
+      const both = multiplex(
+        wire,
+        () => session.host.quit(),
+        () => chr.sendBreak()
+      );
+      serveMonitor(session, both.monitor, false);
+      wire = both.console;
+    }
+    chr.onOutput = (bytes) => wire.write(bytes);
+    wire.onData((bytes) => machine.serialInput(n, bytes));
+  }
+  for (const spec of options.monitors) serveMonitor(session, await open(spec), true);
+  return { all };
+}
+
+async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
+  const snapshot = await received(options, io);
+  if (!snapshot) {
+    throw new UsageError('a machine that boots is not there yet: give -incoming with a stream of a machine that ran');
+  }
+  const { machine, files } = machineFor(options, snapshot);
+  attachDrives(machine, options, files, io);
+  const { problems } = await loadVmState(machine, snapshot);
+  for (const p of problems)
+    io.err(`${p.severity}: ${p.section === undefined ? '' : `${p.section}: `}${p.message} (at ${p.at})`);
+  if (problems.some((p) => p.severity === 'fatal')) return Exit.failed;
+  let quit: (code: ExitCode) => void = () => {};
+  const ended = new Promise<ExitCode>((resolve) => (quit = resolve));
+  const session: MonitorSession = { machine, host: { quit: () => quit(Exit.done), write: outgoing } };
+  const wires = await connect(machine, options, session);
+  if (options.qmps.length > 0) throw new UsageError('-qmp is not supported yet; -monitor is');
+  machine.onReset = () => {
+    if (options.noReboot) {
+      machine.runstate.set('shutdown', { kind: 'reset' });
+      if (!options.noShutdown) quit(Exit.done);
+    } else machine.reset();
+  };
+  process.once('SIGTERM', () => quit(Exit.done));
+  if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
+  if (options.paused) machine.runstate.set('paused', { kind: 'pause' });
+  else machine.start();
+  const code = await ended;
+  await machine.stop();
+  for (const wire of wires.all) wire.close();
+  return code;
+}
+
+export const system: RawCommand = {
+  name: 'system',
+  summary: 'runs a machine with QEMU’s command line',
+  usage: '[QEMU OPTIONS]',
+  help: `Options as of qemu-system-x86_64; an unknown or unsupported one is an error that names it. There are:
+
+  ${optionNames()
+    .map((name) => `-${name}`)
+    .join(' ')
+    .replace(/(.{1,90})(?: |$)/g, '$1\n  ')
+    .trim()}
+
+  migrascope system -M pc -m 512 -nographic -nic none -drive file=disk.img,if=virtio,format=raw \\
+    -incoming 'exec:cat vm.state'
+
+Ctrl+A h tells the keys of -nographic, 'help' in the monitor its commands.`,
+  async run(words, io) {
+    try {
+      return await runMachine(optionsOf(words), io);
+    } catch (error) {
+      if (error instanceof OptionError) throw new UsageError(error.message);
+      if (error instanceof HostMemoryFull) throw new InputError(error.message);
+      throw error;
+    }
+  }
+};
