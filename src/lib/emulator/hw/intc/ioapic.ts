@@ -191,8 +191,9 @@ export class IOAPIC implements IOAPICCommonState, Device {
   /** Sends what is requested and not masked. Source: ioapic_service. */
   #service(): void {
     for (let pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
+      if (!(this.irr & (1 << pin))) continue;
       const entry = this.#low(pin);
-      if (!(this.irr & (1 << pin)) || entry & LVT_MASKED) continue;
+      if (entry & LVT_MASKED) continue;
       if (!(entry & LVT_LEVEL)) this.irr &= ~(1 << pin);
       else if (entry & LVT_REMOTE_IRR) continue;
       else this.ioredtbl[pin]! |= BigInt(LVT_REMOTE_IRR);

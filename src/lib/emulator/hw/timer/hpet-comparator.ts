@@ -126,11 +126,11 @@ export class Comparator implements HPETTimer {
     this.timer.mod(BigInt.asIntN(64, ns));
   }
 
-  /** Source: hpet_timer. */
+  /** Source: hpet_timer. QEMU moves on only from what has passed: exactly on time it would fire twice a period. */
   #fires(): void {
     if (this.isPeriodic && this.period !== 0n) {
       const behind = BigInt.asIntN(64, this.#hpet.ticks() - this.cmp64);
-      if (behind > 0n) this.cmp64 = u64of(this.cmp64 + ((behind + this.period - 1n) / this.period) * this.period);
+      if (behind >= 0n) this.cmp64 = u64of(this.cmp64 + (behind / this.period + 1n) * this.period);
       this.cmp = this.config & TN_32BIT ? low32(this.cmp64) : this.cmp64;
       this.#arm(this.cmp64);
     } else if (this.wrap_flag) {
