@@ -11,6 +11,7 @@ import { DeviceList, saveDevice } from '../../../src/lib/emulator/hw/core/qdev.t
 import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
 import { I2CBusModel } from '../../../src/lib/emulator/hw/i2c/core.ts';
 import { SMBusEEPROM } from '../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
+import { PIIX3IDE } from '../../../src/lib/emulator/hw/ide/piix.ts';
 import { FWCfg } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
 import { VirtIORNG, vmstate_virtio_rng } from '../../../src/lib/emulator/hw/virtio/virtio-rng.ts';
@@ -44,7 +45,8 @@ const pm = (board: PCBoard, smbus: I2CBusModel): PIIX4PM => {
   return new PIIX4PM(board.bus, 0x0b, { host: board.host, smbus, sci: board.isaIrqs[9]!, smi: nothing, ...requests });
 };
 
-function machineFor(snapshot: Snapshot) {
+/** @param hasDisk a disk is the first IDE drive; the CD is always the third */
+function machineFor(snapshot: Snapshot, hasDisk: boolean) {
   const ramSize = snapshot.ram.blocks.find(({ idstr }) => idstr === 'pc.ram')!.usedLength;
   const board = pcBoard(ramSize);
   const devices = new DeviceList();
@@ -52,6 +54,13 @@ function machineFor(snapshot: Snapshot) {
   const smbus = devices.add(new I2CBusModel());
   for (let i = 0; i < 8; i++) smbus.add(new SMBusEEPROM(i, 0x50 + i));
   devices.add(pm(board, smbus));
+  const disk = { kind: 'hd' as const, blk: new BlockBackend('ide0-hd0', new Completions()) };
+  const cd = {
+    kind: 'cd' as const,
+    blk: new BlockBackend('ide1-cd0', new Completions(), undefined, { removable: true })
+  };
+  const drives = [hasDisk ? disk : undefined, undefined, cd];
+  devices.add(new PIIX3IDE(board.bus, 0x09, { host: board.host, isaIrqs: board.isaIrqs, drives }));
   devices.add(new FWCfg(board.host));
   devices.add(new I8257(board.host, 0));
   devices.add(new I8257(board.host, 1));
@@ -69,7 +78,7 @@ describe.skipIf(all.length === 0)('models hold the states of native QEMU', () =>
     async (golden) => {
       await withState(golden, async (source) => {
         const snapshot = await readSnapshot(source);
-        const machine = machineFor(snapshot);
+        const machine = machineFor(snapshot, /ide-hd|pc-storage/.test(golden.name));
         const { problems } = await loadVmState(machine, snapshot);
         expect(problems).toEqual([]);
         for (const { idstr, instance_id, device } of machine.devices.entries) {

@@ -35,6 +35,8 @@ export interface IDEState {
   end_transfer_fn_idx: number;
   elementary_transfer_size: number;
   packet_transfer_size: number;
+  /** Whether a PIO transfer is under way or waits: never sent, so that only a drive that runs has it. */
+  readonly hasPioState?: boolean;
 }
 
 export interface IDEBus {
@@ -164,7 +166,7 @@ const IDENTIFY = [
 ];
 
 /** IDE_DMA_BUF_SECTORS sectors and four bytes of slack. */
-const IO_BUFFER_TOTAL_LEN = 256 * 512 + 4;
+export const IO_BUFFER_TOTAL_LEN = 256 * 512 + 4;
 
 const drive = fieldsOf<IDEState>();
 export const vmstate_ide_drive: VMStateDescription<IDEState> = {
@@ -224,6 +226,7 @@ export const vmstate_ide_drive: VMStateDescription<IDEState> = {
       version: 1,
       minimumVersion: 1,
       doc: 'A PIO transfer under way: sent while DRQ is set',
+      needed: (s) => s.hasPioState,
       fields: [
         drive('req_nb_sectors', i32, { unit: 'sectors' }),
         drive('io_buffer', buffer(IO_BUFFER_TOTAL_LEN, 'uint8')),
@@ -249,6 +252,7 @@ export const vmstate_ide_drive: VMStateDescription<IDEState> = {
       name: 'ide_drive/tray_state',
       version: 1,
       minimumVersion: 1,
+      needed: (s) => (s.hasPioState === undefined ? undefined : s.tray_open || s.tray_locked),
       fields: [drive('tray_open', bool), drive('tray_locked', bool)]
     },
     {
@@ -256,6 +260,7 @@ export const vmstate_ide_drive: VMStateDescription<IDEState> = {
       version: 1,
       minimumVersion: 1,
       doc: 'Media events that the guest has not fetched',
+      needed: (s) => (s.hasPioState === undefined ? undefined : s.events.new_media || s.events.eject_request),
       fields: [drive('events.new_media', bool), drive('events.eject_request', bool)]
     }
   ]
@@ -284,6 +289,7 @@ export const vmstate_ide_bus: VMStateDescription<IDEBus> = {
       version: 2,
       minimumVersion: 1,
       doc: 'A request that failed and is tried again when the machine goes on',
+      needed: (s) => (s.error_status === undefined ? undefined : s.error_status !== 0),
       fields: [
         bus('error_status', i32, {
           bits: [
