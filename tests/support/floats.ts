@@ -1,5 +1,5 @@
 /** Floats that arithmetic goes wrong at, and ordinary ones, as encodings. */
-import { FLOAT80, type Format } from '../../src/lib/emulator/fpu/softfloat.ts';
+import { FLOAT80, type Format } from '../../src/lib/emulator/fpu/float.ts';
 import type { Random } from '../fuzz/random.ts';
 
 const ones = (bits: number): bigint => (1n << BigInt(bits)) - 1n;

@@ -13,7 +13,7 @@ import {
   zero,
   type Float,
   type FloatStatus
-} from './softfloat.ts';
+} from './float.ts';
 
 export interface Remainder {
   readonly bits: bigint;

@@ -3,7 +3,8 @@
  * rounded at the end is right in all but a vanishing share of cases: well within the manual's 1 ulp (SDM 1, 8.3.10).
  * Arguments are finite and not zero; each function says what else it does not take.
  */
-import { bitLength, integerSqrt, type Float } from './softfloat.ts';
+import { bitLength, type Float } from './float.ts';
+import { integerSqrt } from './softfloat.ts';
 
 /** A result before rounding: value × 2^exponent, the lowest bit telling that more follows. */
 export interface Unrounded {

@@ -9,11 +9,13 @@ import {
   FLOAT64,
   FLOAT80,
   FloatStatus,
+  TRUNCATE,
   unpack,
   unpackSse,
+  type Float,
   type Format,
   type Rounding
-} from '../../../../src/lib/emulator/fpu/softfloat.ts';
+} from '../../../../src/lib/emulator/fpu/float.ts';
 import { Random } from '../../../fuzz/random.ts';
 import { randomFloat } from '../../../support/floats.ts';
 import { FpuBatch, noNativeFpu, type FpuRecord } from '../../../support/native-fpu.ts';
@@ -73,7 +75,7 @@ function sseStatus(mxcsr: number): FloatStatus {
   return s;
 }
 
-type Operation = (f: Format, s: FloatStatus, a: sf.Float, b: sf.Float) => bigint;
+type Operation = (f: Format, s: FloatStatus, a: Float, b: Float) => bigint;
 
 describe.skipIf(noNativeFpu)('as this CPU', () => {
   /** ST0 and ST1 in, ST0 out; masked, then with masks at random: the result is then the old ST0 for what comes first. */
@@ -149,7 +151,7 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
 
   /** Stores of ST0: the memory operand begins as zeros, and stays so where an unmasked exception suppresses the store. */
   const bytesOf = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
-  type Store = (s: FloatStatus, a: sf.Float) => bigint | undefined;
+  type Store = (s: FloatStatus, a: Float) => bigint | undefined;
   const integer =
     (bits: number, rounding?: Rounding): Store =>
     (s, a) =>
@@ -160,9 +162,9 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
     ['fist m16', [0xdf, 0x17], 16, integer(16)],
     ['fist m32', [0xdb, 0x17], 32, integer(32)],
     ['fistp m64', [0xdf, 0x3f], 64, integer(64)],
-    ['fisttp m16', [0xdf, 0x0f], 16, integer(16, sf.TRUNCATE)],
-    ['fisttp m32', [0xdb, 0x0f], 32, integer(32, sf.TRUNCATE)],
-    ['fisttp m64', [0xdd, 0x0f], 64, integer(64, sf.TRUNCATE)]
+    ['fisttp m16', [0xdf, 0x0f], 16, integer(16, TRUNCATE)],
+    ['fisttp m32', [0xdb, 0x0f], 32, integer(32, TRUNCATE)],
+    ['fisttp m64', [0xdd, 0x0f], 64, integer(64, TRUNCATE)]
   ];
   test.each(stores)('%s converts exactly', (_name, code, bits, operation) => {
     const wrong = differences(

@@ -2,7 +2,7 @@
  * Registers, tags and status of the x87: what its instructions are written on. QEMU target/i386/tcg/fpu_helper.c keeps the
  * same state; unlike it, stack faults, C1 and unmasked exceptions are those of the manual (SDM 1, chapter 8).
  */
-import { IE, FLOAT80, FloatStatus, defaultNaN, unpack, type Float, type Rounding } from '../../../fpu/softfloat.ts';
+import { IE, FLOAT80, FloatStatus, defaultNaN, unpack, type Float, type Rounding } from '../../../fpu/float.ts';
 import { CPUException, ENV, EXCP, type Env } from '../env.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 

@@ -11,18 +11,16 @@ import {
   ZE,
   ZERO,
   exactly,
-  fromInteger,
   infinity,
   invalid,
-  mul,
   nanOf,
-  order,
   round,
   zero,
   bitLength,
   type Float,
   type FloatStatus
-} from '../../../fpu/softfloat.ts';
+} from '../../../fpu/float.ts';
+import { fromInteger, mul, order } from '../../../fpu/softfloat.ts';
 import {
   arctangent2,
   exp2m1,

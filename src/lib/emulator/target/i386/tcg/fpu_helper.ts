@@ -11,22 +11,24 @@ import {
   OE,
   TRUNCATE,
   UE,
+  exactly,
+  unpack,
+  type Float,
+  type FloatStatus,
+  type Format
+} from '../../../fpu/float.ts';
+import {
   add,
   compare,
   convert,
   div,
-  exactly,
   fromInteger,
   mul,
   roundToInteger,
   sqrt,
   store,
   sub,
-  toInteger,
-  unpack,
-  type Float,
-  type FloatStatus,
-  type Format
+  toInteger
 } from '../../../fpu/softfloat.ts';
 import { FLAG } from '../env.ts';
 import { FPUS, INDEFINITE, type FpuStack } from './fpu-stack.ts';

@@ -14,18 +14,7 @@ import {
   QUIET,
   TRUNCATE,
   ZERO,
-  add,
-  compare,
-  convert,
-  div,
-  fma,
-  fromInteger,
-  mul,
   nanOf,
-  roundToInteger,
-  sqrt,
-  sub,
-  toInteger,
   unpackSse,
   zero,
   infinity,
@@ -34,6 +23,19 @@ import {
   type Float,
   type Format,
   type Rounding
+} from '../../../fpu/float.ts';
+import {
+  add,
+  compare,
+  convert,
+  div,
+  fma,
+  fromInteger,
+  mul,
+  roundToInteger,
+  sqrt,
+  sub,
+  toInteger
 } from '../../../fpu/softfloat.ts';
 import { CPUException, ENV, EXCP, FLAG, type Env } from '../env.ts';
 import type { Helper } from '../isa/backend.ts';
@@ -301,8 +303,7 @@ function dotProduct(p: Precision): Helper {
       });
       // Products are no results: an unmasked exception of theirs ends it before sums are formed.
       raise(cpu, s);
-      for (let rest = size; rest > 1; rest /= 2)
-        sums = sums.flatMap((x, i) => (i & 1 ? [] : [sumOf(x, sums[i + 1]!)]));
+      for (let rest = size; rest > 1; rest /= 2) sums = sums.flatMap((x, i) => (i & 1 ? [] : [sumOf(x, sums[i + 1]!)]));
       const results = Array.from({ length: count }, (_, i) =>
         (imm >> (i % size)) & 1 ? sums[Math.floor(i / size)]! : 0n
       );

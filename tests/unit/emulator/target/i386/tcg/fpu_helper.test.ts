@@ -3,13 +3,8 @@
  * status word, memory. MIGRASCOPE_FPU_CASES is the number of cases of each (500 by default).
  */
 import { describe, expect, test } from 'vitest';
-import {
-  FLOAT32,
-  FLOAT64,
-  FLOAT80,
-  FloatStatus,
-  fromInteger
-} from '../../../../../../src/lib/emulator/fpu/softfloat.ts';
+import { FLOAT32, FLOAT64, FLOAT80, FloatStatus } from '../../../../../../src/lib/emulator/fpu/float.ts';
+import { fromInteger } from '../../../../../../src/lib/emulator/fpu/softfloat.ts';
 import { Random } from '../../../../../fuzz/random.ts';
 import { randomBits, randomFloat } from '../../../../../support/floats.ts';
 import { FpuMachine } from '../../../../../support/fpu-machine.ts';

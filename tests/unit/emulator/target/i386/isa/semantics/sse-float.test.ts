@@ -4,7 +4,7 @@
  * form (200 by default).
  */
 import { describe, expect, test } from 'vitest';
-import { FLOAT16, FLOAT32, FLOAT64 } from '../../../../../../../src/lib/emulator/fpu/softfloat.ts';
+import { FLOAT16, FLOAT32, FLOAT64 } from '../../../../../../../src/lib/emulator/fpu/float.ts';
 import type { Row } from '../../../../../../../src/lib/emulator/target/i386/isa/insn.ts';
 import { sseConvert } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/sse-convert.ts';
 import { sseFloat } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/sse-float.ts';

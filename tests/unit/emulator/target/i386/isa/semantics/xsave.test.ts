@@ -1,6 +1,6 @@
 /** Saved images against those that this machine's CPU makes of the same state, and back. */
 import { describe, expect, test } from 'vitest';
-import { FLOAT80 } from '../../../../../../../src/lib/emulator/fpu/softfloat.ts';
+import { FLOAT80 } from '../../../../../../../src/lib/emulator/fpu/float.ts';
 import { HF } from '../../../../../../../src/lib/emulator/target/i386/env.ts';
 import { Random } from '../../../../../../fuzz/random.ts';
 import { randomBits, randomFloat } from '../../../../../../support/floats.ts';
