@@ -1,9 +1,19 @@
 /**
  * Address spaces as trees of regions: RAM, ROM, devices, aliases. A tree is rendered to a flat list of ranges, of which
  * listeners hear what comes and goes. Addresses are numbers below 2^52, values unsigned numbers of at most 32 bits.
- * Source: QEMU system/memory.c (render_memory_region, address_space_update_topology_pass, memory_region_dispatch_read),
- * system/physmem.c (flatview_read_continue, memory_access_size).
+ * Source: QEMU system/memory.c (render_memory_region, address_space_update_topology_pass), system/physmem.c
+ * (flatview_read_continue).
  */
+import {
+  accessSize,
+  bytesOf,
+  pieceAt,
+  readDevice,
+  readPiece,
+  valueOf,
+  writeDevice,
+  writePiece
+} from './memory-access.ts';
 import type { RAMBlock } from './physmem.ts';
 
 /** No x86 has more physical addresses. */
@@ -267,10 +277,13 @@ export class AddressSpace {
     let value = 0;
     for (let done = 0; done < size;) {
       const range = this.find(addr + done);
-      const [piece, length] = range ? readPiece(range, addr + done, size - done) : [0, 1];
-      if (length === size) return piece;
-      value += piece * 2 ** (8 * done);
-      done += length;
+      const piece = range ? pieceAt(range, addr + done, size - done) : 1;
+      if (range) {
+        const part = readPiece(range, addr + done, piece);
+        if (piece === size) return part;
+        value += part * 2 ** (8 * done);
+      }
+      done += piece;
     }
     return value;
   }
@@ -279,9 +292,9 @@ export class AddressSpace {
   write(addr: number, value: number, size: number): void {
     for (let done = 0; done < size;) {
       const range = this.find(addr + done);
-      done += range
-        ? writePiece(range, addr + done, done ? Math.floor(value / 2 ** (8 * done)) : value, size - done)
-        : 1;
+      const piece = range ? pieceAt(range, addr + done, size - done) : 1;
+      if (range) writePiece(range, addr + done, Math.floor(value / 2 ** (8 * done)), piece);
+      done += piece;
     }
   }
 
@@ -420,89 +433,4 @@ function merged(view: readonly FlatRange[]): FlatRange[] {
     else out.push(range);
   }
   return out;
-}
-
-/** How much of an access a device takes at once. Source: memory_access_size. */
-function accessSize({ ops }: MemoryRegion, at: number, size: number): number {
-  let most = ops?.valid?.max ?? 4;
-  if (!ops?.impl?.unaligned) {
-    const alignment = at % 8 === 0 ? 8 : at & -at;
-    if (alignment < most) most = alignment;
-  }
-  most = Math.min(most, 4, size);
-  return most === 3 ? 2 : most;
-}
-
-/** Source: memory_region_access_valid. */
-function isValid({ valid }: MemoryRegionOps, at: number, size: number): boolean {
-  if (!valid) return at % size === 0;
-  if (!valid.unaligned && at % size !== 0) return false;
-  return valid.max === undefined || (size <= valid.max && size >= (valid.min ?? 1));
-}
-
-/** Source: memory_region_dispatch_read, access_with_adjusted_size. */
-function readDevice(region: MemoryRegion, at: number, size: number): number {
-  const ops = region.ops;
-  if (!ops || !isValid(ops, at, size) || !enter(region)) return 0;
-  try {
-    const step = Math.max(Math.min(size, ops.impl?.max ?? 4, 4), ops.impl?.min ?? 1);
-    let value = 0;
-    for (let i = 0; i < size; i += step) value |= (ops.read(at + i, step) & mask(step)) << (8 * i);
-    return (value & mask(size)) >>> 0;
-  } finally {
-    region.busy = false;
-  }
-}
-
-function writeDevice(region: MemoryRegion, at: number, value: number, size: number): void {
-  const ops = region.ops;
-  if (!ops || !isValid(ops, at, size) || !enter(region)) return;
-  try {
-    const step = Math.max(Math.min(size, ops.impl?.max ?? 4, 4), ops.impl?.min ?? 1);
-    for (let i = 0; i < size; i += step) ops.write(at + i, ((value >>> (8 * i)) & mask(step)) >>> 0, step);
-  } finally {
-    region.busy = false;
-  }
-}
-
-/** A device whose DMA hits its own registers must not recurse. Source: MemReentrancyGuard. */
-function enter(region: MemoryRegion): boolean {
-  if (region.busy && !region.ops?.reentrant) return false;
-  region.busy = true;
-  return true;
-}
-
-const mask = (size: number): number => (size >= 4 ? -1 : (1 << (8 * size)) - 1);
-
-function readPiece(range: FlatRange, addr: number, size: number): [value: number, length: number] {
-  const at = addr - range.start + range.offset;
-  const { ram } = range.region;
-  if (!ram) {
-    const length = accessSize(range.region, at, size);
-    return [readDevice(range.region, at, length), length];
-  }
-  const length = size !== 3 && addr + size <= range.end ? size : 1;
-  return [ram.load(at, length), length];
-}
-
-function writePiece(range: FlatRange, addr: number, value: number, size: number): number {
-  const at = addr - range.start + range.offset;
-  const { ram } = range.region;
-  if (!ram) {
-    const length = accessSize(range.region, at, size);
-    writeDevice(range.region, at, value, length);
-    return length;
-  }
-  const length = size !== 3 && addr + size <= range.end ? size : 1;
-  if (!range.readonly) ram.store(at, value, length);
-  return length;
-}
-
-function bytesOf(into: Uint8Array, at: number, value: number, length: number): void {
-  for (let i = 0; i < length; i++) into[at + i] = value >>> (8 * i);
-}
-function valueOf(from: Uint8Array, at: number, length: number): number {
-  let value = 0;
-  for (let i = 0; i < length; i++) value |= from[at + i]! << (8 * i);
-  return value >>> 0;
 }
