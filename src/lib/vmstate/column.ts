@@ -1,4 +1,10 @@
-/** Numbers of 32 bits in a list that grows by pieces, so that growing never copies and never doubles. */
+/** log2 of the entries of a piece: 16 KiB each. */
+export const PIECE_BITS = 12;
+
+/**
+ * Numbers of 32 bits in a list that grows by pieces, so that growing never copies and never doubles, and entries that
+ * lie far apart take little.
+ */
 export class Column {
   readonly #pieces: (Uint32Array | undefined)[] = [];
   readonly #bits: number;
@@ -7,7 +13,7 @@ export class Column {
   bytes = 0;
 
   /** @param bits log2 of the entries of a piece */
-  constructor(bits = 16) {
+  constructor(bits = PIECE_BITS) {
     this.#bits = bits;
     this.#mask = (1 << bits) - 1;
   }

@@ -1,8 +1,8 @@
 /**
- * Every page that was sent, in columns: 20 bytes a record, and 4 for each page that has any. Contents are not copied
- * where the stream can be read again.
+ * Every page that was sent, in columns: 16 bytes a record, 20 where channels are mixed, and 4 for each page that has
+ * any. Contents are not copied where the stream can be read again.
  */
-import { Column } from './column.ts';
+import { Column, PIECE_BITS } from './column.ts';
 import { PageStore } from './page-store.ts';
 import type { ByteSource } from './source.ts';
 
@@ -71,9 +71,6 @@ export interface PageRecord {
   readonly source: number;
 }
 
-/** A number for each page, 0 where none was set, in small pieces: pages that were sent may lie far apart. */
-export const pageColumn = (): Column => new Column(12);
-
 export class RamIndex {
   readonly blocks: RamBlock[] = [];
   /** Files beside the main stream that page contents are in: multifd channels, shared RAM files. Index 0 is the stream. */
@@ -89,14 +86,17 @@ export class RamIndex {
   readonly byKind = new Float64Array(8);
 
   readonly #offsetLow = new Column();
-  readonly #offsetHigh = new Column();
+  /** Source and the upper bits of the offset, as of the first record of each piece: mostly that of all in it. */
+  readonly #above: number[] = [];
+  /** The bits in which a record differs from that. */
+  readonly #aboveDiffers = new Column();
   readonly #page = new Column();
   /** Of records that are `HELD` the slot, and nothing. */
   readonly #hashLow = new Column();
   readonly #hashHigh = new Column();
   /** 1 + last record of each page. */
-  readonly #latest = pageColumn();
-  readonly #columns = [this.#offsetLow, this.#offsetHigh, this.#page, this.#hashLow, this.#hashHigh];
+  readonly #latest = new Column();
+  readonly #columns = [this.#offsetLow, this.#aboveDiffers, this.#page, this.#hashLow, this.#hashHigh];
   readonly #byName = new Map<string, RamBlock>();
   readonly #maxRecords: number;
 
@@ -145,7 +145,10 @@ export class RamIndex {
     this.byKind[kind]!++;
     if (this.latest(page) < 0) this.distinctPages++;
     this.#offsetLow.set(i, offset);
-    this.#offsetHigh.set(i, (source << SOURCE_SHIFT) | (offset / LOW));
+    const above = (source << SOURCE_SHIFT) | (offset / LOW);
+    const differs = above ^ (this.#above[i >>> PIECE_BITS] ??= above);
+    // Columns read as 0 where nothing was set: this one takes no memory while all are the same.
+    if (differs !== 0) this.#aboveDiffers.set(i, differs);
     this.#page.set(i, (kind << KIND_SHIFT) | page | (slot === 0 ? 0 : HELD));
     if (slot === 0) {
       this.#hashLow.set(i, hashLow);
@@ -160,11 +163,14 @@ export class RamIndex {
   pageOf(record: number): number {
     return this.#page.get(record) & PAGE_MASK;
   }
+  #aboveOf(record: number): number {
+    return (this.#above[record >>> PIECE_BITS] ?? 0) ^ this.#aboveDiffers.get(record);
+  }
   offsetOf(record: number): number {
-    return (this.#offsetHigh.get(record) & OFFSET_MASK) * LOW + this.#offsetLow.get(record);
+    return (this.#aboveOf(record) & OFFSET_MASK) * LOW + this.#offsetLow.get(record);
   }
   sourceOf(record: number): number {
-    return this.#offsetHigh.get(record) >>> SOURCE_SHIFT;
+    return this.#aboveOf(record) >>> SOURCE_SHIFT;
   }
   hashLowOf(record: number): number {
     const slot = this.slotOf(record);
@@ -201,11 +207,12 @@ export class RamIndex {
     for (let at = first; at < end;) {
       const pages = this.#page.from(at);
       const low = this.#offsetLow.from(at);
-      const high = this.#offsetHigh.from(at);
+      const shared = this.#above[at >>> PIECE_BITS]!;
+      const differs = this.#aboveDiffers.from(at);
       const n = Math.min(end - at, pages.length);
       for (let k = 0; k < n; k++) {
         const word = pages[k]!;
-        const above = high[k]!;
+        const above = shared ^ (differs[k] ?? 0);
         const offset = (above & OFFSET_MASK) * LOW + low[k]!;
         visit(at + k, word & PAGE_MASK, (word >>> KIND_SHIFT) & 7, offset, above >>> SOURCE_SHIFT);
       }
@@ -220,7 +227,7 @@ export class RamIndex {
 
   /** For each page the last record before `end` plus one, 0 where never sent: RAM as a destination had it then. */
   latestBefore(end: number): Column {
-    const out = pageColumn();
+    const out = new Column();
     this.each(0, end, (record, page) => out.set(page, record + 1));
     return out;
   }

@@ -2,8 +2,8 @@
  * What was sent in a stretch of the stream: kinds by place, repeats, hot pages. Only the sections that overlap the
  * stretch are looked at, so that zooming in costs less than the whole.
  */
-import type { Column } from './column.ts';
-import { PageKind, pageColumn, type RamBlock, type RamIndex } from './ram-index.ts';
+import { Column } from './column.ts';
+import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
 
 /** Kinds as rounds sum them up: `zero` holds fill, `normal` holds mapped. */
@@ -155,7 +155,7 @@ export function stretchStatistics(
   { start, end, most = 100 }: { start: number; end: number; most?: number }
 ): StretchStatistics {
   const { ram } = snapshot;
-  const sends = pageColumn();
+  const sends = new Column();
   const classes = [0, 0, 0, 0];
   let records = 0;
   let again = 0;

@@ -10,7 +10,8 @@
  *
  * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
  */
-import { PageKind, pageColumn, type RamIndex } from './ram-index.ts';
+import { Column } from './column.ts';
+import { PageKind, type RamIndex } from './ram-index.ts';
 import type { Round, RoundEvidence, Section } from './snapshot.ts';
 
 /** A hostile stream may repeat a page with every record: what comes behind so many rounds counts to the last. */
@@ -35,7 +36,7 @@ interface Cut {
 function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): Cut[] {
   const out: Cut[] = [];
   /** 1 + last record of each page so far. */
-  const seen = pageColumn();
+  const seen = new Column();
   const postcopy = hints.postcopyStart ?? Infinity;
   const flushes = hints.flushes ?? [];
   for (const section of sections) {

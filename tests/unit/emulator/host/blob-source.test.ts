@@ -15,10 +15,16 @@ async function drain(stream: ByteStream, step = 70_001): Promise<Uint8Array> {
 
 /** What a browser gives that does not fill buffers of the caller's. */
 function withoutByob(of: Blob): Blob {
-  const chunks = async function* () {
-    for (let at = 0; at < of.size; at += 65_536) yield new Uint8Array(await of.slice(at, at + 65_536).arrayBuffer());
-  };
-  return Object.assign(of, { stream: () => ReadableStream.from(chunks()) });
+  let at = 0;
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const chunk = new Uint8Array(await of.slice(at, at + 65_536).arrayBuffer());
+      at += chunk.length;
+      if (chunk.length > 0) controller.enqueue(chunk);
+      else controller.close();
+    }
+  });
+  return Object.assign(of, { stream: () => stream });
 }
 
 test('bytes come from where they are asked, fewer at the end', async () => {
