@@ -19,6 +19,7 @@ console.log(
     records: ram.count,
     problems: snapshot.problems.length,
     maxRssKiB: process.resourceUsage().maxRSS,
-    arrayBuffers: process.memoryUsage().arrayBuffers
+    indexBytes: ram.bytes,
+    storeBytes: ram.store.bytes
   })
 );
