@@ -29,7 +29,7 @@ export const MODEL: CpuModel = {
   )
 };
 
-export interface Device {
+export interface PhysicalDevice {
   read(address: number, size: number): number;
   write(address: number, value: number, size: number): void;
 }
@@ -43,7 +43,7 @@ export class TcgMachine {
   exception: CPUException | undefined;
   catching = false;
 
-  constructor(device?: Device) {
+  constructor(device?: PhysicalDevice) {
     const wasmPages = (RAM + RAM_BYTES) / 0x10000;
     this.memory = new WebAssembly.Memory({ initial: wasmPages, maximum: 65536, shared: true });
     const outside: CpuOutside = {
@@ -99,6 +99,9 @@ export class TcgMachine {
   }
   pageFlags(address: number): number {
     return this.cpu.env.u8[PAGE_FLAGS + ((RAM + address) >> 12)]!;
+  }
+  setPageFlags(address: number, flags: number): void {
+    this.cpu.env.u8[PAGE_FLAGS + ((RAM + address) >> 12)] = flags;
   }
   /** As a device writes: what PhysMem.setDirty does. */
   dma(address: number, ...bytes: readonly number[]): void {
