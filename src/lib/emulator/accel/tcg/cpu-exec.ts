@@ -12,7 +12,12 @@ import { CPUException, Env, FLAG } from '../../target/i386/env.ts';
 import { decoderFor } from '../../target/i386/isa/decode.ts';
 import { hotShapes } from '../../target/i386/isa/hot.ts';
 import { SEMANTICS } from '../../target/i386/isa/semantics/registry.ts';
-import { checkCodeBreakpoints, breakpointsEnabled, debugTrap } from '../../target/i386/tcg/bpt_helper.ts';
+import {
+  checkCodeBreakpoints,
+  breakpointsEnabled,
+  debugTrap,
+  watchpointHits
+} from '../../target/i386/tcg/bpt_helper.ts';
 import {
   deliverException,
   x86_cpu_exec_interrupt,
@@ -68,6 +73,8 @@ export class TcgCpu implements X86Cpu, Processor {
   #total = 0;
   #rest = 0;
   #inEngine = false;
+  /** Data breakpoints that the instruction has hit, as in DR6. */
+  #watchHits = 0;
   readonly #intercept: (exception: CPUException) => boolean;
 
   constructor({ memory, base, pageFlags, pageMap, physical, model, outside, intercept }: CpuOptions) {
@@ -86,6 +93,9 @@ export class TcgCpu implements X86Cpu, Processor {
       {
         mmio_read: (address, size) => physical.read(address, size),
         mmio_write: (address, value, size) => physical.write(address, value >>> 0, size),
+        watch: (linear, bytes, write) => {
+          this.#watchHits |= watchpointHits(this.env, BigInt.asUintN(64, linear), bytes, write !== 0);
+        },
         new_page: (host, key) => pages.newPage(host >>> 0, key),
         decode: (page, offset) => pages.decode(page >>> 0, offset),
         decode_cross: (record, page) => pages.decodeCross(record >>> 0, page >>> 0)
@@ -187,6 +197,8 @@ export class TcgCpu implements X86Cpu, Processor {
       if (debugging) {
         if (stepped && this.breakpoints.has(this.#linearEip())) return 'debug';
         if (this.#hitsDebugRegister()) continue;
+        env.set('eflags', env.get('eflags') & ~FLAG.RF); // it shields one instruction
+        this.#watchHits = 0;
       }
       const trapped = (env.get('eflags') & FLAG.TF) !== 0;
       const inhibited = env.get('inhibit_irq') !== 0;
@@ -195,7 +207,11 @@ export class TcgCpu implements X86Cpu, Processor {
       if (raised) {
         if (this.#intercept(raised)) return 'debug';
         deliverException(this, raised);
-      } else if (trapped && env.get('eflags') & FLAG.TF) this.#deliver(() => debugTrap(env, 0, true));
+      } else {
+        const step = trapped && (env.get('eflags') & FLAG.TF) !== 0;
+        const hits = debugging ? this.#watchHits : 0;
+        if (step || hits !== 0) this.#deliver(() => debugTrap(env, hits, step));
+      }
       stepped = true;
     }
   }

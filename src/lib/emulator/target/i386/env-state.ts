@@ -182,7 +182,7 @@ export class CpuVmState {
     env.set('inhibit_irq', (state.hflags & HF.INHIBIT_IRQ) === 0 ? 0 : 1);
     env.set('hflags', state.hflags);
     recomputeHflags(env);
-    cpu_x86_update_dr7(env, env.get('dr', 7 * 2));
+    cpu_x86_update_dr7(this.#live, env.get('dr', 7 * 2));
     this.#hflags = { stream: state.hflags, live: env.get('hflags') };
     this.#kvmTsc = state.tsc !== 0n;
     this.#tscPending = this.#kvmTsc;

@@ -94,7 +94,7 @@ function setInit(cpu: X86Cpu): void {
   env.set('eflags', 2);
   env.set('exception_index', -1);
   env.set64('dr', BigInt(DR6.FIXED_1), 6);
-  cpu_x86_update_dr7(env, 0);
+  cpu_x86_update_dr7(cpu, 0);
   cpu.mmu.flush(true);
 }
 

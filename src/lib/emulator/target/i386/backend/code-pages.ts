@@ -24,6 +24,8 @@ const REACH = 14;
 /** After so many stores beside its instructions, what was decoded of a page is given up and stores are fast again. */
 const MAX_MISSES = 64;
 const PAGE_CODE = 1;
+/** L0 to G3: while one is set, each instruction is run by itself. */
+const DR7_ENABLED = 0xff;
 
 /** Address of the code TLB's entry for a linear address. */
 export const codeEntry = (layout: Layout, linear: Value): Value =>
@@ -185,6 +187,7 @@ export function defineCodePages(core: CoreBuilder): void {
       .or(e.lazyEnv('inhibit_irq'))
       .or(e.lazyEnv('halted'))
       .or(flags.and(FLAG.TF))
+      .or(e.lazyEnv('dr', 7).i32().and(DR7_ENABLED))
       .or(open);
     e.return(leave.ne(0));
   });

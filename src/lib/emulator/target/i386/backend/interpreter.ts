@@ -21,6 +21,8 @@ import { defineTlb } from './tlb.ts';
 export interface CoreImports {
   mmio_read(address: number, size: number): number;
   mmio_write(address: number, value: number, size: number): void;
+  /** An access to data that does not fault, while the state's `watching` is set. `write`: 1 of stores and updates. */
+  watch(linear: bigint, bytes: number, write: number): void;
   /** A new decoded page of a host page (its address) under a key. */
   new_page(host: number, key: number): number;
   /** Decodes from an offset of a decoded page on; returns the first record. */
@@ -32,6 +34,7 @@ export interface CoreImports {
 const IMPORT_TYPES: Readonly<Record<keyof CoreImports, readonly [readonly ValType[], ValType?]>> = {
   mmio_read: [['f64', 'i32'], 'i32'],
   mmio_write: [['f64', 'i32', 'i32']],
+  watch: [['i64', 'i32', 'i32']],
   new_page: [['i32', 'i32'], 'i32'],
   decode: [['i32', 'i32'], 'i32'],
   decode_cross: [['i32', 'i32']]

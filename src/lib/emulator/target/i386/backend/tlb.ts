@@ -50,6 +50,11 @@ function emptyEntry(layout: Layout, address: Value): Value {
 export function defineTlb(core: CoreBuilder): void {
   const { layout } = core;
   const call = (e: StateEmitter, name: string, ...args: readonly Term[]): Value => e.invoke(core.callee(name), ...args);
+  /** Tells of an access that will not fault any more. */
+  const watch = (e: StateEmitter, linear: Value, bytes: Value, access: number): void =>
+    e.when(e.lazyEnv('watching'), () => {
+      call(e, 'watch', linear, bytes, access);
+    });
   const bounce = envAt(layout, 'bounce');
 
   core.define('tlb_reset', [], undefined, (e) => {
@@ -153,6 +158,7 @@ export function defineTlb(core: CoreBuilder): void {
         call(e, 'flush', 1);
       });
 
+    e.when(e.lazyEnv('watching'), () => e.return(host));
     const entry = e.let(entryOffset(linear).add(tlb));
     const contents = e.let(linear.and(-PAGE_SIZE).xor(page.i64()));
     const global = e.let(prot.and(PROT_GLOBAL));
@@ -256,11 +262,13 @@ export function defineTlb(core: CoreBuilder): void {
     const host = call(e, 'fill', linear, ACCESS.READ, tlb);
     e.when(host.eqz(), () => e.return(0));
     const crosses = first.ltU(bytes);
+    e.when(crosses.eqz(), () => watch(e, linear, bytes, ACCESS.READ));
     e.when(host.ne(NOT_RAM).and(crosses.eqz()), () => e.return(host));
     const gpa = e.env('walk_gpa');
     e.when(crosses, () => {
       const next = call(e, 'fill', nextPage(e, linear), ACCESS.READ, tlb);
       e.when(next.eqz(), () => e.return(0));
+      watch(e, linear, bytes, ACCESS.READ);
       const nextGpa = e.env('walk_gpa');
       call(e, 'bounce_in', next, nextGpa, bytes.sub(first), first.add(bounce));
     });
@@ -275,6 +283,7 @@ export function defineTlb(core: CoreBuilder): void {
     const host = call(e, 'fill', linear, ACCESS.WRITE, tlb);
     e.when(host.eqz(), () => e.return(0));
     const crosses = first.ltU(bytes);
+    e.when(crosses.eqz(), () => watch(e, linear, bytes, ACCESS.WRITE));
     e.when(host.ne(NOT_RAM).and(crosses.eqz()), () => {
       call(e, 'notdirty', host, bytes);
       e.return(host);
@@ -284,6 +293,7 @@ export function defineTlb(core: CoreBuilder): void {
     e.when(crosses, () => {
       const next = call(e, 'fill', nextPage(e, linear), ACCESS.WRITE, tlb);
       e.when(next.eqz(), () => e.return(0));
+      watch(e, linear, bytes, ACCESS.WRITE);
       e.setEnv('bounce_gpa', e.lazyEnv('walk_gpa'), 1);
       e.setEnv('bounce_host', next, 1);
       e.setEnv('bounce_bytes', bytes.sub(first), 1);

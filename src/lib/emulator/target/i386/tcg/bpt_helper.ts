@@ -29,29 +29,22 @@ const lengthOf = (dr7: number, index: number): number => {
 
 const setDr6 = (env: Env, bits: number): void => env.set('dr', (env.get('dr', DR6_AT) | bits) >>> 0, DR6_AT);
 
-/** DR7 without checks. */
-export function cpu_x86_update_dr7(env: Env, value: number): void {
+/** DR7 without checks. Where data is watched, the TLB has nothing and each access is told. */
+export function cpu_x86_update_dr7({ env, mmu }: X86Cpu, value: number): void {
   value = (value | DR7_FIXED_1) >>> 0;
   env.set64('dr', BigInt(value), 7);
-  const io = [0, 1, 2, 3].some((i) => isEnabled(value, i) && typeOf(value, i) === BREAKPOINT.IO);
+  const has = (wanted: (type: number) => boolean): boolean =>
+    [0, 1, 2, 3].some((i) => isEnabled(value, i) && wanted(typeOf(value, i)));
+  const io = has((type) => type === BREAKPOINT.IO);
   env.set('hflags', io ? env.get('hflags') | HF_IOBPT : env.get('hflags') & ~HF_IOBPT);
+  const watching = has((type) => type === BREAKPOINT.WRITE || type === BREAKPOINT.ACCESS) ? 1 : 0;
+  if (env.get('watching') === watching) return;
+  env.set('watching', watching);
+  mmu.flush(true);
 }
 
 /** Whether any breakpoint is on, so that instructions or data have to be watched. */
 export const breakpointsEnabled = (env: Env): boolean => (env.at(DR, DR7_AT) & DR7_ENABLED) !== 0;
-
-export interface Watchpoint {
-  readonly address: bigint;
-  readonly length: number;
-}
-
-/** Where data is watched: for the MMU, whose slow path these pages take. */
-export function watchpoints(env: Env): readonly Watchpoint[] {
-  const dr7 = env.get('dr', DR7_AT);
-  return [0, 1, 2, 3]
-    .filter((i) => isEnabled(dr7, i) && (typeOf(dr7, i) & 1) !== 0)
-    .map((i) => ({ address: alignedAddress(env, dr7, i), length: lengthOf(dr7, i) }));
-}
 
 /** The processor ignores the low bits that the length covers. */
 const alignedAddress = (env: Env, dr7: number, index: number): bigint =>
@@ -146,5 +139,5 @@ export function helper_set_dr(cpu: X86Cpu, reg: number, value: bigint): void {
   }
   if (value >> 32n !== 0n) throw generalProtection();
   if (reg === 6) env.set64('dr', value | BigInt(DR6.FIXED_1), 6);
-  else cpu_x86_update_dr7(env, Number(value));
+  else cpu_x86_update_dr7(cpu, Number(value));
 }

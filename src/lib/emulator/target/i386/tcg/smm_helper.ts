@@ -120,7 +120,7 @@ export function do_smm_enter(cpu: X86Cpu): void {
   env.set64('eip', 0x8000n);
   cpu_x86_update_cr0(cpu, env.get('cr') & ~(CR0.PE | CR0.EM | CR0.TS | CR0.PG));
   cpu_x86_update_cr4(cpu, 0);
-  cpu_x86_update_dr7(env, 0);
+  cpu_x86_update_dr7(cpu, 0);
   const smbase = env.get('smbase');
   for (const seg of indices(6)) {
     if (seg === R_CS) cpu_x86_load_seg_cache(env, seg, (smbase >>> 4) & 0xffff, smbase, 0xffff_ffff, DATA);
@@ -148,7 +148,7 @@ export function helper_rsm(cpu: X86Cpu): void {
   env.set64('eip', area.load64(AT.eip));
   cpu_load_eflags(env, area.load32(AT.eflags), ALL_FLAGS);
   env.set64('dr', BigInt((area.load32(AT.dr6) | DR6.FIXED_1) >>> 0), 6);
-  cpu_x86_update_dr7(env, area.load32(AT.dr7));
+  cpu_x86_update_dr7(cpu, area.load32(AT.dr7));
 
   cpu_x86_update_cr4(cpu, area.load32(AT.cr4));
   cpu_x86_update_cr3(cpu, area.load64(AT.cr3));

@@ -179,7 +179,7 @@ function enterTask(cpu: X86Cpu, task: Task, wide: boolean, nested: number): void
   }
   if (task.eip > env.get('seg_limit', R_CS)) throw new CPUException(EXCP.GP, 0);
   const dr7 = env.get('dr', 7 * 2);
-  if (dr7 & DR7_LOCAL) cpu_x86_update_dr7(env, dr7 & ~DR7_LOCAL);
+  if (dr7 & DR7_LOCAL) cpu_x86_update_dr7(cpu, dr7 & ~DR7_LOCAL);
 }
 
 /** Virtual-8086 mode: DPL 3, 64 KiB, writable. */

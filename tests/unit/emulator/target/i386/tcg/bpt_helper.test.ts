@@ -11,8 +11,7 @@ import {
   helper_get_dr,
   helper_set_dr,
   HF_IOBPT,
-  watchpointHits,
-  watchpoints
+  watchpointHits
 } from '../../../../../../src/lib/emulator/target/i386/tcg/bpt_helper.ts';
 import { longCpu, raised, type FlatCpu } from '../../../../../support/flat-cpu.ts';
 
@@ -22,7 +21,7 @@ const dr6 = ({ env }: FlatCpu): number => env.get('dr', 12);
 function set(cpu: FlatCpu, index: number, address: bigint, type: number, length = 0): void {
   cpu.env.set64('dr', address, index);
   const bits = (2 << (index * 2)) | (((length << 2) | type) << (16 + index * 4));
-  cpu_x86_update_dr7(cpu.env, (cpu.env.get('dr', 14) | bits) >>> 0);
+  cpu_x86_update_dr7(cpu, (cpu.env.get('dr', 14) | bits) >>> 0);
 }
 
 describe('debug registers', () => {
@@ -81,8 +80,14 @@ describe('watchpoints', () => {
   test('ignore the low bits that their length covers', () => {
     const cpu = longCpu();
     set(cpu, 0, 0x5006n, 3, 2); // 8 bytes
-    expect(watchpoints(cpu.env)).toEqual([{ address: 0x5000n, length: 8 }]);
     expect(watchpointHits(cpu.env, 0x5000n, 1, false)).toBe(1);
+  });
+  test('have every access told, and the TLB kept empty', () => {
+    const cpu = longCpu();
+    set(cpu, 0, 0x5000n, 1);
+    expect([cpu.env.get('watching'), cpu.mmu.flushes]).toEqual([1, ['global']]);
+    cpu_x86_update_dr7(cpu, 0);
+    expect([cpu.env.get('watching'), cpu.mmu.flushes]).toEqual([0, ['global', 'global']]);
   });
   test('trap after the instruction, together with TF', () => {
     const cpu = longCpu();
@@ -99,7 +104,7 @@ describe('I/O breakpoints', () => {
     helper_bpt_io(cpu.env, 0x61, 1, 0x9999n);
     expect(raised(() => helper_bpt_io(cpu.env, 0x5f, 2, 0x9999n))).toEqual(DB);
     expect([cpu.env.get64('eip'), dr6(cpu) & 0xf]).toEqual([0x9999n, 1]);
-    cpu_x86_update_dr7(cpu.env, 0);
+    cpu_x86_update_dr7(cpu, 0);
     expect(cpu.env.get('hflags') & HF_IOBPT).toBe(0);
   });
 });

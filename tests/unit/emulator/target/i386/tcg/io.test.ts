@@ -76,7 +76,7 @@ describe('IN and OUT', () => {
   test('under a breakpoint has happened when the trap comes', () => {
     const cpu = flatCpu();
     cpu.env.set64('dr', 0x60n, 0);
-    cpu_x86_update_dr7(cpu.env, 0x2_0002);
+    cpu_x86_update_dr7(cpu, 0x2_0002);
     cpu.outside.input = 0x55;
     expect(raised(() => helper_in(cpu, 0x60, 1, 0x102n))).toEqual([EXCP.DB, undefined]);
     expect([cpu.env.get('regs') & 0xff, cpu.env.get64('eip')]).toEqual([0x55, 0x102n]);
