@@ -32,7 +32,7 @@ export class QEMUTimer {
   mod(expire: bigint): void {
     this.#clock.unlink(this);
     this.expire_time = expire < 0n ? 0n : expire;
-    this.#clock.link(this);
+    this.#clock.link(this, expire);
   }
 
   del(): void {
@@ -91,11 +91,11 @@ export class QEMUClock {
     return called > 0;
   }
 
-  /** For `QEMUTimer` alone. */
-  link(timer: QEMUTimer): void {
+  /** For `QEMUTimer` alone. As in QEMU, what is set for before 0 comes before what is set for 0. */
+  link(timer: QEMUTimer, expire: bigint): void {
     const list = this.#active;
     let at = list.length;
-    while (at > 0 && list[at - 1]!.expire_time > timer.expire_time) at--;
+    while (at > 0 && list[at - 1]!.expire_time > expire) at--;
     list.splice(at, 0, timer);
     if (at === 0) this.onRearm?.();
   }

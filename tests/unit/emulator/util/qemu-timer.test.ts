@@ -37,11 +37,14 @@ test('arming again moves a timer, deleting disarms it', () => {
   expect(log).toEqual([]);
 });
 
-test('a time before zero counts as zero', () => {
-  const { timer } = setup();
-  const t = timer('t');
+test('a time before zero counts as zero, but comes first', () => {
+  const { clock, timer, log } = setup();
+  timer('zero').mod(0n);
+  const t = timer('before');
   t.mod(-5n);
   expect([t.expire_time, t.pending]).toEqual([0n, true]);
+  clock.run();
+  expect(log).toEqual(['before', 'zero']);
 });
 
 test('a callback may arm its timer again, and sees it disarmed', () => {
