@@ -107,6 +107,29 @@ export abstract class Engine extends StateEmitter implements RoutineBackend {
     );
   }
 
+  span(linear: Value, write: boolean): Value {
+    const host = this.let(this.#probe(this.let(linear), write ? TLB_WRITE : 0));
+    return this.let(host.and(UPPER_HALF).eqz().select(host.i32(), 0));
+  }
+  copy(to: Value, from: Value, bytes: Value): void {
+    for (const value of [to, from, bytes]) value.emit(this.f);
+    this.f.memoryCopy();
+  }
+  fill(to: Value, element: Value, bytes: Size, count: Value): void {
+    if (bytes === 1) {
+      for (const value of [to, element, count]) value.emit(this.f);
+      this.f.memoryFill();
+      return;
+    }
+    const at = this.variable('i32', to);
+    const end = this.let(to.add(count.mul(bytes)));
+    this.loop((_again, leave) => {
+      this.when(at.value.eq(end), leave);
+      this.poke(storeOf(bytes), at.value, element);
+      at.set(at.value.add(bytes));
+    });
+  }
+
   /** Where `bytes` bytes to be read are, or a copy of them. */
   protected hostForLoad(linear: Value, bytes: number): Value {
     const va = this.let(linear);

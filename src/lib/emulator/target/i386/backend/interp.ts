@@ -2,7 +2,7 @@
 import type { FunctionBuilder } from '../../../wasm/asm.ts';
 import type { Load } from '../../../wasm/opcodes.ts';
 import { ENV, EXCP, R_ECX, R_ESP, R_SS } from '../env.ts';
-import type { Backend, MemoryOptions, OperandShape, ReadWrite, Shape } from '../isa/backend.ts';
+import type { Backend, MemoryOptions, OperandShape, ReadWrite, RepeatOptions, Shape } from '../isa/backend.ts';
 import type { Size } from '../isa/insn.ts';
 import { i64, termOf, type Term, v128, type Value } from '../isa/value.ts';
 import type { Callee } from './emitter.ts';
@@ -261,14 +261,27 @@ export abstract class InterpBackend extends Engine implements Backend {
     return super.callHelper(helper, args);
   }
 
-  repeat(body: () => void, until?: 'Z'): void {
+  repeat(body: () => void, { until, bulk }: RepeatOptions = {}): void {
     const { rep, addressSize } = this.shape;
     if (rep === 'none') return body();
-    const count = (): Value => this.reg(R_ECX, addressSize);
+    const count = (): Value => this.reg(R_ECX, addressSize).i64();
+    const setCount = (value: Value): void => this.setReg(R_ECX, addressSize, addressSize === 8 ? value : value.i32());
+    const one = (): void => {
+      body();
+      setCount(count().sub(1));
+    };
     this.when(count().eqz(), () => this.next());
     this.loop((_again, leave) => {
-      body();
-      this.setReg(R_ECX, addressSize, count().sub(1));
+      if (bulk) {
+        // The iteration that is under way is counted already.
+        const left = this.let(this.lazyEnv('budget').add(1));
+        const most = count();
+        const done = bulk(this.let(most.ltU(left).select(most, left)));
+        this.when(done.eqz(), one, () => {
+          setCount(most.sub(done));
+          this.setEnv('budget', left.sub(done));
+        });
+      } else one();
       if (until) this.when(rep === 'repne' ? this.flag('Z') : this.flag('Z').eqz(), leave);
       this.when(count().eqz(), leave);
       this.#countIteration();

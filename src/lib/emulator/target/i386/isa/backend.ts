@@ -169,6 +169,11 @@ export interface RoutineBackend {
   flags(): Value;
   setFlags(rule: FlagRule, size: Size, inputs: FlagInputs): void;
 
+  /** `bytes` bytes (i32) of WebAssembly's memory, from and to addresses as `span` gives them; they may overlap. */
+  copy(to: Value, from: Value, bytes: Value): void;
+  /** `count` (i32) elements of 1 to 8 bytes, from an address as `span` gives it. */
+  fill(to: Value, element: Value, bytes: Size, count: Value): void;
+
   /** Raises an exception; nothing after it is reached. `error` where the vector has an error code. */
   raise(vector: number, error?: Term): void;
   call(callee: Helper | Routine, ...args: readonly Term[]): Value;
@@ -248,5 +253,17 @@ export interface Backend extends RoutineBackend {
   endBlock(): void;
 
   /** For string instructions: `body` does one iteration and the engine counts. See `Shape.rep`; 'none' runs it once. */
-  repeat(body: () => void, until?: 'Z'): void;
+  repeat(body: () => void, options?: RepeatOptions): void;
+  /** Where a linear address lies in WebAssembly's memory if its page is mapped for that and plain RAM, else 0: i32. */
+  span(linear: Value, write: boolean): Value;
+}
+
+export interface RepeatOptions {
+  /** REPE and REPNE look at ZF after each iteration. */
+  readonly until?: 'Z';
+  /**
+   * Does as many iterations at once as it can, at most `limit` (i64, at least 1), index registers included, and gives
+   * their number (i64). 0: it cannot, and `body` does the next one.
+   */
+  readonly bulk?: (limit: Value) => Value;
 }
