@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vitest/config';
 import { icedX86 } from './scripts/vite-iced-x86.ts';
 import { listLicences } from './scripts/vite-licences.ts';
 import { listSamples } from './scripts/vite-samples.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string };
 
 /** What shared memory needs (design.md 2): every server of ours sends them. */
 const isolation = {
@@ -15,6 +18,6 @@ export default defineConfig({
   worker: { format: 'es', plugins: () => [icedX86()] },
   server: { headers: isolation },
   preview: { headers: isolation },
-  define: { __VERSION__: JSON.stringify(process.env.npm_package_version ?? '0.0.0') },
+  define: { __VERSION__: JSON.stringify(version) },
   test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 90_000 }
 });
