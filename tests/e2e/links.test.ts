@@ -20,7 +20,7 @@ test('a link to a field of a sample opens the sample and selects the field', asy
 
 test('a link to a file of one’s own asks for the file, and tells another one from it', async ({ app, page }) => {
   await app.open(sampleFile('workload.vmstate.gz'));
-  await app.row('i8254').click();
+  await (await app.scrollTo('i8254')).click();
   await expect(page).toHaveURL(/file=workload\.vmstate\.gz&print=[^&]+&sel=section/);
   const link = page.url();
 

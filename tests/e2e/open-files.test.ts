@@ -81,7 +81,7 @@ test('a folder is refused in words', async ({ app, page }) => {
 
 /** What is wrong, where, and what comes next. */
 const bad: readonly (readonly [what: string, file: FileToOpen, at: string, says: RegExp])[] = [
-  ['an empty file', { name: 'empty', bytes: new Uint8Array() }, '0x0', /this is an empty file.*see `info migrate`/],
+  ['an empty file', { name: 'empty', bytes: new Uint8Array() }, '0x0', /this is an empty file.*see info migrate/],
   ['an ELF file', { name: 'vmlinux', bytes: elf() }, '0x0', /this is an ELF file.*along with a migration stream/],
   ['random bytes', { name: 'noise', bytes: noise(5000) }, '0x0', /nothing that is known here.*begins with QEVM/]
 ];

@@ -95,7 +95,7 @@ const workbench: Readonly<Record<string, (app: App) => Promise<void>>> = {
     await app.page.getByRole('button', { name: 'Check', exact: true }).click();
   },
   notes: async (app) => {
-    await app.row('i8254').click();
+    await (await app.scrollTo('i8254')).click();
     await app.press('Control+Shift+m');
     await app.page.keyboard.type('Channel 0 drives the clock.');
     await app.press('Control+Enter');
@@ -180,6 +180,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     for (const [name, scene] of scenes) {
       test(name, async ({ app, page }) => {
         await scene(app);
+        // Nothing is hovered but what a scene hovers.
+        await page.mouse.move(700, 16);
         await app.idle();
         await page.screenshot({ path: join(folder, colorScheme, `${name}.png`), animations: 'disabled' });
         const { scrollWidth, innerWidth } = await page.evaluate(() => ({

@@ -68,6 +68,16 @@ export class App {
     return this.tree.getByRole('treeitem', { name: new RegExp(`^${escaped}(?!\\S)`) });
   }
 
+  /** The row of a section that may lie below, scrolled to as with a wheel. */
+  async scrollTo(name: string): Promise<Locator> {
+    await this.tree.hover();
+    for (let i = 0; i < 50 && !(await this.row(name).isVisible()); i++) {
+      await this.page.mouse.wheel(0, 100);
+      await this.idle();
+    }
+    return this.row(name);
+  }
+
   // What is done.
   /** Settles when nothing is under way. */
   async idle(): Promise<void> {

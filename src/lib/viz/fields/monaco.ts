@@ -1,6 +1,7 @@
 /** Monaco with what a read-only JSON needs: found, folded, coloured. Fetched when JSON is first looked at. */
 import 'monaco-editor/editor/contrib/find/browser/findController.js';
 import 'monaco-editor/editor/contrib/folding/browser/folding.js';
+import { color } from 'd3';
 import * as monaco from 'monaco-editor/editor/editor.api.js';
 import EditorWorker from 'monaco-editor/editor/editor.worker.js?worker';
 
@@ -26,6 +27,15 @@ monaco.languages.setLanguageConfiguration('json', {
   ]
 });
 
+/** The theme that is built in, on the background of every panel. */
+function setTheme(dark: boolean): void {
+  // Monaco takes six digits only.
+  const background = color(getComputedStyle(document.documentElement).getPropertyValue('--bg'))?.formatHex();
+  const colors = background ? { 'editor.background': background } : {};
+  monaco.editor.defineTheme('migrascope', { base: dark ? 'vs-dark' : 'vs', inherit: true, rules: [], colors });
+  monaco.editor.setTheme('migrascope');
+}
+
 /** Shows text in an element; returns what changes the text or the theme, and what ends it. */
 export function showJson(element: HTMLElement, label: string, dark: boolean) {
   const editor = monaco.editor.create(element, {
@@ -38,12 +48,12 @@ export function showJson(element: HTMLElement, label: string, dark: boolean) {
     lineNumbersMinChars: 4,
     minimap: { enabled: false },
     scrollBeyondLastLine: false,
-    renderLineHighlight: 'none',
-    theme: dark ? 'vs-dark' : 'vs'
+    renderLineHighlight: 'none'
   });
+  setTheme(dark);
   return {
     setText: (text: string) => editor.setValue(text),
-    setDark: (on: boolean) => monaco.editor.setTheme(on ? 'vs-dark' : 'vs'),
+    setDark: setTheme,
     dispose: () => {
       editor.getModel()?.dispose();
       editor.dispose();

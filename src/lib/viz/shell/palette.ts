@@ -130,7 +130,7 @@ function* fields(workspace: Workspace): Generator<Choice> {
     for (const { path, row } of leaves(session.fields(section.index) ?? [])) {
       yield {
         id: `field:${section.index}:${path}`,
-        title: `${section.name}.${path}`,
+        title: `${section.instance === 0 ? section.name : sectionLabel(section)}.${path}`,
         // Made for those that are shown: there are thousands.
         get detail() {
           return formatValue(row, 16);

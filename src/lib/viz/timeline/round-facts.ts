@@ -7,13 +7,13 @@ const evidences: Readonly<Record<RoundEvidence, string>> = {
   'multifd-sync': 'multifd flush',
   'qmp-pass': 'reported by QMP',
   'offset-wrap': 'offsets wrap',
-  repeat: 'a page comes again',
+  repeat: 'a repeat',
   section: 'the section'
 };
 
-/** `inferred (≥): a page comes again`, or `certain: the section`. */
+/** `inferred: a repeat`, or `certain: the section`. */
 export const evidenceText = (round: Pick<Round, 'certain' | 'evidence'>): string =>
-  `${round.certain ? 'certain' : 'inferred (≥)'}: ${evidences[round.evidence]}`;
+  `${round.certain ? 'certain' : 'inferred'}: ${evidences[round.evidence]}`;
 
 /** What must be known before the table is believed. */
 export function roundsNote({ rounds, features, ram }: SnapshotInfo): string | undefined {

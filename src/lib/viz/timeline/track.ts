@@ -39,6 +39,8 @@ export interface TrackItem {
 export interface Track {
   readonly id: string;
   readonly title: string;
+  /** How its drawing is read, where that is not plain. */
+  readonly about?: string;
   /** CSS pixels, at least. */
   readonly height: number;
   /** How high it becomes where there is room; as it is, when absent. */

@@ -49,7 +49,7 @@ const rounds: Track = {
   id: 'rounds',
   title: 'Rounds',
   height: 30,
-  most: 120,
+  most: 240,
   items: ({ info }) =>
     info.rounds.map((round) => ({
       ...{ start: round.start, end: round.end, label: String(round.index + 1), token: '--kind-normal' },
@@ -100,8 +100,9 @@ const sectionItem = (s: SectionInfo): TrackItem => ({
 const pages: Track = {
   id: 'pages',
   title: 'Pages',
+  about: 'pages by kind, logarithmic; the line below: sent before',
   height: 44,
-  most: 160,
+  most: 360,
   // mapped-ram keeps all pages inside of START.
   items: ({ info }) =>
     info.sections

@@ -5,7 +5,7 @@ import { roundInfos, sectionInfos, snapshotInfo } from '../../../support/infos.t
 test('what is inferred is a lower bound, and says what it is inferred from', () => {
   const [first, second] = roundInfos({ bytes: 1, certain: true, evidence: 'section' }, { bytes: 1 });
   expect(evidenceText(first!)).toBe('certain: the section');
-  expect(evidenceText(second!)).toBe('inferred (≥): a page comes again');
+  expect(evidenceText(second!)).toBe('inferred: a repeat');
 });
 
 describe('the note above the table', () => {
