@@ -19,6 +19,9 @@ async function violations(page: Page, within?: string): Promise<string[]> {
   }
   return found;
 }
+// axe looks at every element: a busy machine needs longer for it than for a journey.
+test.describe.configure({ timeout: 120_000 });
+
 const main = '#panel-main';
 const side = '#panel-side';
 const panels = { notes: '#panel-leftBottom', rounds: '#panel-bottomRight', map: '#panel-bottomMiddle' } as const;
