@@ -71,8 +71,11 @@ const rules: readonly Rule[] = [
   { from: EMULATOR, may: [EMULATOR, VMSTATE, 'comlink'] },
   {
     from: 'src/lib/viz/',
-    may: ['src/lib/viz/', VMSTATE, 'svelte', 'bits-ui', 'paneforge', 'd3', 'idb', 'monaco-editor', 'virtual:iced-x86'],
-    types: [`${EMULATOR}api.ts`, 'iced-x86']
+    may: [
+      ...['src/lib/viz/', VMSTATE, 'svelte', 'bits-ui', 'paneforge', 'd3', 'idb', 'monaco-editor', '@xterm/xterm'],
+      'virtual:iced-x86'
+    ],
+    types: [`${EMULATOR}api.ts`, `${EMULATOR}machine-api.ts`, 'iced-x86']
   },
   { from: 'src/hooks.client.ts', may: ['src/lib/viz/'] },
   { from: 'src/routes/', may: ['src/routes/', 'src/lib/', 'src/app.css', 'svelte', '$app', 'virtual:'] },

@@ -1,15 +1,20 @@
 /** Page side of the workers: starts them and hands out plain objects, so that no view knows about comlink. */
 import { proxy, wrap } from 'comlink';
 import type { Inspector } from './api.ts';
+import type { MachineHost } from './machine-api.ts';
 
 type Call = (...args: unknown[]) => Promise<unknown>;
 
 /**
- * Starts the worker that parses for the explorer. Callbacks may be passed as they are.
+ * What a worker exposes. Callbacks may be passed as they are.
  * @param crashed told when the worker itself fails; every call under way is rejected then, none hangs
+ * @param what the worker is, in words
  */
-export function startInspector(crashed: (message: string) => void): { inspector: Inspector; stop: () => void } {
-  const worker = new Worker(new URL('./inspect.worker.ts', import.meta.url), { type: 'module' });
+function exposedBy<T extends object>(
+  worker: Worker,
+  what: string,
+  crashed: (message: string) => void
+): { exposed: T; stop: () => void } {
   const remote = wrap(worker) as unknown as Record<string, Call>;
   const waiting = new Set<(error: Error) => void>();
 
@@ -18,8 +23,8 @@ export function startInspector(crashed: (message: string) => void): { inspector:
     waiting.clear();
     crashed(message);
   };
-  worker.addEventListener('error', (event) => fail(event.message || 'the parser could not be loaded'));
-  worker.addEventListener('messageerror', () => fail('the parser sent what the page cannot read'));
+  worker.addEventListener('error', (event) => fail(event.message || `${what} could not be loaded`));
+  worker.addEventListener('messageerror', () => fail(`${what} sent what the page cannot read`));
 
   const call = (name: string, args: readonly unknown[]) =>
     new Promise((resolve, reject) => {
@@ -29,10 +34,24 @@ export function startInspector(crashed: (message: string) => void): { inspector:
         .finally(() => waiting.delete(reject));
     });
 
-  const inspector = new Proxy({} as Inspector, {
+  const exposed = new Proxy({} as T, {
     // A promise that resolves to the proxy must not take it for a promise.
     get: (_, name) =>
       typeof name === 'string' && name !== 'then' ? (...args: unknown[]) => call(name, args) : undefined
   });
-  return { inspector, stop: () => worker.terminate() };
+  return { exposed, stop: () => worker.terminate() };
+}
+
+/** Starts the worker that parses for the explorer. */
+export function startInspector(crashed: (message: string) => void): { inspector: Inspector; stop: () => void } {
+  const worker = new Worker(new URL('./inspect.worker.ts', import.meta.url), { type: 'module' });
+  const { exposed, stop } = exposedBy<Inspector>(worker, 'the parser', crashed);
+  return { inspector: exposed, stop };
+}
+
+/** Starts a worker that runs machines. One that crashed is to be stopped; another can be started. */
+export function startMachineHost(crashed: (message: string) => void): { host: MachineHost; stop: () => void } {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  const { exposed, stop } = exposedBy<MachineHost>(worker, 'the machine', crashed);
+  return { host: exposed, stop };
 }

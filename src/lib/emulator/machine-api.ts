@@ -4,7 +4,7 @@
  * 64-bit values are bigint, addresses of guest memory too.
  */
 import type { Problem } from '../vmstate/problem.ts';
-import type { Placed } from '../vmstate/vmstate.ts';
+import type { Meaning, Placed } from '../vmstate/vmstate.ts';
 
 /** QEMU's RunState (qapi/run-state.json), as `info status` says it. */
 export type RunState =
@@ -22,10 +22,8 @@ export type RunState =
 
 /** What becomes a machine: dropped files, or a machine that starts from its firmware or kernel. */
 export interface MachineSource {
-  /** A vm.state with what belongs to it, as the explorer opened them. */
+  /** What was dropped: a vm.state with what belongs to it, disk images too. A drive without one waits at its first request. */
   readonly state?: readonly File[];
-  /** Images by drive: `virtio0`, `ide0-hd0`. A drive without one waits at its first request. */
-  readonly disks?: Readonly<Record<string, File>>;
   /** QEMU's command line, for a machine that boots; file names in it are names of `files`. */
   readonly commandLine?: string;
   readonly files?: readonly File[];
@@ -38,7 +36,10 @@ export interface DriveInfo {
   readonly device: string;
   /** What the guest was told, in bytes; undefined when the state does not say. */
   readonly wanted: number | undefined;
+  /** Name of the image that it has. */
   readonly file: string | undefined;
+  /** Requests that wait for an image. */
+  readonly waiting: number;
 }
 
 /** What starting came to. */
@@ -47,12 +48,14 @@ export interface MachineReport {
   /** Bytes of RAM. */
   readonly memory: number;
   readonly cpu: string;
-  /** Fatal ones keep it from running; `runAnyway` of `resume` overrides those that are only likely to fail. */
+  /** Fatal ones keep it from running; `runAnyway` of `resume` overrides them where there is a machine at all. */
   readonly problems: readonly Problem[];
   /** Sections that nothing here models: kept byte for byte. */
   readonly frozen: readonly string[];
-  readonly drives: readonly DriveInfo[];
-  readonly serials: readonly string[];
+  /** Ports that the machine has, by their numbers. */
+  readonly serials: readonly number[];
+  /** Whether there is something to look at, or to run with `runAnyway`. */
+  readonly made: boolean;
 }
 
 /** Why the machine stopped. */
@@ -74,6 +77,7 @@ export interface MachineStatus {
   readonly virtualNs: bigint;
   /** Share of the last second that the CPU was halted, 0 to 1. */
   readonly idle: number;
+  readonly drives: readonly DriveInfo[];
 }
 
 export type BreakpointSpec =
@@ -85,40 +89,32 @@ export type BreakpointSpec =
   | { readonly kind: 'field'; readonly section: string; readonly path: string };
 export type Breakpoint = BreakpointSpec & { readonly id: number; readonly enabled: boolean; readonly hits: number };
 
-/** One segment register with its hidden part. */
-export interface SegmentView {
-  readonly selector: number;
-  readonly base: bigint;
-  readonly limit: number;
-  /** Second word of the descriptor. */
-  readonly flags: number;
+/** One register: a row of the registers panel. */
+export interface RegisterRow {
+  /** As in `info registers`: `RAX`, `CS.base`, `XMM0`. */
+  readonly name: string;
+  readonly value: bigint;
+  /** Width. */
+  readonly bytes: number;
+  /** Names of its bits, and where they are described. */
+  readonly about?: Meaning;
+  /** `setRegister` takes it. */
+  readonly writable: boolean;
 }
 
 /** The CPU as the registers panel shows it. */
 export interface CpuView {
-  /** RAX RCX RDX RBX RSP RBP RSI RDI R8…R15. */
-  readonly regs: readonly bigint[];
-  readonly rip: bigint;
-  readonly rflags: number;
-  /** ES CS SS DS FS GS LDT TR. */
-  readonly segments: readonly SegmentView[];
-  readonly gdt: { readonly base: bigint; readonly limit: number };
-  readonly idt: { readonly base: bigint; readonly limit: number };
-  /** CR0 CR2 CR3 CR4 CR8. */
-  readonly control: Readonly<Record<'cr0' | 'cr2' | 'cr3' | 'cr4' | 'cr8', bigint>>;
-  readonly dr: readonly bigint[];
-  readonly efer: bigint;
-  readonly msrs: Readonly<Record<string, bigint>>;
-  readonly xmm: readonly (readonly [low: bigint, high: bigint])[];
-  readonly mxcsr: number;
-  readonly st: readonly { readonly mantissa: bigint; readonly exponent: number; readonly empty: boolean }[];
-  readonly fpuControl: number;
-  readonly fpuStatus: number;
-  /** 16, 32 or 64: how the bytes at RIP are to be read. */
+  readonly groups: readonly { readonly title: string; readonly rows: readonly RegisterRow[] }[];
+  /** Linear address of the next instruction. */
+  readonly pc: bigint;
+  /** Linear address of the top of the stack. */
+  readonly stack: bigint;
+  /** 16, 32 or 64: how the bytes at `pc` are to be read. */
   readonly codeSize: 16 | 32 | 64;
+  /** 2, 4 or 8: bytes that PUSH takes. */
+  readonly stackWidth: 2 | 4 | 8;
   readonly cpl: number;
   readonly halted: boolean;
-  readonly instructions: bigint;
 }
 
 /** Where the page finds guest RAM: the shared memory and the blocks in it. Little-endian. */
@@ -150,7 +146,7 @@ export interface MachineHost {
   reset(id: number): Promise<void>;
 
   cpu(id: number): Promise<CpuView>;
-  /** @param name as in `info registers`: rax, rip, rflags, cr3, xmm0, … */
+  /** @param name of a row that is `writable` */
   setRegister(id: number, name: string, value: bigint): Promise<void>;
   /** Bytes by virtual (`x`) or physical (`xp`) address; fewer where they end, none where nothing is mapped. */
   read(id: number, space: 'virtual' | 'physical', address: bigint, bytes: number): Promise<Uint8Array>;
@@ -174,11 +170,17 @@ export interface MachineHost {
   /** RGBA of the display, or undefined when it has not changed since `frame`. */
   display(id: number, frame: number): Promise<DisplayFrame | undefined>;
   /** One line of the human monitor; what it prints. */
-  monitor(id: number, line: string): Promise<string>;
+  monitor(id: number, line: string): Promise<MonitorAnswer>;
   /** Gives a drive its image; the requests that waited go on. */
   attachDisk(id: number, drive: string, file: File): Promise<void>;
   /** The paused machine as a QEMU migration stream. */
   save(id: number): Promise<Blob>;
+}
+
+export interface MonitorAnswer {
+  readonly text: string;
+  /** What `migrate file:NAME` wrote. */
+  readonly file?: { readonly name: string; readonly blob: Blob };
 }
 
 export interface DisplayFrame {

@@ -145,7 +145,8 @@ export class Machine implements MigratableMachine {
           this.onReset();
         }
       },
-      debug: () => this.onDebug()
+      debug: () => this.onDebug(),
+      failed: (error) => this.#failed(error)
     });
     this.completions.onReady = () => this.cpus.wake();
     this.runstate.onChange((_state, running) => {
@@ -177,6 +178,18 @@ export class Machine implements MigratableMachine {
     if (this.runstate.running) this.runstate.set('paused', { kind: 'pause' });
   }
 
+  /** So many instructions on a stopped machine, which is stopped again afterwards. Timers run at their instruction. */
+  step(instructions: number): void {
+    this.#vmState?.resume();
+    this.runstate.set('running');
+    try {
+      this.cpus.step(instructions);
+      if (this.runstate.running) this.runstate.set('paused', { kind: 'step' });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
   /** Bytes typed at a serial port. */
   serialInput(port: number, bytes: Uint8Array): void {
     this.completions.start(
@@ -189,6 +202,11 @@ export class Machine implements MigratableMachine {
     cpu_reset(this.cpu);
     this.devices.reset();
     this.cpu.flushAll();
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.runstate.set('internal-error', { kind: 'internal-error', message });
   }
 
   /** Gives the memory back. The machine must not run. */

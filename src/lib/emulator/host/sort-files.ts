@@ -80,7 +80,7 @@ async function roleOf(file: File): Promise<OpenedFile> {
 }
 
 /** What a compressed file holds, as a file: memory and channels are read at random. */
-async function unpacked(file: File): Promise<File> {
+export async function unpacked(file: File): Promise<File> {
   const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
   if (!compressed.includes(sniff(head, file.size).kind)) return file;
   const { stream } = await openContainer(blobSource(file), file.name);

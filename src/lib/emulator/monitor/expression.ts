@@ -90,3 +90,22 @@ export function parseExpression(text: string, registers: Registers): bigint {
   if (at < tokens.length) throw new MonitorError(`unexpected '${tokens[at]}' in expression`);
   return value;
 }
+
+const COMPARISONS: Readonly<Record<string, (a: bigint, b: bigint) => boolean>> = {
+  '==': (a, b) => a === b,
+  '!=': (a, b) => a !== b,
+  '<=': (a, b) => a <= b,
+  '>=': (a, b) => a >= b,
+  '<': (a, b) => a < b,
+  '>': (a, b) => a > b
+};
+
+/**
+ * Whether a condition holds: `$rax == 5`, unsigned; without a comparison, whether the value is not 0.
+ * @throws MonitorError
+ */
+export function compare(text: string, registers: Registers): boolean {
+  const [, left = text, operator, right = ''] = /^(.*?)(==|!=|<=|>=|<|>)(.*)$/s.exec(text) ?? [];
+  const value = parseExpression(left, registers);
+  return operator === undefined ? value !== 0n : COMPARISONS[operator]!(value, parseExpression(right, registers));
+}

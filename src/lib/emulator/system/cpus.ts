@@ -45,6 +45,8 @@ export interface CpusOptions {
   readonly deliver: () => void;
   /** The CPU met a breakpoint. Returns whether it stops. */
   readonly debug: () => boolean;
+  /** What runs here threw: a fault of ours, never the guest's. The loop has ended. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** Real time that one slice should take, in ns: short enough that keys and pauses feel immediate. */
@@ -137,6 +139,8 @@ export class Cpus {
         if (exit === 'halted' && this.#o.processor.idle) await this.#wait();
         else await this.#o.pace.yield();
       }
+    } catch (error) {
+      this.#o.failed(error);
     } finally {
       this.#running = false;
     }

@@ -46,7 +46,16 @@ function machine({ icount = true, shift = 0 } = {}) {
     wake() {},
     yield: () => Promise.resolve()
   };
-  const cpus = new Cpus({ processor, time, clocks, pace, icount, deliver: () => {}, debug: () => true });
+  const cpus = new Cpus({
+    processor,
+    time,
+    clocks,
+    pace,
+    icount,
+    deliver: () => {},
+    debug: () => true,
+    failed: () => {}
+  });
   return { cpus, clocks, time, state, ran, slept, retired: () => retired };
 }
 

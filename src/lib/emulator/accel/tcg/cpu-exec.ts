@@ -75,6 +75,8 @@ export class TcgCpu implements X86Cpu, Processor {
   #inEngine = false;
   /** Data breakpoints that the instruction has hit, as in DR6. */
   #watchHits = 0;
+  /** The breakpoint at the next instruction has been told: the next run goes on over it. */
+  #told = false;
   readonly #intercept: (exception: CPUException) => boolean;
 
   constructor({ memory, base, pageFlags, pageMap, physical, model, outside, intercept }: CpuOptions) {
@@ -187,7 +189,6 @@ export class TcgCpu implements X86Cpu, Processor {
 
   #loop(): CpuExit {
     const { env } = this;
-    let stepped = false;
     for (;;) {
       if (env.get('interrupt_request') !== 0 && x86_cpu_exec_interrupt(this)) continue;
       if (env.get('halted') !== 0) return 'halted';
@@ -195,7 +196,10 @@ export class TcgCpu implements X86Cpu, Processor {
       if (this.#rest === 0) return 'budget';
       const debugging = this.breakpoints.size > 0 || breakpointsEnabled(env);
       if (debugging) {
-        if (stepped && this.breakpoints.has(this.#linearEip())) return 'debug';
+        if (!this.#told && this.breakpoints.has(this.#linearEip())) {
+          this.#told = true;
+          return 'debug';
+        }
         if (this.#hitsDebugRegister()) continue;
         env.set('eflags', env.get('eflags') & ~FLAG.RF); // it shields one instruction
         this.#watchHits = 0;
@@ -203,6 +207,7 @@ export class TcgCpu implements X86Cpu, Processor {
       const trapped = (env.get('eflags') & FLAG.TF) !== 0;
       const inhibited = env.get('inhibit_irq') !== 0;
       env.set('inhibit_irq', 0);
+      this.#told = false;
       const raised = this.#enter(debugging || trapped || inhibited ? 1 : this.#rest);
       if (raised) {
         if (this.#intercept(raised)) return 'debug';
@@ -212,7 +217,6 @@ export class TcgCpu implements X86Cpu, Processor {
         const hits = debugging ? this.#watchHits : 0;
         if (step || hits !== 0) this.#deliver(() => debugTrap(env, hits, step));
       }
-      stepped = true;
     }
   }
 

@@ -1,0 +1,145 @@
+/** The machines' worker without the worker: `MachineHost` of `machine-api.ts`. Runs in Node too. */
+import { transfer } from 'comlink';
+import { cpuView, setRegister } from './cpu-view.ts';
+import { HostedMachine } from './hosted-machine.ts';
+import type { MachineHost, MonitorAnswer } from './machine-api.ts';
+import { insertImage, MachineLoader } from './machine-loading.ts';
+import { hmp } from './monitor/hmp.ts';
+import { CPUException } from './target/i386/env.ts';
+
+const notYet = (what: string): never => {
+  throw new Error(`${what} is not there yet`);
+};
+
+export function createMachineHost(): MachineHost {
+  const machines = new Map<number, HostedMachine>();
+  const loader = new MachineLoader();
+  let lastId = 0;
+
+  const get = (id: number): HostedMachine => {
+    const found = machines.get(id);
+    if (!found) throw new Error(`machine ${id} is gone`);
+    return found;
+  };
+
+  return {
+    async create({ state, commandLine }) {
+      if (!state || commandLine !== undefined) notYet('a machine that starts from its firmware');
+      const hosted = new HostedMachine(await loader.load(state!));
+      const id = ++lastId;
+      machines.set(id, hosted);
+      return { id, report: hosted.report };
+    },
+    async destroy(id) {
+      const hosted = get(id);
+      machines.delete(id);
+      await hosted.destroy();
+    },
+    watch: async (id, told) => get(id).watch(told),
+    status: async (id) => get(id).status,
+
+    async resume(id, runAnyway) {
+      get(id).allow(runAnyway);
+      get(id).resume();
+    },
+    pause: (id) => get(id).pause(),
+    async step(id, instructions = 1) {
+      await get(id).step(instructions);
+      return get(id).status;
+    },
+    async stepOver(id) {
+      await get(id).stepOver();
+      return get(id).status;
+    },
+    async stepOut(id) {
+      await get(id).stepOut();
+      return get(id).status;
+    },
+    async runTo(id, address) {
+      await get(id).runTo(address);
+      return get(id).status;
+    },
+    stepBack: async () => notYet('time travel'),
+    async reset(id) {
+      get(id).machine.reset();
+      get(id).tell();
+    },
+
+    cpu: async (id) => cpuView(get(id).machine.cpu),
+    async setRegister(id, name, value) {
+      try {
+        setRegister(get(id).machine.cpu, name, value);
+      } catch (error) {
+        if (!(error instanceof CPUException)) throw error;
+        throw new Error(`the CPU refuses this value of ${name}: exception ${error.vector}`);
+      }
+    },
+    async read(id, space, address, bytes) {
+      const got = get(id).read(space, address, bytes);
+      return transfer(got, [got.buffer]);
+    },
+    write: async (id, space, address, bytes) => get(id).write(space, address, bytes),
+    devices: async (id) => get(id).deviceLabels,
+    deviceFields: async (id, label) => get(id).deviceFields(label),
+    async shared(id) {
+      const { physmem, cpu } = get(id).machine;
+      return {
+        buffer: cpu.env.u8.buffer as unknown as SharedArrayBuffer,
+        blocks: physmem.blocks.map((b) => ({ idstr: b.idstr, offset: b.offset, length: b.used_length })),
+        pageFlags: physmem.pageFlags
+      };
+    },
+
+    addBreakpoint: async (id, breakpoint) => get(id).addBreakpoint(breakpoint),
+    removeBreakpoint: async (id, breakpoint) => get(id).removeBreakpoint(breakpoint),
+    enableBreakpoint: async (id, breakpoint, enabled) => get(id).enableBreakpoint(breakpoint, enabled),
+    breakpoints: async (id) => get(id).breakpoints,
+
+    serialOutput: async (id, port, told) => get(id).listen(port, told),
+    serialInput: async (id, port, bytes) => get(id).machine.serialInput(port, bytes),
+    key: async () => notYet('the keyboard'),
+    mouse: async () => notYet('the mouse'),
+    display: async () => notYet('the display'),
+    monitor: (id, line) => monitor(get(id), line),
+    async attachDisk(id, drive, file) {
+      const { machine } = get(id);
+      const found = machine.drives.find(({ blk }) => blk.name === drive);
+      if (!found) throw new RangeError(`there is no drive '${drive}'`);
+      const why = await insertImage(found.blk, file);
+      if (why !== undefined) throw new Error(why);
+      get(id).attached(drive, file.name);
+    },
+    save: (id) => get(id).save()
+  };
+}
+
+/** What goes on is asked for as by the button; files become downloads. */
+async function monitor(hosted: HostedMachine, line: string): Promise<MonitorAnswer> {
+  if (/^\s*c(ont)?\s*$/.test(line)) {
+    try {
+      hosted.resume();
+      return { text: '' };
+    } catch (error) {
+      return { text: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  let file: MonitorAnswer['file'];
+  const text = await hmp(
+    {
+      machine: hosted.machine,
+      host: {
+        quit() {
+          void hosted.pause().then(() => hosted.machine.runstate.set('shutdown', { kind: 'shutdown' }));
+        },
+        async write(uri, pieces) {
+          const [, path] = /^file:([^,]*)/.exec(uri) ?? [];
+          if (path === undefined) throw new Error(`a page cannot write to ${uri}: file:NAME becomes a download`);
+          file = { name: path.replace(/^.*\//, '') || 'vm.state', blob: await hosted.save(pieces) };
+        }
+      }
+    },
+    line
+  );
+  hosted.tell();
+  return file ? { text, file } : { text };
+}
