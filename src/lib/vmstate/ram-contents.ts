@@ -1,11 +1,15 @@
 /** Guest memory out of a snapshot: page contents by record, blocks as sources, and the quick walk over all pages. */
 import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { ByteSource } from './source.ts';
+import { sequential, type ByteSource } from './source.ts';
 
 const PAGE = 4096;
-/** Records whose bytes lie within this distance are fetched in one read. */
+/** Records whose bytes lie no further apart are read in one go: what is between them costs less than a read does. */
+const GAP = 1 << 18;
+/** Bytes that are taken from a source at a time. */
 const WINDOW = 1 << 20;
+/** Pages that are put in the order of their bytes together. */
+const BATCH = 1 << 16;
 
 /** Record + 1 of each page as of some moment; `latest` for the end of the stream. */
 export type PageTable = { get(page: number): number };
@@ -69,6 +73,14 @@ export function blockSource(snapshot: Snapshot, block: RamBlock, table = latestT
   };
 }
 
+/** A page whose bytes are to be read. */
+interface Wanted {
+  readonly page: number;
+  readonly record: number;
+  readonly source: number;
+  readonly at: number;
+}
+
 /**
  * Calls `visit` once for each of the pages, in the order of their bytes in the sources rather than in page order, so
  * that the input is read in large pieces. `bytes` is a view that is good during the call; undefined stands for a page
@@ -82,7 +94,18 @@ export async function visitPages(
   signal?: AbortSignal
 ): Promise<void> {
   const { ram } = snapshot;
-  let fetch: { page: number; record: number; source: number; at: number }[] = [];
+  let wanted: Wanted[] = [];
+  const window = new Uint8Array(WINDOW);
+  const readWanted = async (): Promise<void> => {
+    wanted.sort((a, b) => a.source - b.source || a.at - b.at);
+    for (let from = 0, to = 1; from < wanted.length; from = to++) {
+      const { source, record } = wanted[from]!;
+      while (to < wanted.length && wanted[to]!.source === source && wanted[to]!.at - wanted[to - 1]!.at <= PAGE + GAP)
+        to++;
+      await visitStretch(sourceOf(snapshot, record), wanted.slice(from, to), visit, window, signal);
+    }
+    wanted = [];
+  };
   let seen = 0;
   for (const page of pages) {
     if ((++seen & 0xffff) === 0) signal?.throwIfAborted();
@@ -96,25 +119,46 @@ export async function visitPages(
     else {
       const at = contentsOffset(snapshot, record);
       if (at === undefined) visit(page, undefined, record);
-      else fetch.push({ page, record, source: ram.sourceOf(record), at });
+      else if (wanted.push({ page, record, source: ram.sourceOf(record), at }) >= BATCH) await readWanted();
     }
   }
-  fetch = fetch.sort((a, b) => a.source - b.source || a.at - b.at);
-  const window = new Uint8Array(WINDOW);
-  for (let i = 0; i < fetch.length;) {
+  await readWanted();
+}
+
+/** Visits pages of one source, by rising offset. What lies behind its end reads as zeros. */
+async function visitStretch(
+  source: ByteSource,
+  wanted: readonly Wanted[],
+  visit: (page: number, bytes: Uint8Array, record: number) => void,
+  window: Uint8Array,
+  signal: AbortSignal | undefined
+): Promise<void> {
+  /** Of the window: offset in the source, and bytes that are there. */
+  let base = wanted[0]!.at;
+  let have = 0;
+  const input = sequential(source, base, wanted.at(-1)!.at + PAGE);
+  for (let i = 0; i < wanted.length;) {
     signal?.throwIfAborted();
-    const { source, at } = fetch[i]!;
-    let j = i + 1;
-    while (j < fetch.length && fetch[j]!.source === source && fetch[j]!.at + PAGE <= at + WINDOW) j++;
-    const end = fetch[j - 1]!.at + PAGE;
-    const got = await sourceOf(snapshot, fetch[i]!.record).read(at, window.subarray(0, end - at));
-    for (; i < j; i++) {
-      const from = fetch[i]!.at - at;
+    const got = await input.read(window.subarray(have));
+    have += got;
+    for (; i < wanted.length; i++) {
+      const { page, at, record } = wanted[i]!;
+      if (at + PAGE > base + have && got > 0) break;
+      const from = Math.min(at - base, have);
       const bytes = window.subarray(from, from + PAGE);
-      if (from + PAGE > got) bytes.fill(0, Math.max(0, got - from));
-      visit(fetch[i]!.page, bytes, fetch[i]!.record);
+      visit(page, from + PAGE <= have ? bytes : padded(bytes.subarray(0, have - from)), record);
     }
+    const rest = i < wanted.length ? Math.min(wanted[i]!.at - base, have) : have;
+    window.copyWithin(0, rest, have);
+    base += rest;
+    have -= rest;
   }
+}
+
+function padded(bytes: Uint8Array): Uint8Array {
+  const page = new Uint8Array(PAGE);
+  page.set(bytes);
+  return page;
 }
 
 /** The pages that a table has records of: in a large memory of which little came far fewer than all. */
