@@ -11,15 +11,19 @@ const TYPE_CODE: Readonly<Record<ValType, number>> = { i32: 0x7f, i64: 0x7e, f32
 const NO_RESULT = 0x40;
 const TYPE_OF_LETTER: Readonly<Record<string, ValType>> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64', v: 'v128' };
 
-/** Types of an operator's operands and its result. */
-export function signatureOf(name: Operator | LaneOperator): {
+export interface Signature {
   readonly params: readonly ValType[];
   readonly result: ValType;
-} {
-  const [, text] = name in OPERATORS ? OPERATORS[name as Operator] : LANE_OPERATORS[name as LaneOperator];
-  const [params, result] = text.split(':') as [string, string];
-  return { params: Array.from(params, (letter) => TYPE_OF_LETTER[letter]!), result: TYPE_OF_LETTER[result]! };
 }
+
+const signatures = new Map<string, Signature>(
+  Object.entries({ ...OPERATORS, ...LANE_OPERATORS }).map(([name, [, text]]) => {
+    const [params, result] = text.split(':') as [string, string];
+    return [name, { params: Array.from(params, (letter) => TYPE_OF_LETTER[letter]!), result: TYPE_OF_LETTER[result]! }];
+  })
+);
+/** Types of an operator's operands and its result. */
+export const signatureOf = (name: Operator | LaneOperator): Signature => signatures.get(name)!;
 export const typeOfLoad = (name: Load): ValType => TYPE_OF_LETTER[LOADS[name][1]]!;
 export const typeOfStore = (name: Store): ValType => TYPE_OF_LETTER[STORES[name][1]]!;
 

@@ -201,7 +201,7 @@ export function definePageWalk(core: CoreBuilder): void {
       e.when(
         denied.and(1),
         () => mask.set(~((1 << ACCESS.READ) | (1 << ACCESS.WRITE))),
-        () => e.when(denied.and(user.or(cr0.and(CR0_WP))), () => mask.set(~(1 << ACCESS.WRITE)))
+        () => e.when(denied.ne(0).and(user.or(cr0.and(CR0_WP)).ne(0)), () => mask.set(~(1 << ACCESS.WRITE)))
       );
       faultUnless(mask.value.shrU(access).and(1), ERROR.P | ERROR.PK);
       prot.set(prot.value.and(mask.value));
