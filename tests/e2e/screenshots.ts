@@ -42,8 +42,14 @@ const firstPage: Readonly<Record<string, (app: App) => Promise<void>>> = {
     await page.goto('/#v=99');
     await expect(page.getByRole('alert')).toBeVisible();
   },
-  'what-is-decoded': (app) => app.command('What is decoded'),
-  about: (app) => app.command('About, licences'),
+  'what-is-decoded': async (app) => {
+    await app.command('What is decoded');
+    await expect(app.page.getByRole('heading', { name: 'What is decoded' })).toBeVisible();
+  },
+  about: async (app) => {
+    await app.command('About, licences');
+    await expect(app.page.getByRole('heading', { name: /^About/ })).toBeVisible();
+  },
   'file-that-is-none': (app) =>
     app.open({ name: 'noise.state', bytes: Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) >> 3) }),
   'stream-that-is-cut': async (app) => {
