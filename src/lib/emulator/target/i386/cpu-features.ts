@@ -26,14 +26,18 @@ export const FEATURE_NAMES: Readonly<Record<string, readonly string[]>> = {
   XSAVE: words('xsaveopt xsavec xgetbv1 xsaves')
 };
 
-/** Features of the processor itself, rather than of instructions in the table: paging, control registers, MSRs. */
+/**
+ * Features of the processor itself, rather than of instructions in the table: paging, control registers, MSRs. The
+ * instructions of the last two are there with SSE, and for all.
+ */
 export const SYSTEM_FEATURES: readonly string[] = words(`
   fpu de pse tsc msr pae mce apic mtrr pge mca pat pse36 acpi ss hypervisor
   smep umip la57 pcid erms fsrm fzrm fsrs fsrc arat xgetbv1
-  nx pdpe1gb lm lahf-lm cr8legacy cmp-legacy`);
+  nx pdpe1gb lm lahf-lm cr8legacy cmp-legacy mmxext 3dnowprefetch`);
 
 /** Features that mean nothing without another. Source: QEMU feature_dependencies, x86_ext_save_areas. */
 export const NEEDS: Readonly<Record<string, string>> = {
+  mmxext: 'sse',
   avx: 'xsave',
   pku: 'xsave',
   xsaveopt: 'xsave',
