@@ -175,8 +175,7 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
-  if (options.paused) machine.runstate.set('paused', { kind: 'pause' });
-  else machine.start();
+  machine.startIncoming(!options.paused);
   const code = await ended;
   await machine.stop();
   for (const wire of wires.all) wire.close();

@@ -14,13 +14,14 @@ import { lowmemOf, pcPiix, type PCPiix } from './hw/i386/pc_piix.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
 import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
 import type { MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
 import type { MigratableMachine, SectionSlot } from './migration/incoming.ts';
 import { vmstate_timers } from './system/cpu-timers.ts';
 import { Cpus, type Pace } from './system/cpus.ts';
 import type { ApicInterrupt } from './system/local-apic.ts';
 import { AddressSpace } from './system/memory.ts';
 import type { PhysMem } from './system/physmem.ts';
-import { RunStateMachine } from './system/runstate.ts';
+import { isRunState, RunStateMachine } from './system/runstate.ts';
 import { VirtualClock } from './system/virtual-clock.ts';
 import { cpuModel, supportedFeatures } from './target/i386/cpu-models.ts';
 import { CpuVmState } from './target/i386/env-state.ts';
@@ -67,6 +68,10 @@ export class Machine implements MigratableMachine {
   /** Ports by number; undefined where there is none. */
   readonly serials: readonly (Chardev | undefined)[];
   readonly drives: readonly { readonly plan: VirtioBlkPlan; readonly blk: BlockBackend }[];
+  /** What the machine did when its state was taken: `running`, or why it stood still. */
+  readonly globalState: GlobalState = {
+    ...{ size: 8, runstate: 'running', has_vm_was_suspended: 0, vm_was_suspended: 0, unused: new Uint8Array(66) }
+  };
   /** What the guest did that QEMU would log. */
   readonly guestErrors: string[] = [];
   layout: readonly SectionSlot[] = [];
@@ -134,6 +139,11 @@ export class Machine implements MigratableMachine {
     pc.pages.onChange = () => this.cpu.flushAll();
     this.#addCpuSections();
     this.drives = plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk));
+    this.devices.add({
+      ...{ idstr: 'globalstate', vmsd: vmstate_globalstate, state: this.globalState },
+      // QEMU 7.2 says 8 for "running" with its NUL, and so do all since.
+      preSave: () => (this.globalState.size = this.globalState.runstate.length + 1)
+    });
     cpu_realize(this.cpu);
     cpu_reset(this.cpu);
     this.cpus = new Cpus({
@@ -169,6 +179,23 @@ export class Machine implements MigratableMachine {
     this.#vmState?.resume();
     this.runstate.set('running');
     this.cpus.start();
+  }
+
+  /** After a load: goes on as the sender was. Source: process_incoming_migration_bh. */
+  startIncoming(autostart: boolean): void {
+    const { runstate } = this.globalState;
+    if (runstate === 'running' && autostart) this.start();
+    else this.runstate.set(isRunState(runstate) && runstate !== 'running' ? runstate : 'paused');
+  }
+
+  /** Stops for a migration; the stream says what it did until then. Source: global_state_store. */
+  async stopForMigration(): Promise<void> {
+    const { state } = this.runstate;
+    await this.stop();
+    this.globalState.runstate = state;
+    this.globalState.has_vm_was_suspended = 1;
+    this.globalState.vm_was_suspended = state === 'suspended' ? 1 : 0;
+    this.runstate.set('finish-migrate');
   }
 
   /** Resolves when nothing runs any more and no request is under way. Source: vm_stop, bdrv_drain_all. */

@@ -32,12 +32,13 @@ interface HmpCommand {
 const migrate = async ({ machine, host }: MonitorSession, args: string): Promise<string> => {
   const uri = args.replace(/^-d\s+/, '').trim();
   if (uri === '') throw new MonitorError("migrate: no argument for 'uri'");
-  await machine.stop();
-  machine.runstate.set('finish-migrate');
+  const { running } = machine.runstate;
+  await machine.stopForMigration();
   try {
     await host.write(unquoted(uri), saveVmState(machine));
   } catch (error) {
-    machine.start();
+    if (running) machine.start();
+    else machine.runstate.set('paused', { kind: 'pause' });
     throw error;
   }
   machine.runstate.set('postmigrate');

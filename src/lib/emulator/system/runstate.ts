@@ -1,6 +1,12 @@
 /** What a machine is doing, and who is told when that changes. Source: QEMU system/runstate.c, qapi/run-state.json. */
 import type { RunState, StopReason } from '../machine-api.ts';
 
+const RUN_STATES: ReadonlySet<string> = new Set<RunState>([
+  ...(['prelaunch', 'inmigrate', 'running', 'paused', 'debug', 'io-error', 'internal-error'] as const),
+  ...(['shutdown', 'suspended', 'finish-migrate', 'postmigrate'] as const)
+]);
+export const isRunState = (text: string): text is RunState => RUN_STATES.has(text);
+
 export class RunStateMachine {
   #state: RunState = 'prelaunch';
   #stopped: StopReason | undefined;
