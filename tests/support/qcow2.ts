@@ -1,4 +1,7 @@
-/** Small qcow2 images with a VM state, written byte for byte: clusters of 512 bytes, disk of one L2 table. */
+/**
+ * Small qcow2 images with a VM state, written byte for byte: clusters of 512 bytes, disk of one L2 table. The disk as it
+ * is now has the bytes of the state.
+ */
 import { deflateRawSync } from 'node:zlib';
 
 export interface Qcow2Options {
@@ -9,6 +12,7 @@ export interface Qcow2Options {
   readonly names?: readonly string[];
   /** Bytes of state that the snapshot says it has. */
   readonly stateSize?: number;
+  readonly backing?: string;
   /** Changes the header when all is written. */
   readonly change?: (view: DataView) => void;
 }
@@ -18,7 +22,7 @@ const CLUSTER = 1 << CLUSTER_BITS;
 
 /** An image whose snapshots all hold `state`, at most 64 clusters (32 with extended entries). */
 export function qcow2(state: Uint8Array, options: Qcow2Options = {}): Uint8Array<ArrayBuffer> {
-  const { version = 3, extended = false, clusters = [], names = ['one'], stateSize = state.length } = options;
+  const { version = 3, extended = false, clusters = [], names = ['one'], stateSize = state.length, backing } = options;
   const out = new Uint8Array(2 ** 18);
   const view = new DataView(out.buffer);
   let end = 4 * CLUSTER;
@@ -85,6 +89,14 @@ export function qcow2(state: Uint8Array, options: Qcow2Options = {}): Uint8Array
   view.setUint32(4, version);
   view.setUint32(20, CLUSTER_BITS);
   view.setUint32(28, diskSize);
+  // The disk's own L1 table is the snapshot's entry behind its disk.
+  view.setUint32(36, 1);
+  view.setUint32(44, l1 + 8);
+  if (backing !== undefined) {
+    view.setUint32(12, 2 * CLUSTER);
+    view.setUint32(16, backing.length);
+    out.set(new TextEncoder().encode(backing), 2 * CLUSTER);
+  }
   view.setUint32(60, names.length);
   view.setUint32(68, table);
   if (version === 3) {
