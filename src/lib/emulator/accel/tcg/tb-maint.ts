@@ -2,7 +2,7 @@
  * Decoded pages: making them, decoding into them, giving them up. Generated code finds its way through them by itself
  * (`backend/code-pages.ts`). In the place of QEMU accel/tcg/tb-maint.c and translator.c.
  */
-import { type Interpreter, type Handler } from '../../target/i386/backend/interpreter.ts';
+import type { Handler, Interpreter } from '../../target/i386/backend/interpreter.ts';
 import { CODE_KEY, DECODED, HANDLER, type Layout, PAGE_SIZE, RECORD } from '../../target/i386/backend/layout.ts';
 import { writeExpectation, writeMarker, writeRecord } from '../../target/i386/backend/record.ts';
 import type { Env } from '../../target/i386/env.ts';
@@ -32,8 +32,6 @@ export class CodePages {
   readonly #hosts = new Set<number>();
   /** Bytes of an instruction that lies in two pages. */
   readonly #joined = new Uint8Array(2 * LONGEST);
-  /** A stop is wanted before the instruction at an offset of a host page: it gets a record that asks. */
-  readonly breakpoints = new Set<number>();
 
   constructor(env: Env, layout: Layout, decode: Decode, supports: (row: Row) => boolean) {
     this.#env = env;
@@ -77,7 +75,7 @@ export class CodePages {
 
   /** CoreImports.decode */
   decode(page: number, offset: number): number {
-    const { env } = { env: this.#env };
+    const env = this.#env;
     if (this.#free + RESERVE > this.#layout.arenaEnd) {
       const host = env.u32[(page + DECODED.host) >>> 2]!;
       const key = env.u32[(page + DECODED.key) >>> 2]!;
