@@ -124,7 +124,7 @@ export class PC implements DeviceHost {
     });
     this.map.system.addSubregion(APIC_DEFAULT_ADDRESS, this.apicBus.region, 0x1000);
     this.apic = new APIC(this.apicBus, options.cpu);
-    this.pic = new ISAPic(this, (level) => this.apic.deliverPicIrq(level));
+    this.pic = new ISAPic(this, this.apicBus.picIrq);
     this.ioapic = new IOAPIC(this, () => this.pic.readIrq());
     this.map.system.addSubregion(IOAPIC_DEFAULT_ADDRESS, this.ioapic.region);
     this.gsi = gsiLines(this.pic.irqs, this.ioapic.irqs);
