@@ -115,6 +115,10 @@ export class FakeOutside implements CpuOutside {
     this.deadline = value;
   }
   ferr(): void {}
+  readonly smms: boolean[] = [];
+  smm(on: boolean): void {
+    this.smms.push(on);
+  }
   tripleFault(): void {
     this.tripleFaults++;
   }

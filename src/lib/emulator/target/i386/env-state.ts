@@ -8,7 +8,7 @@ import type { CPUX86State, SegmentCache, X86CPU } from './cpu.ts';
 import { DESC } from './descriptors.ts';
 import { cpu_compute_eflags } from './eflags.ts';
 import { CC_MASK, CPUException, ENV, HF, R_CS, type Env, type EnvName } from './env.ts';
-import { recomputeHflags } from './hflags.ts';
+import { recomputeHflags, setSmm } from './hflags.ts';
 import { CC_OP_EFLAGS } from './isa/flags.ts';
 import { cpu_x86_update_dr7 } from './tcg/bpt_helper.ts';
 import { deliverException } from './tcg/excp_helper.ts';
@@ -180,6 +180,7 @@ export class CpuVmState {
     loadFloatingPoint(env, state);
     loadFlags(env, state);
     env.set('inhibit_irq', (state.hflags & HF.INHIBIT_IRQ) === 0 ? 0 : 1);
+    setSmm(this.#live, (state.hflags & HF.SMM) !== 0);
     env.set('hflags', state.hflags);
     recomputeHflags(env);
     cpu_x86_update_dr7(this.#live, env.get('dr', 7 * 2));

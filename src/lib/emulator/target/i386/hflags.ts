@@ -63,6 +63,15 @@ export function cpu_x86_load_seg_cache(
   env.put(HFLAGS, withStack(env, hflags));
 }
 
+/** Enters or leaves system management mode as far as memory is concerned. */
+export function setSmm({ env, mmu, outside }: X86Cpu, on: boolean): void {
+  const hflags = env.get('hflags');
+  if (((hflags & HF.SMM) !== 0) === on) return;
+  env.set('hflags', on ? hflags | HF.SMM : hflags & ~HF.SMM);
+  outside.smm?.(on);
+  mmu.flush(true);
+}
+
 /** Real mode's and virtual-8086 mode's: only selector and base change; limit and attributes stay, as in the hardware. */
 export function loadRealSegment(env: Env, seg: number, selector: number): void {
   env.set('seg_selector', selector & 0xffff, seg);

@@ -3,7 +3,7 @@ import { CR0, hasFeature, XSTATE } from './control-registers.ts';
 import { cpuid_version } from './cpuid.ts';
 import { DESC, TYPE } from './descriptors.ts';
 import { CPU_INTERRUPT, ENV, ENV_SIZE, R_CS, R_EDX, type Env, type EnvName } from './env.ts';
-import { cpu_x86_load_seg_cache, cpu_x86_update_cr0, cpu_x86_update_cr4 } from './hflags.ts';
+import { cpu_x86_load_seg_cache, cpu_x86_update_cr0, cpu_x86_update_cr4, setSmm } from './hflags.ts';
 import { cpu_x86_update_dr7, DR6 } from './tcg/bpt_helper.ts';
 import { HF2_GIF, HF2_VGIF } from './hflags2.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -77,6 +77,7 @@ const DATA = DESC.P | DESC.S | DESC.W | DESC.A;
 
 function setInit(cpu: X86Cpu): void {
   const { env } = cpu;
+  setSmm(cpu, false);
   clear(env, CLEARED_BY_INIT);
   env.set('hflags2', HF2_GIF | HF2_VGIF);
   cpu_x86_update_cr0(cpu, CR0.CD | CR0.NW | CR0.ET);

@@ -46,6 +46,8 @@ export interface CpuOutside {
   /** IA32_TSC_DEADLINE was written. */
   tscDeadline(value: bigint): void;
   ferr(): void;
+  /** System management mode begins or ends: from here on the CPU sees SMRAM, or what lies over it. The TLB is flushed after. */
+  smm?(on: boolean): void;
   /** A triple fault, as QEMU: reset, or shutdown with -no-reboot. */
   tripleFault(): void;
   /** What a guest did that QEMU would log with -d guest_errors or unimp. */

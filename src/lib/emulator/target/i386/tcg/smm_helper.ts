@@ -5,13 +5,14 @@
 import { CR0 } from '../control-registers.ts';
 import { DESC } from '../descriptors.ts';
 import { cpu_compute_eflags, cpu_load_eflags } from '../eflags.ts';
-import { HF, R_CS, type Env } from '../env.ts';
+import { R_CS, type Env } from '../env.ts';
 import {
   cpu_load_efer,
   cpu_x86_load_seg_cache,
   cpu_x86_update_cr0,
   cpu_x86_update_cr3,
-  cpu_x86_update_cr4
+  cpu_x86_update_cr4,
+  setSmm
 } from '../hflags.ts';
 import { HF2_NMI, HF2_SMM_INSIDE_NMI } from '../hflags2.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
@@ -110,7 +111,7 @@ const DATA = DESC.P | DESC.S | DESC.W | DESC.G | DESC.A;
 export function do_smm_enter(cpu: X86Cpu): void {
   const { env } = cpu;
   env.set('msr_smi_count', env.get('msr_smi_count') + 1);
-  env.set('hflags', env.get('hflags') | HF.SMM);
+  setSmm(cpu, true);
   const hflags2 = env.get('hflags2');
   env.set('hflags2', hflags2 | (hflags2 & HF2_NMI ? HF2_SMM_INSIDE_NMI : HF2_NMI));
   save(env, new SaveArea(cpu));
@@ -126,7 +127,6 @@ export function do_smm_enter(cpu: X86Cpu): void {
     if (seg === R_CS) cpu_x86_load_seg_cache(env, seg, (smbase >>> 4) & 0xffff, smbase, 0xffff_ffff, DATA);
     else cpu_x86_load_seg_cache(env, seg, 0, 0, 0xffff_ffff, DATA);
   }
-  cpu.mmu.flush(true);
 }
 
 function loadTable(env: Env, area: SaveArea, register: 'gdt' | 'ldt' | 'idt' | 'tr'): void {
@@ -164,6 +164,5 @@ export function helper_rsm(cpu: X86Cpu): void {
   let hflags2 = env.get('hflags2');
   if (!(hflags2 & HF2_SMM_INSIDE_NMI)) hflags2 &= ~HF2_NMI;
   env.set('hflags2', hflags2 & ~HF2_SMM_INSIDE_NMI);
-  env.set('hflags', env.get('hflags') & ~HF.SMM);
-  cpu.mmu.flush(true);
+  setSmm(cpu, false);
 }

@@ -23,6 +23,8 @@ describe('an SMI', () => {
     expect(env.get('hflags') & (HF.SMM | HF.PE | HF.LMA | HF.CS64 | HF.CPL)).toBe(HF.SMM);
     expect([env.get('msr_smi_count'), env.get('dr', 14), env.get('eflags')]).toEqual([1, 0x400, 2]);
     expect(cpu.mmu.flushes.at(-1)).toBe('global');
+    helper_rsm(cpu);
+    expect(cpu.outside.smms).toEqual([true, false]);
   });
   test('saves the state where the manual says', () => {
     const cpu = longCpu();
