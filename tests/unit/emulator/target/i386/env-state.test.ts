@@ -1,13 +1,12 @@
 /** The CPU's sections of native QEMU's streams into the live CPU and back: every byte must return. */
 import { describe, expect, test } from 'vitest';
-import { descriptions } from '../../../../../src/lib/emulator/descriptions.ts';
 import { CpuVmState } from '../../../../../src/lib/emulator/target/i386/env-state.ts';
 import { HF, R_CS, R_SS } from '../../../../../src/lib/emulator/target/i386/env.ts';
 import { vmstate_x86_cpu } from '../../../../../src/lib/emulator/target/i386/machine.ts';
 import { QemuFileReader, QemuFileWriter } from '../../../../../src/lib/vmstate/qemu-file.ts';
 import { readSnapshot } from '../../../../../src/lib/vmstate/savevm.ts';
 import { readRange } from '../../../../../src/lib/vmstate/source.ts';
-import { load, save } from '../../../../../src/lib/vmstate/vmstate.ts';
+import { descriptionTable, load, save } from '../../../../../src/lib/vmstate/vmstate.ts';
 import { flatCpu } from '../../../../support/flat-cpu.ts';
 import { goldens, withState } from '../../../../support/golden.ts';
 
@@ -15,6 +14,8 @@ const streams = goldens().filter(({ name }) =>
   /\/(linux|linux-seed|linux-max|linux-suspended|pc|pc-2\.3|running|serial-busy|cpu-max|paging-.*)$/.test(name)
 );
 if (streams.length === 0) console.warn('SKIPPED: no streams of native QEMU; make them with: npm run golden');
+
+const descriptions = descriptionTable([vmstate_x86_cpu]);
 
 const body = (state: CpuVmState): Uint8Array => {
   const file = new QemuFileWriter();
