@@ -73,7 +73,9 @@ export const fldSt = helper('fld_st', 'i', (x, i: number) => fpu.fldSt(x, i));
 export const fldMemory = helper('fld_memory', 'il', (x, format: number, bits: bigint) =>
   fpu.fldMemory(x, MEMORY_FORMATS[format]!, u64(bits))
 );
-export const fld80 = helper('fld80', 'l', (x, linear: bigint) => fpu.fld80(x, read80(x, u64(linear))));
+export const fld80 = helper('fld80', 'li', (x, significand: bigint, head: number) =>
+  fpu.fld80(x, u64(significand) | (BigInt(head) << 64n))
+);
 export const fbld = helper('fbld', 'l', (x, linear: bigint) => fpu.fbld(x, read80(x, u64(linear))));
 
 export const fstFloat = helper('fst_float', 'ili', (x, format: number, linear: bigint, pops: number) =>
@@ -99,6 +101,11 @@ export const ffree = helper('ffree', 'ii', (x, i: number, pops: number) => {
   x.pop(pops);
 });
 
+/** FLD1 and its like. */
+export const constants = Object.fromEntries(
+  fpu.CONSTANT_NAMES.map((name) => [name, helper(name, '', (x) => fpu.fldConstant(x, name))])
+) as Readonly<Record<fpu.Constant, Helper>>;
+
 /** What has no operands. */
 export const plain = {
   ftst: helper('ftst', '', fpu.ftst),
@@ -119,12 +126,6 @@ export const plain = {
   fsincos: helper('fsincos', '', functions.fsincos),
   fsin: helper('fsin', '', functions.fsin),
   fcos: helper('fcos', '', functions.fcos),
-  ...Object.fromEntries(
-    (['fld1', 'fldl2t', 'fldl2e', 'fldpi', 'fldlg2', 'fldln2', 'fldz'] as const).map((name) => [
-      name,
-      helper(name, '', (x) => fpu.fldConstant(x, name))
-    ])
-  ),
   fdecstp: helper('fdecstp', '', (x) => {
     x.top -= 1;
     x.setFlags(0, FPUS.C1);

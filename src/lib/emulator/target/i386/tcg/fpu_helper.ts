@@ -177,6 +177,7 @@ const CONSTANTS = {
   fldz: [0n, 0n, 0n]
 } as const;
 export type Constant = keyof typeof CONSTANTS;
+export const CONSTANT_NAMES = Object.keys(CONSTANTS) as readonly Constant[];
 /** FLD1, FLDPI and their like: the constant rounded by the control word's RC. */
 export function fldConstant(x: FpuStack, name: Constant): void {
   const [down, nearest, up] = CONSTANTS[name];

@@ -15,7 +15,7 @@ import {
   type Value
 } from '../backend.ts';
 import { requireProtected } from './privilege.ts';
-import { waitForX87 } from './x87.ts';
+import { waitForX87 } from './x87-operands.ts';
 
 /** SSE and AVX: #UD unless the system enabled them, #NM with CR0.TS. SDM 3A, 2.5 and 13.1. */
 export function needsSse(b: Backend): void {
