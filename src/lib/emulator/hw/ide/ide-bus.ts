@@ -8,7 +8,8 @@ import type { Irq } from '../core/irq.ts';
 import { ATAPIDrive } from './atapi.ts';
 import type { IDEBus } from './core.ts';
 import { diagnose, execute } from './ide-commands.ts';
-import { BUSY_STAT, DRQ_STAT, IDEDrive, type IDEDMA, type IDEDriveBus, type IDEDriveOptions } from './ide-dev.ts';
+import { IDEDrive } from './ide-dev.ts';
+import { BUSY_STAT, DRQ_STAT, type IDEDMA, type IDEDriveBus, type IDEDriveOptions } from './ide-registers.ts';
 
 const CTRL_DISABLE_IRQ = 0x02;
 const CTRL_RESET = 0x04;

@@ -1,7 +1,8 @@
 /** The commands of ATA drives. Source: QEMU hw/ide/core.c ide_cmd_table; ATA8-ACS chapter 7. */
 import { IDESmart } from './ide-smart.ts';
 import { identifyDisk, setIdentifyWord, writeCacheWord } from './ide-identify.ts';
-import { BUSY_STAT, END, IDEDrive, MAX_MULT_SECTORS, READY_STAT, SEEK_STAT } from './ide-dev.ts';
+import { IDEDrive } from './ide-dev.ts';
+import { BUSY_STAT, END, MAX_MULT_SECTORS, READY_STAT, SEEK_STAT } from './ide-registers.ts';
 
 /** Returns whether the command is done; else it goes on by itself. */
 type Handler = (drive: IDEDrive, command: number) => boolean;

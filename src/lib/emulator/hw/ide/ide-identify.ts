@@ -1,6 +1,6 @@
 /** What drives say of themselves. Source: QEMU hw/ide/core.c ide_identify, ide_atapi_identify; ATA8-ACS 7.16, 7.17. */
 import type { IDEDrive } from './ide-dev.ts';
-import { MAX_MULT_SECTORS } from './ide-dev.ts';
+import { MAX_MULT_SECTORS } from './ide-registers.ts';
 
 class Words {
   readonly bytes: Uint8Array;

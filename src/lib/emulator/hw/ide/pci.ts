@@ -8,7 +8,7 @@ import { pciDevice, type PCIDevice } from '../pci/pci.ts';
 import type { Dma } from '../pci/pci_device.ts';
 import { ideBus, ideDrive, type IDEBus } from './core.ts';
 import type { IDEChannel } from './ide-bus.ts';
-import type { DMASegment, IDEDMA } from './ide-dev.ts';
+import type { DMASegment, IDEDMA } from './ide-registers.ts';
 
 export interface BMDMAState {
   cmd: number;

@@ -6,7 +6,7 @@ import { reg16 } from '../core/register.ts';
 import type { PCIRootBus } from '../pci/pci_bus.ts';
 import { BAR_SPACE_IO, PCIFunction } from '../pci/pci_device.ts';
 import { IDEChannel } from './ide-bus.ts';
-import type { IDEDriveOptions } from './ide-dev.ts';
+import type { IDEDriveOptions } from './ide-registers.ts';
 import { BMDMA, vmstateIdePci, type PCIIDEState } from './pci.ts';
 
 const IDETIM = {
