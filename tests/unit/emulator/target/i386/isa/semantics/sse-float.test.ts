@@ -1,7 +1,7 @@
 /**
  * Every SSE, AVX, FMA and F16C floating-point instruction, register and memory form, on random operands and MXCSR, through
  * our CPU and this machine's: registers, memory, MXCSR, flags, #XM. MIGRASCOPE_FPU_CASES is the number of cases of each
- * form (200 by default).
+ * form (120 by default).
  */
 import { describe, expect, test } from 'vitest';
 import { FLOAT16, FLOAT32, FLOAT64 } from '../../../../../../../src/lib/emulator/fpu/float.ts';
@@ -14,7 +14,7 @@ import { randomBits, randomFloat } from '../../../../../../support/floats.ts';
 import { FpuMachine } from '../../../../../../support/fpu-machine.ts';
 import { FpuBatch, noNativeFpu, type FpuRecord } from '../../../../../../support/native-fpu.ts';
 
-const CASES = Number(process.env.MIGRASCOPE_FPU_CASES ?? 200);
+const CASES = Number(process.env.MIGRASCOPE_FPU_CASES ?? 120);
 const hex = (value: bigint | number, digits = 1): string => value.toString(16).padStart(digits, '0');
 
 // Registers of the operands.
