@@ -1,6 +1,6 @@
 /**
  * Random integer instructions on our CPU and on this machine's: registers, flags, memory and exceptions are the same.
- * MIGRASCOPE_FUZZ=N runs N of each mode (npm run test:long).
+ * MIGRASCOPE_RUNS_FACTOR=N runs N times as many, MIGRASCOPE_SEED others (npm run test:long).
  */
 import { describe, expect, test } from 'vitest';
 import { FLAG, R_ZERO } from '../../../../../../src/lib/emulator/target/i386/env.ts';
@@ -29,7 +29,7 @@ import {
 } from '../../../../../support/native-insn.ts';
 import { TABLES, TcgMachine } from '../../../../../support/tcg-machine.ts';
 
-const COUNT = Number(process.env.MIGRASCOPE_FUZZ ?? 4000);
+const COUNT = 4000 * Number(process.env.MIGRASCOPE_RUNS_FACTOR ?? 1);
 const NAMES = new Set(
   [arithmetic, shifts, multiplication, bits, data, stack, strings, decimal, control].flatMap((group) =>
     Object.keys(group)
