@@ -68,7 +68,7 @@ const typedArray = /^(?:Big)?(?:Uint|Int|Float)\d+(?:Clamped)?Array$/;
 
 /** Every name that the data has: no other identifier needs a type. */
 const known = new Set(
-  [data.api, data.javascript.builtins].flatMap((owners) =>
+  [data.api, data.javascript.builtins!].flatMap((owners) =>
     Object.entries(owners).flatMap(([owner, members]) => [
       owner,
       ...Object.keys(members).map((name) => name.replace(/_static$/, ''))
@@ -95,7 +95,7 @@ function entryOf(owner: string | undefined, name: string): { key: string; compat
 }
 /** TypeScript has interfaces for mixins, such as `Body`, which the data lists under whoever includes them. */
 function mixin(name: string, of: string): { key: string; compat: CompatStatement } | undefined {
-  if (Object.hasOwn(data.api, of) || Object.hasOwn(data.javascript.builtins, of)) return undefined;
+  if (Object.hasOwn(data.api, of) || Object.hasOwn(data.javascript.builtins!, of)) return undefined;
   const all = Object.entries(data.api).flatMap(([owner]) => {
     const compat = child(data.api, owner, name)?.__compat;
     return compat ? [{ key: `api.${owner}.${name}`, compat }] : [];

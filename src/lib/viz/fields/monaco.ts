@@ -31,7 +31,7 @@ monaco.languages.setLanguageConfiguration('json', {
 function setTheme(dark: boolean): void {
   // Monaco takes six digits only.
   const background = color(getComputedStyle(document.documentElement).getPropertyValue('--bg'))?.formatHex();
-  const colors = background ? { 'editor.background': background } : {};
+  const colors: Record<string, string> = background ? { 'editor.background': background } : {};
   monaco.editor.defineTheme('migrascope', { base: dark ? 'vs-dark' : 'vs', inherit: true, rules: [], colors });
   monaco.editor.setTheme('migrascope');
 }
