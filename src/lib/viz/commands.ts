@@ -5,7 +5,7 @@
 import { matches, type Hotkey, type KeyPress } from './keymap.ts';
 import type { PanelId } from './shell/panels.ts';
 
-export type CommandGroup = 'File' | 'View' | 'Go' | 'Export' | 'Help';
+export type CommandGroup = 'File' | 'View' | 'Go' | 'Machine' | 'Export' | 'Help';
 
 export interface CommandRow {
   readonly id: string;
@@ -54,6 +54,19 @@ const rows = [
   { id: 'go.nextDifference', title: 'Next difference', group: 'Go', keys: ['F7'] },
   { id: 'go.previousDifference', title: 'Previous difference', group: 'Go', keys: ['Shift+F7'] },
   { id: 'go.note', title: 'Note on what is selected', group: 'Go', keys: ['Ctrl+Shift+M'] },
+
+  { id: 'machine.load', title: 'Load into machine', group: 'Machine', hmp: 'migrate_incoming file:…' },
+  { id: 'machine.resume', title: 'Resume', group: 'Machine', keys: ['F9'], hmp: 'cont' },
+  { id: 'machine.runAnyway', title: 'Run anyway', group: 'Machine' },
+  { id: 'machine.pause', title: 'Pause', group: 'Machine', keys: ['Shift+F9'], hmp: 'stop' },
+  { id: 'machine.step', title: 'Step', group: 'Machine', keys: ['F11'] },
+  { id: 'machine.stepOver', title: 'Step over', group: 'Machine', keys: ['F10'] },
+  { id: 'machine.stepOut', title: 'Step out', group: 'Machine', keys: ['Shift+F11'] },
+  { id: 'machine.runTo', title: 'Run to…', group: 'Machine', keys: ['Ctrl+F10'] },
+  { id: 'machine.reset', title: 'Reset the machine', group: 'Machine', hmp: 'system_reset' },
+  { id: 'machine.save', title: 'Save state', group: 'Machine', hmp: 'migrate file:…' },
+  { id: 'machine.attach', title: 'Attach image…', group: 'Machine' },
+  { id: 'machine.remove', title: 'Remove the machine', group: 'Machine', hmp: 'quit' },
 
   { id: 'bytes.copyHex', title: 'Copy bytes as hex', group: 'Export', keys: ['Ctrl+C'], scope: 'bytes' },
   { id: 'bytes.copyText', title: 'Copy bytes as text', group: 'Export', scope: 'bytes' },

@@ -6,6 +6,7 @@ import { Activity } from './activity.ts';
 import { Commands } from './commands.ts';
 import { Notebook } from './notes/notebook.svelte.ts';
 import { FILTER } from './filter.svelte.ts';
+import { MachineSession, type StartHost } from './machine/machine-session.svelte.ts';
 import { Pictures } from './pictures.ts';
 import { Session } from './session.svelte.ts';
 import { SelectionState } from './selection.svelte.ts';
@@ -20,6 +21,7 @@ export class Workspace {
   readonly session: Session;
   /** The right-hand side of a comparison with another file. */
   readonly other: Session;
+  readonly machine: MachineSession;
   readonly selection = new SelectionState();
   readonly settings: Settings;
   readonly commands: Commands;
@@ -49,19 +51,28 @@ export class Workspace {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- each state is reactive in itself
   readonly #kept = new Map<string, unknown>();
 
-  constructor(inspector: Inspector, options: { store?: Store; mac?: boolean } = {}) {
+  constructor(inspector: Inspector, options: { store?: Store; mac?: boolean; startHost?: StartHost } = {}) {
     this.inspector = this.activity.watch(inspector);
     this.session = new Session(this.inspector);
     this.other = new Session(this.inspector);
+    this.machine = new MachineSession(this.activity, options.startHost);
     this.settings = new Settings(options.store);
     this.mac = options.mac ?? false;
     this.commands = new Commands(this.mac);
   }
 
-  /** The panel that a area shows. */
+  /** The panels that an area has now. */
+  panels(area: Area): readonly { readonly id: PanelId; readonly title: string }[] {
+    return panelsOf(area).filter((p) => this.has(p.id));
+  }
+  has(panel: PanelId): boolean {
+    return panelRow(panel).needs === undefined || this.machine.there;
+  }
+
+  /** The panel that an area shows. */
   tab(area: Area): PanelId | undefined {
     const wanted = this.view.get(`tab.${area}`);
-    const choices = panelsOf(area);
+    const choices = this.panels(area);
     return (choices.find((p) => p.id === wanted) ?? choices[0])?.id;
   }
 
@@ -93,6 +104,7 @@ export class Workspace {
   close(): void {
     this.session.close();
     this.other.close();
+    void this.machine.remove();
     this.selection.reset();
     this.view.delete(FILTER);
     this.sample = this.refusal = this.wanted = this.maximised = undefined;

@@ -102,12 +102,14 @@ function commands(workspace: Workspace): Choice[] {
 
 const showPanels = (workspace: Workspace): Choice[] =>
   workspace.session.info
-    ? panels.map((p) => ({
-        id: `panel:${p.id}`,
-        title: `Show ${p.title}`,
-        kind: 'panel',
-        run: () => workspace.show(p.id, true)
-      }))
+    ? panels
+        .filter((p) => workspace.has(p.id))
+        .map((p) => ({
+          id: `panel:${p.id}`,
+          title: `Show ${p.title}`,
+          kind: 'panel',
+          run: () => workspace.show(p.id, true)
+        }))
     : [];
 
 function sections(workspace: Workspace): Choice[] {

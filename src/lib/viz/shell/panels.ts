@@ -11,6 +11,8 @@ export interface PanelRow {
   readonly title: string;
   readonly area: Area;
   readonly load: () => Promise<{ readonly default: Component }>;
+  /** It is there while a machine is. */
+  readonly needs?: 'machine';
 }
 
 const rows = [
@@ -27,7 +29,15 @@ const rows = [
   { id: 'ram', title: 'RAM map', area: 'bottomMiddle', load: () => import('../ram/RamMap.svelte') },
   { id: 'page', title: 'Page', area: 'side', load: () => import('../ram/PageView.svelte') },
   { id: 'pageTables', title: 'Page tables', area: 'side', load: () => import('../cpu/PageTables.svelte') },
-  { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') }
+  { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') },
+  {
+    ...{ id: 'console', title: 'Serial console', area: 'bottomLeft', needs: 'machine' },
+    load: () => import('../machine/SerialConsole.svelte')
+  },
+  {
+    ...{ id: 'monitor', title: 'Monitor', area: 'bottomRight', needs: 'machine' },
+    load: () => import('../machine/Monitor.svelte')
+  }
 ] as const satisfies readonly PanelRow[];
 
 export type PanelId = (typeof rows)[number]['id'];

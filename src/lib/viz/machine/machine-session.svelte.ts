@@ -1,0 +1,116 @@
+/** The machine of the page: its worker, what it reports, and the calls that the panels make. */
+import type { CpuView, MachineHost, MachineReport, MachineStatus } from '../../emulator/machine-api.ts';
+import type { Activity } from '../activity.ts';
+import { messageOf } from '../format.ts';
+
+/** Starts a worker. `crashed` is told when it fails; every call under way is rejected then. */
+export type StartHost = (crashed: (message: string) => void) => { host: MachineHost; stop: () => void };
+
+export class MachineSession {
+  report = $state.raw<MachineReport>();
+  status = $state.raw<MachineStatus>();
+  /** A load is under way. */
+  loading = $state(false);
+  /** Why the worker died; a new load starts another. */
+  crashed = $state<string>();
+  /** What the last thing asked for came to, where it was not done. */
+  refusal = $state<string>();
+  /** Counts stops, and changes by hand: what is shown of a standing machine is asked for anew. */
+  changes = $state(0);
+  /** Of the machine that is there; another number for each. */
+  id = $state<number>();
+  readonly #activity: Activity;
+  readonly #start: StartHost | undefined;
+  #worker: ReturnType<StartHost> | undefined;
+  #files: readonly File[] = [];
+
+  constructor(activity: Activity, start?: StartHost) {
+    this.#activity = activity;
+    this.#start = start;
+  }
+
+  /** There is something to look at, or to run. */
+  readonly there: boolean = $derived(this.report?.made === true && this.crashed === undefined);
+  readonly running: boolean = $derived(this.status?.state === 'running');
+  readonly fatal = $derived(this.report?.problems.find((p) => p.severity === 'fatal'));
+
+  /** @throws without a machine */
+  get host(): MachineHost {
+    if (!this.#worker || this.id === undefined) throw new Error('there is no machine');
+    return this.#worker.host;
+  }
+
+  /** Makes a machine of what was dropped, in place of the one before. */
+  load(files: readonly File[]): Promise<void> {
+    return this.#activity.track(this.#load(files));
+  }
+  async #load(files: readonly File[]): Promise<void> {
+    if (!this.#start || this.loading) return;
+    this.loading = true;
+    try {
+      await this.remove();
+      this.#files = files;
+      this.#worker ??= this.#start((message) => this.#crash(message));
+      const { host } = this.#worker;
+      const { id, report } = await host.create({ state: files });
+      this.report = report;
+      if (report.made) {
+        this.status = await host.status(id);
+        await host.watch(id, (status) => this.#told(id, status));
+      }
+      this.id = id;
+      this.changes++;
+    } catch (error) {
+      this.refusal = messageOf(error);
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  /** The same files once more. */
+  restart(): Promise<void> {
+    return this.load(this.#files);
+  }
+
+  async remove(): Promise<void> {
+    const { id } = this;
+    this.id = this.report = this.status = this.refusal = this.crashed = undefined;
+    if (id !== undefined) await this.#worker?.host.destroy(id).catch(() => undefined);
+  }
+
+  #told(id: number, status: MachineStatus): void {
+    if (this.id !== undefined && this.id !== id) return;
+    const stopped = this.running && status.state !== 'running';
+    this.status = status;
+    if (stopped) this.changes++;
+  }
+
+  #crash(message: string): void {
+    this.#worker?.stop();
+    this.#worker = undefined;
+    this.loading = false;
+    this.crashed = message;
+    this.status = undefined;
+  }
+
+  /** Does something to the machine; what it refuses is said beside the buttons. Returns whether it was done. */
+  async act(what: (host: MachineHost, id: number) => Promise<unknown>): Promise<boolean> {
+    this.refusal = undefined;
+    try {
+      await what(this.host, this.id!);
+      this.changes++;
+      return true;
+    } catch (error) {
+      if (this.crashed === undefined) this.refusal = messageOf(error);
+      return false;
+    }
+  }
+  /** What is soon done: pages that wait for quiet wait for it. */
+  actSoon(what: (host: MachineHost, id: number) => Promise<unknown>): Promise<boolean> {
+    return this.#activity.track(this.act(what));
+  }
+
+  cpu(): Promise<CpuView> {
+    return this.#activity.track(this.host.cpu(this.id!));
+  }
+}
