@@ -18,6 +18,7 @@ import { vmstate_virtio_gpu } from './hw/display/virtio-gpu.ts';
 import { vmstate_virtio_vga_base } from './hw/display/virtio-vga.ts';
 import { vmstate_i8257 } from './hw/dma/i8257.ts';
 import { vmstate_i2c_bus } from './hw/i2c/core.ts';
+import { vmstate_smbus_eeprom } from './hw/i2c/smbus_eeprom.ts';
 import { vmstate_ich9_smb } from './hw/i2c/smbus_ich9.ts';
 import { vmstate_acpi_build } from './hw/i386/acpi-build.ts';
 import { vmstate_kvmclock } from './hw/i386/kvm/clock.ts';
@@ -100,6 +101,7 @@ export const described: readonly VMStateDescription<never>[] = [
   vmstate_ps2_keyboard,
   vmstate_ps2_mouse,
   vmstate_rtc,
+  vmstate_smbus_eeprom,
   vmstate_spk,
   vmstate_timers,
   vmstate_uhci,

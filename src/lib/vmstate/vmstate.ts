@@ -160,7 +160,7 @@ export interface VMStateDescription<S> {
   readonly minimumVersion: number;
   readonly fields: readonly Field<S>[];
   readonly subsections?: readonly VMStateDescription<S>[];
-  /** Whether a subsection is sent; when absent, or where it cannot tell: sent again if it was loaded. */
+  /** Whether it is sent. Of a subsection, when absent or where it cannot tell: sent again if it was loaded. */
   readonly needed?: (state: S) => boolean | undefined;
   readonly doc?: string;
 }

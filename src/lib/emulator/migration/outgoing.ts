@@ -9,7 +9,7 @@ import { RamFlag } from '../../vmstate/ram.ts';
 import { QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION } from '../../vmstate/savevm.ts';
 import { VmSection } from '../../vmstate/section-body.ts';
 import { save } from '../../vmstate/vmstate.ts';
-import { saveDevice } from '../hw/core/qdev.ts';
+import { isSent, saveDevice } from '../hw/core/qdev.ts';
 import { RAM_MIGRATABLE, type RAMBlock } from '../system/physmem.ts';
 import type { MigratableMachine, SectionSlot } from './incoming.ts';
 
@@ -35,9 +35,11 @@ export function* saveVmState(machine: MigratableMachine): Generator<Uint8Array<A
 function slotsOf(machine: MigratableMachine): readonly SectionSlot[] {
   const { layout, devices } = machine;
   if (layout.length > 0) return layout;
-  return devices.entries.map(({ idstr, instance_id, section_id, device }) => ({
-    ...{ name: idstr, instance: instance_id, sectionId: section_id, version: device.vmsd?.version ?? 0 }
-  }));
+  return devices.entries
+    .filter(({ device }) => isSent(device))
+    .map(({ idstr, instance_id, section_id, device }) => ({
+      ...{ name: idstr, instance: instance_id, sectionId: section_id, version: device.vmsd?.version ?? 0 }
+    }));
 }
 
 function section(machine: MigratableMachine, slot: SectionSlot): Uint8Array<ArrayBuffer> {

@@ -128,6 +128,12 @@ export function loadDevice(device: Device, file: QemuFileReader, version: number
   return refusal ? { ...loaded, refusal } : loaded;
 }
 
+/** Whether a device has a section now. Source: vmstate_section_needed. */
+export function isSent(device: Device): boolean {
+  const vmsd = device.vmsd as VMStateDescription<object> | undefined;
+  return vmsd?.needed?.(device.state ?? device) ?? vmsd !== undefined;
+}
+
 /** The body of a device's section. Source: vmstate_save. */
 export function saveDevice(device: Device, file = new QemuFileWriter()): QemuFileWriter {
   const vmsd = device.vmsd as VMStateDescription<object> | undefined;

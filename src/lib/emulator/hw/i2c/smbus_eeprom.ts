@@ -42,6 +42,8 @@ export const vmstate_smbus_eeprom: VMStateDescription<SMBusEEPROMState> = {
   version: 1,
   minimumVersion: 1,
   doc: 'Sent by those that were accessed.',
+  // Source: smbus_eeprom_vmstate_needed.
+  needed: ({ accessed, smbusdev }) => accessed || smbusdev.mode !== MODE.IDLE,
   fields: [
     eeprom('smbusdev', struct(vmstate_smbus_device)),
     eeprom('data', buffer(SIZE, 'uint8')),
@@ -68,11 +70,6 @@ export class SMBusEEPROM implements SMBusEEPROMState, I2CDevice, Device {
     this.#initial = contents;
     this.data = contents.slice();
     this.smbusdev = { i2c: { address }, mode: MODE.IDLE, data_len: 0, data_buf: new Uint8Array(MOST_DATA) };
-  }
-
-  /** Its section is there only if it was used. Source: smbus_eeprom_vmstate_needed. */
-  get isNeeded(): boolean {
-    return this.accessed || this.smbusdev.mode !== MODE.IDLE;
   }
 
   reset(): void {

@@ -1,7 +1,7 @@
 /** Power management as SeaBIOS and Linux use it: ACPI 6.5 section 4.8.3, QEMU docs/specs/acpi_*_hotplug.rst. */
 import { expect, test } from 'vitest';
 import { PIIX4PM, type PIIX4PMWiring } from '../../../../../src/lib/emulator/hw/acpi/piix4.ts';
-import { saveDevice } from '../../../../../src/lib/emulator/hw/core/qdev.ts';
+import { isSent, saveDevice } from '../../../../../src/lib/emulator/hw/core/qdev.ts';
 import { I2CBusModel } from '../../../../../src/lib/emulator/hw/i2c/core.ts';
 import { SMBusEEPROM } from '../../../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
 import { PCIFunction } from '../../../../../src/lib/emulator/hw/pci/pci_device.ts';
@@ -15,13 +15,12 @@ function pm(options: Partial<PIIX4PMWiring> = {}) {
   const board = pcBoard();
   const asked: string[] = [];
   const smbus = new I2CBusModel();
-  smbus.add(
-    new SMBusEEPROM(
-      0,
-      0x50,
-      Uint8Array.from({ length: 256 }, (_, i) => i ^ 0xa5)
-    )
+  const eeprom = new SMBusEEPROM(
+    0,
+    0x50,
+    Uint8Array.from({ length: 256 }, (_, i) => i ^ 0xa5)
   );
+  smbus.add(eeprom);
   const device = new PIIX4PM(board.bus, DEVFN, {
     ...{ host: board.host, smbus, sci: board.isaIrqs[9]! },
     smi: () => asked.push('smi'),
@@ -34,7 +33,7 @@ function pm(options: Partial<PIIX4PMWiring> = {}) {
   board.setConfig(DEVFN, 0x40, PM | 1);
   board.setConfig(DEVFN, 0x80, 1, 1);
   board.setConfig(DEVFN, 0x90, SMB | 1);
-  return { ...board, board, device, asked, smbus };
+  return { ...board, board, device, asked, smbus, eeprom };
 }
 
 test('identification, and the ports are where the registers say', () => {
@@ -164,11 +163,13 @@ function transaction({ in: inp, out }: ReturnType<typeof pm>, protocol: number, 
 test('SMBus: a byte and a word of a memory module', () => {
   const all = pm();
   const { in: inp, out } = all;
+  expect(isSent(all.eeprom)).toBe(false);
   out(SMB + 3, 0x10);
   expect(transaction(all, 2, 0x50, true)).toBe(2);
   expect(inp(SMB + 5)).toBe(0x10 ^ 0xa5);
   expect(transaction(all, 3, 0x50, true)).toBe(2);
   expect([inp(SMB + 5), inp(SMB + 6)]).toEqual([0x10 ^ 0xa5, 0x11 ^ 0xa5]);
+  expect(isSent(all.eeprom)).toBe(true);
 });
 
 test('SMBus: what is written is read back, and nobody at an address is an error', () => {
