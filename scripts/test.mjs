@@ -13,20 +13,21 @@ const skipped = [];
 
 /**
  * Programs that checks need beside QEMU, which scripts/qemu/install.mjs unpacks without installing; their Debian packages
- * have their names. `or`: what does as well, but slower.
- * @type {readonly { program: string, or?: string, for: string }[]}
+ * have their names. `or`: what does as well, but slower. `with`: packages that it needs beside.
+ * @type {readonly { program: string, or?: string, with?: readonly string[], for: string }[]}
  */
 const debian = [
   { program: 'chromium-headless-shell', or: 'chromium', for: 'the end-to-end tests' },
   { program: 'firefox-esr', for: 'the smoke test in Firefox' },
-  { program: 'python3', for: "the comparison with QEMU's analyze-migration.py" }
+  { program: 'python3', for: "the comparison with QEMU's analyze-migration.py" },
+  { program: 'gcc', with: ['libc6-dev'], for: "the comparison of instructions with this machine's CPU" }
 ];
 
 function installDebian() {
   const missing = debian.filter(({ program }) => !present(program));
   if (missing.length === 0) return;
   const able = present('apt-get') && process.getuid?.() === 0;
-  const names = missing.map((m) => m.program);
+  const names = missing.flatMap((m) => [m.program, ...(m.with ?? [])]);
   if (able) {
     run(['apt-get', 'update', '-qq']);
     run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...names], {
