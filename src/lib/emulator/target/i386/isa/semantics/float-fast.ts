@@ -38,6 +38,7 @@ export interface Kit {
   /** Neither zero nor denormal, infinite or NaN. */
   normal(x: Value): Value;
   zero(x: Value): Value;
+  infinite(x: Value): Value;
   /** Whether the mask is true in every element: 0 or 1. */
   all(mask: Value): Value;
   /** The same bits in every element. */
@@ -64,6 +65,7 @@ function scalar(width: 32 | 64): Kit {
     // An exponent of all ones becomes 0 by the addition, one of 0 becomes 1, which the mask takes away.
     normal: (x) => x.shrU(exponentAt).i32().add(1).and(exponents),
     zero: (x) => x.shl(1).eqz(),
+    infinite: (x) => x.shl(1).eq(width === 32 ? 0xff00_0000 : 0xffe0_0000_0000_0000n),
     all: (mask) => mask.ne(0),
     splat: (x) => x
   };
@@ -88,6 +90,7 @@ function vector(width: 32 | 64): Kit {
     compare: (relation, a, b) => op(`${f}.${relation}` as Operator, a, b),
     normal: (x) => op('v128.and', integer('add', integer('shr_u', x, exponentAt), each(1n)), each(exponents)),
     zero: (x) => integer('eq', integer('shl', x, 1), each(0n)),
+    infinite: (x) => integer('eq', integer('shl', x, 1), each(width === 32 ? 0xff00_0000n : 0xffe0_0000_0000_0000n)),
     all: (mask) => integer('all_true', mask),
     splat: (x) => op(width === 32 ? 'i32x4.splat' : 'i64x2.splat', x)
   };
@@ -99,6 +102,10 @@ const either = (k: Kit, a: Value, b: Value): Value => (k.type === 'v128' ? op('v
 const both = (k: Kit, a: Value, b: Value): Value => (k.type === 'v128' ? op('v128.and', a, b) : a.and(b));
 /** Normal, or zero. */
 export const ordinary = (k: Kit, x: Value): Value => k.all(either(k, k.normal(x), k.zero(x)));
+
+/** Ordinary, or infinite: comparing such numbers raises nothing. */
+export const comparable = (k: Kit, x: Value): Value =>
+  k.all(either(k, either(k, k.normal(x), k.zero(x)), k.infinite(x)));
 
 /** An attempt: the result, and whether it is the right one as far as operands and result tell. */
 export interface Attempt {

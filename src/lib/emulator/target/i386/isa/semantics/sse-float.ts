@@ -17,6 +17,7 @@ import {
 } from '../backend.ts';
 import {
   ATTEMPTS,
+  comparable,
   exact,
   KITS,
   nearest,
@@ -109,7 +110,7 @@ function alternating(form: 'ps' | 'pd'): Semantics {
   };
 }
 
-/** What depends on the order of ordinary operands only: no rounding, no flags. */
+/** What depends on the order of comparable operands only: no rounding, no flags. */
 function ordered(
   form: Form,
   name: string,
@@ -124,7 +125,7 @@ function ordered(
     const inputs = inputsOf(b, k);
     const tried = inputs.map(([x, y]) => ({
       result: compute(b, k, x, y, imm),
-      ok: ordinary(k, x).and(ordinary(k, y))
+      ok: comparable(k, x).and(comparable(k, y))
     }));
     write(
       b,
@@ -134,7 +135,7 @@ function ordered(
   };
 }
 
-/** Of ordinary operands, all 32 predicates come down to =, <, ≤, false, and their opposites. */
+/** Of comparable operands, all 32 predicates come down to =, <, ≤, false, and their opposites. */
 function predicate(_b: Backend, k: Kit, x: Value, y: Value, imm: Value): Value {
   const wide = (bit: Value): Value => {
     const mask = i32(0).sub(bit.and(1));

@@ -3,6 +3,9 @@
  */
 import { i32, i64, type Routine, type RoutineBackend, type Value } from '../backend.ts';
 import {
+  clearC1,
+  leave,
+  setRegister,
   BIAS,
   C1,
   empty,
@@ -156,5 +159,50 @@ export const TO_INTEGER: Routine = {
       .and(b.env('fpuc').and(PE).ne(0))
       .and(empty(b, n).eqz());
     return narrowed(b, ok, value, rest.value.ne(0), up);
+  }
+};
+
+/** Register n := itself rounded to an integer by the control word's RC, whatever its PC. */
+export const ROUND80: Routine = {
+  name: 'floatx80_round_to_int',
+  params: ['i32'],
+  result: 'i32',
+  body(b, n) {
+    const x = register(b, n!);
+    const exponent = b.let(x.head.and(SPECIAL));
+    const done = b.variable('i32', 0);
+    const allowed = ordinary(x).and(b.env('fpuc').and(PE).ne(0));
+    b.when(allowed.and(exponent.sub(BIAS).geS(63).or(x.significand.eqz())), () => {
+      clearC1(b);
+      done.set(1);
+    });
+    // From 1 on; smaller ones become 0 or 1, which is rare.
+    b.when(allowed.and(exponent.sub(BIAS).ltU(63)), () => {
+      const unit = b.let(
+        i64(1).shl(
+          i32(BIAS + 63)
+            .sub(exponent)
+            .i64()
+        )
+      );
+      const rest = b.let(x.significand.and(unit.sub(1)));
+      const half = b.let(unit.shrU(1));
+      const odd = x.significand.and(unit).ne(0);
+      const toNearest = rest.gtU(half).or(rest.eq(half).and(odd));
+      // 400 is down, 800 up: away from zero for numbers of that sign.
+      const control = b.let(b.env('fpuc').and(RC));
+      const away = control.eq(x.head.and(SIGN).select(i32(0x400), 0x800)).and(rest.ne(0));
+      const up = b.let(control.eqz().select(toNearest, away));
+      const whole = b.let(x.significand.sub(rest));
+      const raised = b.let(up.select(whole.add(unit), whole));
+      const carried = b.let(raised.eqz());
+      setRegister(b, n!, {
+        significand: raised.or(carried.i64().shl(63)),
+        head: x.head.add(carried)
+      });
+      leave(b, rest.ne(0), up);
+      done.set(1);
+    });
+    return done.value;
   }
 };

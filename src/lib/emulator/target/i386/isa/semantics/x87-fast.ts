@@ -51,7 +51,7 @@ export const isNormal = ({ significand, head }: Float80): Value =>
 export const ordinary = (x: Float80): Value => isNormal(x).or(isZero(x));
 
 /** What an operation met, into the status word. */
-function leave(b: RoutineBackend, inexact: Value, up: Value): void {
+export function leave(b: RoutineBackend, inexact: Value, up: Value): void {
   const flags = inexact.select(i32(PE), 0).or(up.select(i32(C1), 0));
   b.setEnv('fpus', b.env('fpus').and(~C1).or(flags));
 }
@@ -304,6 +304,51 @@ export const DIV80: Routine = {
           })
       )
     );
+    return done.value;
+  }
+};
+
+/** Register n := its square root, a bit at a time; what it needs never overflows. */
+export const SQRT80: Routine = {
+  name: 'floatx80_sqrt',
+  params: ['i32'],
+  result: 'i32',
+  body(b, n) {
+    const x = register(b, n!);
+    const done = b.variable('i32', 0);
+    b.when(isNormal(x).and(x.head.ltU(SIGN)), () => {
+      // The radicand is the significand × 2^63 or 2^64, whichever leaves an even exponent: the root has 64 bits.
+      const even = b.let(x.head.and(1));
+      const upper = b.variable('i64', even.select(x.significand.shrU(1), x.significand));
+      const lower = b.variable('i64', even.select(x.significand.shl(63), 0));
+      const root = b.variable('i64', 0);
+      // At most twice the root: 65 bits.
+      const rest = b.variable('i64', 0);
+      const restHigh = b.variable('i32', 0);
+      const left = b.variable('i32', 64);
+      b.loop((_again, leaveLoop) => {
+        restHigh.set(restHigh.value.shl(2).or(rest.value.shrU(62).i32()));
+        rest.set(rest.value.shl(2).or(upper.value.shrU(62)));
+        upper.set(upper.value.shl(2).or(lower.value.shrU(62)));
+        lower.set(lower.value.shl(2));
+        const trial = b.let(root.value.shl(2).or(1));
+        const trialHigh = b.let(root.value.shrU(62).i32());
+        const same = restHigh.value.eq(trialHigh);
+        root.set(root.value.shl(1));
+        b.when(restHigh.value.gtU(trialHigh).or(same.and(rest.value.geU(trial))), () => {
+          restHigh.set(restHigh.value.sub(trialHigh).sub(rest.value.ltU(trial)));
+          rest.set(rest.value.sub(trial));
+          root.set(root.value.or(1));
+        });
+        left.set(left.value.sub(1));
+        b.when(left.value.eqz(), leaveLoop);
+      });
+      // Above the half lies what remains if it is more than the root; it is never the half.
+      const more = restHigh.value.or(rest.value.gtU(root.value));
+      const some = rest.value.or(restHigh.value.i64()).ne(0).i64();
+      const below = b.let(more.select(i64(TOP_BIT | 1n), some));
+      done.set(finish(b, n!, i32(0), b.let(x.head.add(BIAS).shrU(1)), b.let(root.value), below));
+    });
     return done.value;
   }
 };

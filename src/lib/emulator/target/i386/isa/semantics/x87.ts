@@ -4,7 +4,7 @@
  */
 import { EXCP, FLAG, HF } from '../../env.ts';
 import * as calls from '../../tcg/fpu_calls.ts';
-import { i32, i64, type Backend, type Helper, type Semantics, type Value } from '../backend.ts';
+import { i32, i64, type Backend, type Helper, type Routine, type Semantics, type Value } from '../backend.ts';
 import type { Size } from '../insn.ts';
 import {
   ADD80,
@@ -12,13 +12,14 @@ import {
   DIV80,
   empty,
   MUL80,
+  SQRT80,
   ordinary,
   physical,
   setRegister,
   usualControl,
   type Float80
 } from './x87-fast.ts';
-import { NARROW, relation, TO_INTEGER } from './x87-convert.ts';
+import { NARROW, relation, ROUND80, TO_INTEGER } from './x87-convert.ts';
 import {
   control,
   formatOf,
@@ -256,6 +257,19 @@ const signed = (helper: Helper, change: (head: Value) => Value): Semantics =>
     };
     orElse(b, ok, set, 0, () => void b.call(helper));
   });
+/** FSQRT, FRNDINT. */
+const unary = (helper: Helper, routine: Routine, allowed: (b: Backend) => Value): Semantics =>
+  instruction((b) => {
+    const n = physical(b, 0);
+    const fast = allowed(b).and(empty(b, n).eqz());
+    orElse(
+      b,
+      fast,
+      () => b.call(routine, n),
+      0,
+      () => void b.call(helper)
+    );
+  });
 /** FLDCW: what is pending may be masked by it, or no longer. */
 const fldcw: Semantics = control((b) => {
   const value = b.read(operandOf(b));
@@ -319,6 +333,8 @@ export const x87: Readonly<Record<string, Semantics>> = {
   ...Object.fromEntries(
     Object.entries({ ...calls.plain, ...calls.constants }).map(([name, helper]) => [name, plain(helper)])
   ),
+  fsqrt: unary(calls.plain.fsqrt, SQRT80, usualControl),
+  frndint: unary(calls.plain.frndint, ROUND80, () => i32(1)),
   fchs: signed(calls.plain.fchs, (head) => head.xor(SIGN)),
   fabs: signed(calls.plain.fabs, (head) => head.and(SIGN - 1)),
   fld1: constant('fld1', { significand: i64(1n << 63n), head: i32(0x3fff) }),

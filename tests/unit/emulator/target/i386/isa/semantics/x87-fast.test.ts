@@ -45,6 +45,9 @@ function pairs(gaps: readonly number[]): Operands[] {
   );
 }
 
+/** The same for one operand. */
+const singles = (gap: number): Operands[] => pairs([gap]).filter(({ b }) => (b & (2n ** 64n - 1n)) === TOP);
+
 describe.skipIf(noNativeFpu)('as this CPU', () => {
   const machine = new FpuMachine();
   /** ST(0), status word and 8 bytes of memory after the instruction. */
@@ -82,6 +85,12 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
     compare([0xd8, FMUL], pairs([0]));
     compare([0xd8, FDIV], pairs([0]));
   });
+  test('square roots, of even and odd exponents', () => {
+    for (const gap of [0, 1, 2, -1, 16000, -16001]) compare([0xd9, 0xfa], singles(gap));
+  });
+  test.each([0x37f, 0x77f, 0xb7f, 0xf7f])('integers in place, control word %i', (fcw) => {
+    for (const gap of [-2, -1, 0, 1, 10, 23, 24, 51, 52, 53, 61, 62, 63, 64]) compare([0xd9, 0xfc], singles(gap), fcw);
+  });
   test('results at the ends of the exponents', () => {
     for (const gap of [-16382, -16381, 16383, 16382]) {
       compare([0xd8, FMUL], pairs([gap]));
@@ -89,14 +98,14 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
     }
   });
   test('floats of 32 and 64 bits, to the ends of theirs', () => {
-    for (const gap of [0, -126, -127, 127, 128]) compare([0xd9, 0x17], pairs([gap]));
-    for (const gap of [0, -1022, -1023, 1023, 1024]) compare([0xdd, 0x17], pairs([gap]));
+    for (const gap of [0, -126, -127, 127, 128]) compare([0xd9, 0x17], singles(gap));
+    for (const gap of [0, -1022, -1023, 1023, 1024]) compare([0xdd, 0x17], singles(gap));
   });
   test.each([0x37f, 0xf7f])('integers, control word %i', (fcw) => {
     for (const gap of [-3, -2, -1, 0, 1, 14, 15, 30, 31, 61, 62, 63]) {
-      compare([0xdf, 0x17], pairs([gap]), fcw); // FIST m16
-      compare([0xdb, 0x17], pairs([gap]), fcw); // FIST m32
-      compare([0xdf, 0x3f], pairs([gap]), fcw); // FISTP m64
+      compare([0xdf, 0x17], singles(gap), fcw); // FIST m16
+      compare([0xdb, 0x17], singles(gap), fcw); // FIST m32
+      compare([0xdf, 0x3f], singles(gap), fcw); // FISTP m64
     }
   });
 });
