@@ -9,6 +9,7 @@ import { counting, printTable, root, runStages, vitest } from './stages.mjs';
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string' } } });
 const seed = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
 const fuzz = join(root, 'tests/fuzz/run.mjs');
+const instructions = 'tests/unit/emulator/target/i386/isa/semantics.test.ts';
 
 /** @type {readonly import('./stages.mjs').Stage[]} */
 const campaigns = [
@@ -24,6 +25,23 @@ const campaigns = [
       `MIGRASCOPE_RUNS_FACTOR=50 MIGRASCOPE_SEED=${seed} npx vitest run tests/unit/vmstate/properties.test.ts`
     ),
     env: { MIGRASCOPE_RUNS_FACTOR: '50', MIGRASCOPE_SEED: seed }
+  },
+  {
+    // Integer instructions of 64-bit and of 32-bit code, 1.2 million each.
+    ...vitest(
+      'instructions',
+      [instructions, '--testTimeout=3600000'],
+      `MIGRASCOPE_RUNS_FACTOR=300 MIGRASCOPE_SEED=${seed} npx vitest run ${instructions}`
+    ),
+    env: { MIGRASCOPE_RUNS_FACTOR: '300', MIGRASCOPE_SEED: seed }
+  },
+  {
+    ...vitest(
+      'chips',
+      ['tests/unit/emulator/hw/qtest.test.ts', '--testTimeout=3600000'],
+      `MIGRASCOPE_SEEDS=100 npx vitest run tests/unit/emulator/hw/qtest.test.ts`
+    ),
+    env: { MIGRASCOPE_SEEDS: '100' }
   }
 ];
 
