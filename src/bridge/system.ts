@@ -3,6 +3,8 @@ import { openSync } from 'node:fs';
 import { descriptions } from '../lib/emulator/descriptions.ts';
 import { CowOverlay } from '../lib/emulator/block/cow.ts';
 import { RawImage } from '../lib/emulator/block/raw.ts';
+import { BootError, prepareBoot, romsFor, type BootFiles } from '../lib/emulator/boot.ts';
+import { KernelError, type LinuxImage } from '../lib/emulator/hw/i386/load-linux.ts';
 import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
 import { HostPace } from '../lib/emulator/host/pace.ts';
 import { Machine } from '../lib/emulator/machine.ts';
@@ -17,6 +19,7 @@ import {
   type MachineOptions,
   type PortSpec
 } from '../lib/emulator/system/vl.ts';
+import { isOn } from '../lib/vmstate/command-line.ts';
 import { readSnapshot } from '../lib/vmstate/savevm.ts';
 import type { Snapshot } from '../lib/vmstate/snapshot.ts';
 import { fromChunks } from '../lib/vmstate/source.ts';
@@ -24,6 +27,7 @@ import { Exit, UsageError, type ExitCode, type RawCommand } from './command.ts';
 import { multiplex, openEndpoint, type Endpoint } from './endpoint.ts';
 import { fileSource, InputError } from './file-source.ts';
 import { fileSink } from './file-sink.ts';
+import { findFirmware, needFirmware, readNamed } from './firmware.ts';
 import type { Io } from './io.ts';
 import { incoming, outgoing } from './migration-uri.ts';
 
@@ -48,10 +52,39 @@ async function received(options: MachineOptions, io: Io): Promise<Snapshot | und
   return readSnapshot(fromChunks(stream), { descriptions });
 }
 
+const DEFAULT_BIOS = 'bios-256k.bin';
+const BOOT_ORDER = 'cad';
+
+/** What the options have a machine boot from. Nothing where a state comes in and no firmware is installed. */
+function bootFilesOf(options: MachineOptions, incoming: boolean): BootFiles | undefined {
+  const { kernel, initrd, append, boot, firmwarePaths, uuid } = options;
+  for (const name of boot.keys()) {
+    if (!['order', 'menu', 'splash-time', 'strict'].includes(name))
+      throw new OptionError(`-boot ${name}: not supported; order, menu, splash-time and strict are`);
+  }
+  if (kernel === undefined && (initrd !== undefined || append !== ''))
+    throw new OptionError('-initrd and -append only allowed with -kernel option');
+  const linux: LinuxImage | undefined =
+    kernel === undefined
+      ? undefined
+      : { kernel: readNamed(kernel), initrd: initrd === undefined ? undefined : readNamed(initrd), append };
+  const name = options.bios ?? DEFAULT_BIOS;
+  const bios = incoming ? findFirmware(name, firmwarePaths) : needFirmware(name, firmwarePaths);
+  if (!bios) return undefined;
+  const timeout = boot.get('splash-time');
+  return {
+    ...{ bios, linux, order: boot.get('order') ?? BOOT_ORDER, graphics: !options.nographic },
+    roms: new Map(romsFor(linux).map((rom) => [rom, needFirmware(rom, firmwarePaths)])),
+    ...(isOn(boot.get('menu')) ? { menu: { timeout: timeout === undefined ? undefined : Number(timeout) } } : {}),
+    ...(uuid === undefined ? {} : { uuid: new Uint8Array(Buffer.from(uuid.replaceAll('-', ''), 'hex')) })
+  };
+}
+
 /** The machine that the options describe, with what the stream says of its devices where it has them. */
 function machineFor(
   options: MachineOptions,
-  snapshot: Snapshot | undefined
+  snapshot: Snapshot | undefined,
+  biosSize: number | undefined
 ): { machine: Machine; files: Map<string, string> } {
   const { plan, drives } = planOfOptions(options, snapshot?.configuration?.machine);
   const seen = new Map((snapshot ? planOf(snapshot).plan?.virtioBlk : [])?.map((blk) => [blk.slot, blk]));
@@ -59,7 +92,11 @@ function machineFor(
   if (shift !== undefined && !/^([0-9]|10)$/.test(shift))
     throw new OptionError(`-icount shift=${shift}: a number from 0 to 10 is supported`);
   const machine = new Machine(
-    { ...plan, virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id })) },
+    {
+      ...plan,
+      ...(biosSize === undefined ? {} : { biosSize }),
+      virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id }))
+    },
     {
       ...{ host: new HostMemory(), pace: new HostPace(), hostTime: BigInt(Date.now()) * NS_A_MS },
       ...(shift === undefined ? {} : { icountShift: Number(shift) })
@@ -151,17 +188,22 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
   return { all };
 }
 
-async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
-  const snapshot = await received(options, io);
-  if (!snapshot) {
-    throw new UsageError('a machine that boots is not there yet: give -incoming with a stream of a machine that ran');
-  }
-  const { machine, files } = machineFor(options, snapshot);
-  attachDrives(machine, options, files, io);
+/** Returns whether the machine may run. */
+async function load(machine: Machine, snapshot: Snapshot, io: Io): Promise<boolean> {
   const { problems } = await loadVmState(machine, snapshot);
   for (const p of problems)
     io.err(`${p.severity}: ${p.section === undefined ? '' : `${p.section}: `}${p.message} (at ${p.at})`);
-  if (problems.some((p) => p.severity === 'fatal')) return Exit.failed;
+  return !problems.some((p) => p.severity === 'fatal');
+}
+
+async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
+  const snapshot = await received(options, io);
+  const boot = bootFilesOf(options, snapshot !== undefined);
+  const { machine, files } = machineFor(options, snapshot, boot?.bios.length);
+  attachDrives(machine, options, files, io);
+  if (boot) prepareBoot(machine.board, boot);
+  machine.reset();
+  if (snapshot && !(await load(machine, snapshot, io))) return Exit.failed;
   let quit: (code: ExitCode) => void = () => {};
   const ended = new Promise<ExitCode>((resolve) => (quit = resolve));
   const session: MonitorSession = { machine, host: { quit: () => quit(Exit.done), write: outgoing } };
@@ -175,7 +217,8 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
-  machine.startIncoming(!options.paused);
+  if (snapshot) machine.startIncoming(!options.paused);
+  else if (!options.paused) machine.start();
   const code = await ended;
   await machine.stop();
   for (const wire of wires.all) wire.close();
@@ -203,7 +246,8 @@ Ctrl+A h tells the keys of -nographic, 'help' in the monitor its commands.`,
       return await runMachine(optionsOf(words), io);
     } catch (error) {
       if (error instanceof OptionError) throw new UsageError(error.message);
-      if (error instanceof HostMemoryFull) throw new InputError(error.message);
+      if (error instanceof HostMemoryFull || error instanceof BootError || error instanceof KernelError)
+        throw new InputError(error.message);
       throw error;
     }
   }

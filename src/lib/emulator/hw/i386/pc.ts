@@ -18,9 +18,11 @@ import { APIC } from '../intc/apic.ts';
 import { ApicBus } from '../intc/apic-bus.ts';
 import { ISAPic } from '../intc/i8259.ts';
 import { IOAPIC, IOAPIC_DEFAULT_ADDRESS } from '../intc/ioapic.ts';
+import type { FWCfg } from '../nvram/fw_cfg.ts';
 import { MC146818Rtc } from '../rtc/mc146818rtc.ts';
 import { HPET, HPET_BASE } from '../timer/hpet.ts';
 import { I8254 } from '../timer/i8254.ts';
+import { fwCfgArchCreate } from './fw_cfg.ts';
 import { Port92 } from './port92.ts';
 import { gsiLines } from './x86-common.ts';
 
@@ -80,7 +82,7 @@ function mapMemory(physmem: PhysMem, options: PCOptions): PCMemory {
   const isa = Math.min(biosSize, ISA_BIOS_SIZE);
   pci.addSubregion(0x100000 - isa, MemoryRegion.aliasOf('isa-bios', biosRegion, biosSize - isa, isa), 1);
   pci.addSubregion(FOUR_GIB - biosSize, biosRegion);
-  const optionRoms = MemoryRegion.ram(physmem.allocate('pc.rom', OPTION_ROM_SIZE));
+  const optionRoms = MemoryRegion.rom(physmem.allocate('pc.rom', OPTION_ROM_SIZE));
   pci.addSubregion(OPTION_ROM_BASE, optionRoms, 1);
   return { system, pci, ram, bios };
 }
@@ -98,6 +100,7 @@ export class PC implements DeviceHost {
   readonly log: GuestErrorLog;
   readonly devices: DeviceList;
 
+  readonly fwCfg: FWCfg;
   readonly pic: ISAPic;
   readonly ioapic: IOAPIC;
   readonly apicBus: ApicBus;
@@ -117,6 +120,7 @@ export class PC implements DeviceHost {
     this.memory = new AddressSpace('memory', this.map.system);
     this.pages = new PhysPageMap(host, this.memory);
 
+    this.fwCfg = fwCfgArchCreate(this, options);
     this.apicBus = new ApicBus(this, {
       picOutput: () => this.pic.output,
       readPic: () => this.pic.readIrq(),

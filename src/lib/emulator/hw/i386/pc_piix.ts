@@ -31,6 +31,7 @@ export function pcPiix(host: HostMemory, options: PCOptions, devices: DeviceList
     ...{ system: pc.map.system, pci: pc.map.pci, ram: pc.map.ram, ramSize: options.memory }
   });
   devices.add(i440fx);
+  devices.add(pc.fwCfg);
   const { isaIrqs, ports } = pc;
   const piix3 = new PIIX3(bus, devfnOf(1, 0), { isaIrqs, ports, resetRequest: options.resetRequest });
   devices.add(piix3);

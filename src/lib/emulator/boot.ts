@@ -1,0 +1,59 @@
+/**
+ * What a machine starts from when no state comes in: firmware, boot order, a kernel. To be called before the machine's
+ * reset, from where the firmware takes over.
+ * Source: QEMU hw/i386/pc.c pc_memory_init, hw/i386/x86-common.c x86_bios_rom_init, system/bootdevice.c.
+ */
+import { pcCmosInit } from './hw/i386/cmos.ts';
+import { LINUXBOOT_ROM, loadLinux, type LinuxImage } from './hw/i386/load-linux.ts';
+import type { PCPiix } from './hw/i386/pc_piix.ts';
+import { FW_CFG } from './hw/nvram/fw_cfg.ts';
+
+export interface BootFiles {
+  /** A multiple of 64 KiB, as long as the machine's plan says. */
+  readonly bios: Uint8Array;
+  /** QEMU's option ROMs by file name: those of which this says nothing are not there. */
+  readonly roms: ReadonlyMap<string, Uint8Array>;
+  readonly linux?: LinuxImage | undefined;
+  /** -boot order: letters as pcCmosInit takes them. */
+  readonly order: string;
+  /** -boot menu=on, and how long it waits, in ms. */
+  readonly menu?: { readonly timeout: number | undefined };
+  /** A screen is there: without, SeaBIOS talks on the serial port. */
+  readonly graphics: boolean;
+  /** -uuid, 16 bytes. */
+  readonly uuid?: Uint8Array;
+}
+
+/** What is wrong with a file that a machine is to boot from. */
+export class BootError extends Error {}
+
+/** Which option ROM a machine needs for its kernel. */
+export const romsFor = (linux: LinuxImage | undefined): readonly string[] => (linux ? [LINUXBOOT_ROM] : []);
+
+const le16 = (value: number): Uint8Array => Uint8Array.of(value & 0xff, (value >> 8) & 0xff);
+
+/** @throws BootError, KernelError */
+export function prepareBoot({ pc, basic }: PCPiix, files: BootFiles): void {
+  const { bios } = pc.map;
+  const { fwCfg, options } = pc;
+  if (files.bios.length !== bios.used_length)
+    throw new BootError(`the firmware has ${files.bios.length} bytes, not ${bios.used_length}`);
+  bios.write(0, files.bios);
+
+  const below4g = Math.min(options.memory, options.lowmem);
+  pcCmosInit(basic.rtc, { below4g, above4g: options.memory - below4g, order: files.order });
+  fwCfg.addI16(FW_CFG.NOGRAPHIC, files.graphics ? 0 : 1);
+  fwCfg.addI16(FW_CFG.BOOT_MENU, files.menu ? 1 : 0);
+  if (files.menu?.timeout !== undefined) fwCfg.addFile('etc/boot-menu-wait', le16(files.menu.timeout));
+  if (files.uuid) fwCfg.addBytes(FW_CFG.UUID, files.uuid);
+
+  if (files.linux) loadLinux(fwCfg, files.linux, below4g);
+  const order: string[] = [];
+  for (const name of romsFor(files.linux)) {
+    const rom = files.roms.get(name);
+    if (!rom) throw new BootError(`the option ROM ${name} is missing`);
+    fwCfg.addFile(`genroms/${name}`, rom);
+    order.push(`/rom@genroms/${name}`);
+  }
+  if (order.length > 0) fwCfg.addFile('bootorder', new TextEncoder().encode(`${order.join('\n')}\0`));
+}
