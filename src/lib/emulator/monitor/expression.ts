@@ -28,10 +28,10 @@ export function registersOf({ env }: TcgCpu): Registers {
 
 const TOKEN = /\s*(0x[\da-f]+|\d+|\$[\w.]+|[-+*/%&|^~()])/iy;
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
-/** Operators from the loosest; those of one row bind alike. */
+/** Operators from the loosest, sums, as in expr_sum, expr_logic, expr_prod; those of one row bind alike. */
 const LEVELS: readonly Readonly<Record<string, (a: bigint, b: bigint) => bigint>>[] = [
-  { '|': (a, b) => a | b, '^': (a, b) => a ^ b, '&': (a, b) => a & b },
   { '+': (a, b) => a + b, '-': (a, b) => a - b },
+  { '|': (a, b) => a | b, '^': (a, b) => a ^ b, '&': (a, b) => a & b },
   { '*': (a, b) => a * b, '/': (a, b) => a / nonZero(b), '%': (a, b) => a % nonZero(b) }
 ];
 const MAX_TOKENS = 1000;
