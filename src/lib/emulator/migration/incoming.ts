@@ -30,6 +30,8 @@ export interface SectionSlot {
   readonly version: number;
   /** The body where no device has it. */
   readonly frozen?: Uint8Array;
+  /** What the sender's JSON says of a frozen one. */
+  readonly description?: unknown;
 }
 
 /** What loading came to. */
@@ -88,7 +90,7 @@ async function loadSection(
   const slot = { name, instance, sectionId, version };
   const device = machine.devices.find(name, instance);
   const body = await readRange(snapshot.bytes, bodyStart, bodyEnd + (device ? LOOK_AHEAD : 0));
-  if (!device) return { ...slot, frozen: body };
+  if (!device) return { ...slot, frozen: body, description: descriptionOf(snapshot, name, instance) };
   const file = new QemuFileReader(body, bodyStart);
   const label = sectionLabel(section);
   const { complaints, failure, refusal } = loadDevice(device, file, version);
@@ -148,4 +150,13 @@ function target(physmem: PhysMem, block: RamBlock, problems: Problem[]): RAMBloc
       `0x${own.used_length.toString(16)}: Invalid argument`
   });
   return undefined;
+}
+
+/** The entry of a section in the stream's JSON, passed on as it is. */
+function descriptionOf({ vmdescription }: Snapshot, name: string, instance: number): unknown {
+  const { devices } = (vmdescription?.json ?? {}) as { readonly devices?: unknown };
+  if (!Array.isArray(devices)) return undefined;
+  return (devices as readonly { readonly name?: unknown; readonly instance_id?: unknown }[]).find(
+    (device) => device?.name === name && device.instance_id === instance
+  );
 }

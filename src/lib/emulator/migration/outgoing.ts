@@ -4,11 +4,12 @@
  * save_section_footer), migration/ram.c (ram_save_setup, save_zero_page_to_file, ram_save_page).
  */
 import { vmstate_configuration } from '../../vmstate/configuration.ts';
-import { QemuFileWriter } from '../../vmstate/qemu-file.ts';
+import { QemuFileReader, QemuFileWriter } from '../../vmstate/qemu-file.ts';
 import { RamFlag } from '../../vmstate/ram.ts';
 import { QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION } from '../../vmstate/savevm.ts';
 import { VmSection } from '../../vmstate/section-body.ts';
-import { save } from '../../vmstate/vmstate.ts';
+import { load, save, type VMStateDescription } from '../../vmstate/vmstate.ts';
+import { describeDevice, vmDescriptionText } from '../../vmstate/write-vmdesc.ts';
 import { isSent, saveDevice } from '../hw/core/qdev.ts';
 import { RAM_MIGRATABLE, type RAMBlock } from '../system/physmem.ts';
 import type { MigratableMachine, SectionSlot } from './incoming.ts';
@@ -27,8 +28,24 @@ export function* saveVmState(machine: MigratableMachine): Generator<Uint8Array<A
   save(out, vmstate_configuration, { len: machine.machine.length, name: machine.machine });
   yield out.finish();
   yield* saveRam(machine);
-  for (const slot of slotsOf(machine)) yield section(machine, slot);
-  yield Uint8Array.of(VmSection.EOF);
+  const descriptions: unknown[] = [];
+  for (const slot of slotsOf(machine)) {
+    const { bytes, description } = section(machine, slot);
+    if (description) descriptions.push(description);
+    yield bytes;
+  }
+  yield ending(vmDescriptionText(PAGE, descriptions));
+}
+
+/** EOF and the JSON. */
+function ending(json: string): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(json);
+  const out = new QemuFileWriter();
+  out.u8(VmSection.EOF);
+  out.u8(VmSection.VMDESCRIPTION);
+  out.be32(text.length);
+  out.buffer(text);
+  return out.finish();
 }
 
 /** In the order in which they came, or in that of registration. */
@@ -42,7 +59,13 @@ function slotsOf(machine: MigratableMachine): readonly SectionSlot[] {
     }));
 }
 
-function section(machine: MigratableMachine, slot: SectionSlot): Uint8Array<ArrayBuffer> {
+interface WrittenSection {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Its part of the JSON; of a frozen one the sender's, if it sent any. */
+  readonly description: unknown;
+}
+
+function section(machine: MigratableMachine, slot: SectionSlot): WrittenSection {
   const out = new QemuFileWriter();
   const device = machine.devices.find(slot.name, slot.instance);
   out.u8(VmSection.FULL);
@@ -50,10 +73,14 @@ function section(machine: MigratableMachine, slot: SectionSlot): Uint8Array<Arra
   out.countedString(slot.name);
   out.be32(slot.instance);
   out.be32(device?.vmsd?.version ?? slot.version);
-  if (slot.frozen) out.buffer(slot.frozen);
-  else if (device) saveDevice(device, out);
+  const body = slot.frozen ?? (device ? saveDevice(device).finish() : new Uint8Array(0));
+  out.buffer(body);
   footer(out, slot.sectionId);
-  return out.finish();
+  const vmsd = slot.frozen ? undefined : (device?.vmsd as VMStateDescription<object> | undefined);
+  const description = vmsd
+    ? describeDevice(slot.name, slot.instance, vmsd, load(new QemuFileReader(body), vmsd, vmsd.version).fields)
+    : slot.description;
+  return { bytes: out.finish(), description };
 }
 
 function footer(out: QemuFileWriter, sectionId: number): void {

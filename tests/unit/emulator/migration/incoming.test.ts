@@ -93,10 +93,15 @@ describe.skipIf(seeds.length === 0).each(seeds)('$name', (golden) => {
       const snapshot = await readSnapshot(source, { descriptions });
       const machine = boardFor(snapshot);
       await loadVmState(machine, snapshot);
-      const again = await readSnapshot(bytesSource(Buffer.concat([...saveVmState(machine)])), { descriptions });
+      const stream = Buffer.concat([...saveVmState(machine)]);
+      const again = await readSnapshot(bytesSource(stream), { descriptions });
       expect(again.problems.filter((p) => p.severity !== 'note')).toEqual([]);
       const full = (s: Snapshot) => s.sections.filter(({ kind }) => kind === 'full').map(sectionLabel);
       expect(full(again)).toEqual(full(snapshot));
+      // What is said of it at its end explains it to who knows no device.
+      const undescribed = await readSnapshot(bytesSource(stream), {});
+      const unexplained = undescribed.sections.filter((s) => s.kind === 'full' && (s.opaque || !s.decodedBy));
+      expect(unexplained.map(sectionLabel)).toEqual([]);
       const lengths = (s: Snapshot) => Object.fromEntries(s.ram.blocks.map((b) => [b.idstr, b.usedLength]));
       expect(lengths(again)).toEqual(lengths(snapshot));
     });
