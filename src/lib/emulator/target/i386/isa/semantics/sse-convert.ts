@@ -51,10 +51,9 @@ const sd2ss: Semantics = (b) => {
   needsSse(b);
   const x = b.read(operandsOf(b)[2], 8);
   const result = b.let(bits32(op('f32.demote_f64', f64(x))));
-  const { normal, zero } = KITS.ss;
+  const { safe, zero } = KITS.ss;
   const exact = bits64(op('f64.promote_f32', f32(result))).eq(x);
-  const ok = normal(result)
-    .ne(0)
+  const ok = safe(result)
     .or(zero(result).and(KITS.sd.zero(x)))
     .and(ordinary(KITS.sd, x))
     .and(settled(b).or(exact));
@@ -220,11 +219,11 @@ const narrowing =
     );
   };
 const pd2psFast = (b: Backend, x: Value): Attempt => {
-  const { normal, zero } = KITS.ps;
+  const { safe, zero } = KITS.ps;
   const result = b.let(op('f32x4.demote_f64x2_zero', x));
   const zeros = op('v128.and', zero(result), gather(KITS.pd.zero(x), splat64(-1n)));
   const exact = op('i64x2.all_true', op('f64x2.eq', op('f64x2.promote_low_f32x4', result), x));
-  const fine = op('i32x4.all_true', op('v128.or', normal(result), zeros));
+  const fine = op('i32x4.all_true', op('v128.or', safe(result), zeros));
   return { result, ok: fine.and(ordinary(KITS.pd, x)).and(settled(b).or(exact)) };
 };
 const pd2dqFast =

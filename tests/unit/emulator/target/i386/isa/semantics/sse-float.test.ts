@@ -154,4 +154,35 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
     }
     expect(wrong.slice(0, 5)).toEqual([]);
   });
+
+  /** Products, quotients and narrowed numbers that are tiny until they are rounded: "underflow" is easily missed. */
+  test('results next to the smallest normal number', () => {
+    const near = (smallest: bigint, one: bigint): bigint[] =>
+      [-3n, -2n, -1n, 0n, 1n, 2n].flatMap((d) => [smallest + d, one + d, one / 2n + d]);
+    const doubles = near(0x10_0000_0000_0000n, 0x3ff0_0000_0000_0000n);
+    const singles = near(0x80_0000n, 0x3f80_0000n);
+    const aroundSingle = [-2n, -1n, 0n, 1n].map((d) => 0x3810_0000_0000_0000n + (d << 28n));
+    const cases: { code: number[]; a: bigint; b: bigint }[] = [];
+    for (const opcode of [0x58, 0x59, 0x5c, 0x5e]) {
+      for (const a of doubles) for (const b of doubles) cases.push({ code: [0xf2, 0x0f, opcode, 0xca], a, b });
+      for (const a of singles) for (const b of singles) cases.push({ code: [0xf3, 0x0f, opcode, 0xca], a, b });
+      for (const a of doubles) for (const b of doubles) cases.push({ code: [0x66, 0x0f, opcode, 0xca], a, b });
+      for (const a of singles) for (const b of singles) cases.push({ code: [0x0f, opcode, 0xca], a, b });
+    }
+    for (const b of aroundSingle) cases.push({ code: [0xf2, 0x0f, 0x5a, 0xca], a: 0n, b });
+    const batch = FpuBatch.fresh(cases.length);
+    cases.forEach(({ code, a, b }, i) => {
+      const record = batch.at(i);
+      record.mxcsr = 0x1fa0;
+      record.setYmm(REG, a);
+      record.setYmm(RM, b);
+      record.setCode(code);
+    });
+    const [ours, theirs] = [machine.run(batch), batch.run()].map((after) =>
+      cases.map(({ code, a, b }, i) =>
+        [code, hex(a), hex(b), hex(after.at(i).ymm(REG)), hex(after.at(i).mxcsr)].join(' ')
+      )
+    );
+    expect(ours).toEqual(theirs);
+  });
 });
