@@ -13,20 +13,6 @@ async function drain(stream: ByteStream, step = 70_001): Promise<Uint8Array> {
   return Buffer.concat(out);
 }
 
-/** What a browser gives that does not fill buffers of the caller's. */
-function withoutByob(of: Blob): Blob {
-  let at = 0;
-  const stream = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const chunk = new Uint8Array(await of.slice(at, at + 65_536).arrayBuffer());
-      at += chunk.length;
-      if (chunk.length > 0) controller.enqueue(chunk);
-      else controller.close();
-    }
-  });
-  return Object.assign(of, { stream: () => stream });
-}
-
 test('bytes come from where they are asked, fewer at the end', async () => {
   const target = new Uint8Array(8);
   const source = blobSource(blob);
@@ -49,43 +35,12 @@ test('a stream gives a stretch of the blob in order, and then nothing', async ()
   }
 });
 
-test('where the browser fills buffers of ours, it is given large ones', async () => {
-  const asked = new Set<number>();
-  const sent = blob.slice();
-  const stream = new ReadableStream({
-    type: 'bytes',
-    async pull(controller) {
-      const view = controller.byobRequest?.view as Uint8Array;
-      asked.add(view.byteLength);
-      view.fill(7);
-      controller.byobRequest?.respond(view.byteLength);
-    }
-  });
-  const source = blobSource(Object.assign(sent, { slice: () => Object.assign(sent, { stream: () => stream }) }));
-  const read = source.stream!(0, sent.size);
-  const target = new Uint8Array(1 << 20);
-  for (let i = 0; i < 4; i++) {
-    expect(await read.read(target)).toBe(1 << 20);
-    expect(target.every((b) => b === 7)).toBe(true);
-  }
-  expect([...asked]).toEqual([1 << 20]);
-});
-
-test('where the browser fills no buffers of ours, its own are taken', async () => {
-  const plain = Object.assign(blob.slice(), {
-    slice: (start: number, end: number) => withoutByob(blob.slice(start, end))
-  });
-  const stream = blobSource(plain).stream!(100, 2_000_000);
-  expect(Buffer.compare(await drain(stream), content.subarray(100, 2_000_000))).toBe(0);
-});
-
 test('a file that is gone is an error of the read that meets it', async () => {
   const gone = Object.assign(blob.slice(), {
     slice: () =>
       Object.assign(new Blob([content]), {
         stream: () =>
           new ReadableStream({
-            type: 'bytes',
             pull: () => Promise.reject(new Error('NotReadableError'))
           })
       })
