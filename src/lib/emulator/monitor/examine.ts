@@ -7,7 +7,6 @@ import { MonitorError } from './monitor-error.ts';
 export const FORMAT = /^\s*(?:\/(\w*)\s+)?(.*)$/s;
 
 const SIZES: Readonly<Record<string, number>> = { b: 1, h: 2, w: 4, g: 8 };
-const LINE_BYTES = 16;
 const MAX_BYTES = 1 << 20;
 
 interface Format {
@@ -26,28 +25,60 @@ function formatOf(text: string): Format {
     else throw new MonitorError(`invalid char in format: '${c}'`);
   }
   if (letter === 'i') throw new MonitorError('instructions are shown by the disassembly of the page, not here yet');
-  const wanted = { count: count === '' ? 1 : Number(count), letter, size: size || (letter === 'c' ? 1 : 4) };
+  const bytes = size || (letter === 'c' ? 1 : 4);
+  const times = count === '' ? 1 : Number(count);
+  // Characters take every byte of what was asked for.
+  const wanted = letter === 'c' ? { count: times * bytes, letter, size: 1 } : { count: times, letter, size: bytes };
   if (wanted.count * wanted.size > MAX_BYTES) throw new MonitorError(`at most ${MAX_BYTES} bytes at a time`);
   return wanted;
 }
 
-const BASES: Readonly<Record<string, readonly [radix: number, prefix: string, bitsADigit: number]>> = {
+const PREFIXED: Readonly<Record<string, readonly [radix: number, prefix: string, bitsADigit: number]>> = {
   x: [16, '0x', 4],
-  o: [8, '0', 3],
   t: [2, '0b', 1]
 };
 
+/** Source: memory_dump, monitor_printc. */
 function show(value: bigint, { letter, size }: Format): string {
-  const base = BASES[letter];
+  const base = PREFIXED[letter];
   if (base) {
     const [radix, prefix, bits] = base;
-    return prefix + value.toString(radix).padStart(Math.ceil((size * 8) / bits), '0');
+    return prefix + value.toString(radix).padStart((size * 8) / bits, '0');
   }
-  if (letter === 'd') return BigInt.asIntN(size * 8, value).toString();
-  if (letter === 'u') return value.toString();
-  const code = Number(value & 0xffn);
-  const char = code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : `\\x${code.toString(16).padStart(2, '0')}`;
-  return `'${char}'`;
+  if (letter === 'o') return octal(value).padStart(Math.ceil((size * 8) / 3));
+  const decimal = Math.ceil((size * 80) / 33);
+  if (letter === 'd')
+    return BigInt.asIntN(size * 8, value)
+      .toString()
+      .padStart(decimal);
+  if (letter === 'u') return value.toString().padStart(decimal);
+  return character(Number(value & 0xffn));
+}
+
+const octal = (value: bigint): string => (value === 0n ? '0' : `0${value.toString(8)}`);
+const ESCAPES: Readonly<Record<number, string>> = { 10: '\\n', 13: '\\r', 39: "\\'", 92: '\\\\' };
+
+function character(code: number): string {
+  const plain = code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : `\\x${code.toString(16).padStart(2, '0')}`;
+  return `'${ESCAPES[code] ?? plain}'`;
+}
+
+/** `print`: one value in a format, hexadecimal when none is given. Source: do_print. */
+export function printValue(format: string, value: bigint): string {
+  switch (formatOf(format).letter) {
+    case 'o':
+      return octal(value);
+    case 't':
+      return `0b${value.toString(2)}`;
+    case 'u':
+      return value.toString();
+    case 'd':
+      return BigInt.asIntN(64, value).toString();
+    case 'c':
+      return character(Number(value & 0xffn));
+    default:
+      return `0x${value.toString(16)}`;
+  }
 }
 
 /** Guest memory; undefined where nothing is mapped. Little-endian. */
@@ -76,7 +107,7 @@ export function readGuest(
 export function examine(machine: Machine, space: 'virtual' | 'physical', format: string, start: bigint): string {
   const wanted = formatOf(format);
   const lines: string[] = [];
-  const perLine = Math.max(1, LINE_BYTES / wanted.size);
+  const perLine = wanted.size === 1 ? 8 : 16 / wanted.size;
   for (let i = 0; i < wanted.count; i += perLine) {
     const address = BigInt.asUintN(64, start + BigInt(i * wanted.size));
     const values: string[] = [];

@@ -6,7 +6,7 @@ import type { Machine } from '../machine.ts';
 import { saveVmState } from '../migration/outgoing.ts';
 import { parseExpression, registersOf } from './expression.ts';
 import { infoRegisters } from './info-registers.ts';
-import { examine, FORMAT } from './examine.ts';
+import { examine, FORMAT, printValue } from './examine.ts';
 import { MonitorError } from './monitor-error.ts';
 import { infoBlock, infoLapic, infoMtree, infoPci, infoPic, infoQtree } from './info.ts';
 
@@ -103,8 +103,8 @@ const COMMANDS: readonly HmpCommand[] = [
   {
     ...{ name: 'print', params: '/fmt expr', help: 'the value of an expression' },
     run: ({ machine }, args) => {
-      const [, , expression = ''] = FORMAT.exec(args) ?? [];
-      return `0x${parseExpression(expression, registersOf(machine.cpu)).toString(16)}`;
+      const [, format = '', expression = ''] = FORMAT.exec(args) ?? [];
+      return printValue(format, parseExpression(expression, registersOf(machine.cpu)));
     }
   },
   {

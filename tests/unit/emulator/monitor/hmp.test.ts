@@ -1,0 +1,81 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { complete, hmp, type MonitorSession } from '../../../../src/lib/emulator/monitor/hmp.ts';
+import { smallMachine } from '../../../support/small-machine.ts';
+
+const machine = smallMachine();
+let written: Buffer | undefined;
+const quit = vi.fn();
+const session: MonitorSession = {
+  machine,
+  host: {
+    quit,
+    write(uri, pieces) {
+      if (uri === 'exec:false') return Promise.reject(new Error('the command ended with status 1'));
+      written = Buffer.concat([...pieces]);
+      return Promise.resolve();
+    }
+  }
+};
+const say = (line: string): Promise<string> => hmp(session, line);
+
+afterEach(async () => {
+  await machine.stop();
+  machine.runstate.set('paused', { kind: 'pause' });
+});
+
+test.each([
+  ['', ''],
+  ['foo', "unknown command: 'foo'"],
+  ['info foo', "unknown command: 'info foo'"],
+  ['p $foo', "unknown register '$foo'"],
+  ['p 1+2*3', '0x7'],
+  ['p/d -1', '-1'],
+  ['print $cs', '0xf000'],
+  ['x', 'x: an address is missing'],
+  ['migrate', "migrate: no argument for 'uri'"],
+  ['info status', 'VM status: paused'],
+  ['info stat', 'VM status: paused'],
+  ['info version', 'pc-i440fx-7.2'],
+  ['info block', 'no drives']
+])("'%s' is answered by '%s'", async (line, answer) => {
+  expect(await say(line)).toBe(answer);
+});
+
+test('Names may be cut short while only one begins so', async () => {
+  expect(await say('hel quit')).toBe('quit -- ends');
+  expect(await say('s')).toBe('');
+  expect(await say('sy')).toBe('');
+  expect(await say('qui')).toBe('');
+  expect(quit).toHaveBeenCalledOnce();
+});
+
+test('help lists every command on a line', async () => {
+  const lines = (await say('help')).split('\n');
+  expect(lines.map((l) => l.split(' ')[0])).toEqual(
+    'help info stop cont system_reset x xp print migrate quit'.split(' ')
+  );
+});
+
+test('cont and stop change the state that info status tells', async () => {
+  expect(await say('cont')).toBe('');
+  expect(await say('info status')).toBe('VM status: running');
+  expect(await say('stop')).toBe('');
+  expect(await say('info status')).toBe('VM status: paused');
+});
+
+test('migrate writes a stream and leaves the machine in postmigrate', async () => {
+  expect(await say('migrate -d "file:/a b"')).toBe('');
+  expect(written!.subarray(0, 8).toString('hex')).toBe('5145564d00000003');
+  expect(await say('info status')).toBe('VM status: paused (postmigrate)');
+});
+
+test('A migration that fails says why, and what ran goes on', async () => {
+  await say('cont');
+  expect(await say('migrate exec:false')).toBe('the command ended with status 1');
+  expect(await say('info status')).toBe('VM status: running');
+});
+
+test('Completion knows the commands and the subjects of info', () => {
+  expect(complete('s')).toEqual(['stop', 'system_reset']);
+  expect(complete('info p')).toEqual(['pic', 'pci']);
+});
