@@ -1,0 +1,82 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { afterAll, expect, test, vi } from 'vitest';
+import { incoming, outgoing } from '../../../src/bridge/migration-uri.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string): string => join(folder, name);
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const nobody = (): void => {};
+
+async function all(stream: Readable): Promise<string> {
+  let text = '';
+  for await (const piece of stream) text += String(piece);
+  return text;
+}
+
+test('file: reads a file, from an offset where one is given', async () => {
+  writeFileSync(at('state'), `${'-'.repeat(1024)}QEVM`);
+  expect(await all(await incoming(`file:${at('state')},offset=1k`, nobody))).toBe('QEVM');
+  expect(await all(await incoming(`file:${at('state')},offset=0x402`, nobody))).toBe('VM');
+  expect((await all(await incoming(`file:${at('state')}`, nobody))).length).toBe(1028);
+});
+
+test('exec: reads what a command prints, and tells when it fails', async () => {
+  const told = vi.fn();
+  expect(await all(await incoming('exec:printf QEVM; exit 3', told))).toBe('QEVM');
+  await expect.poll(() => told.mock.calls).toEqual([['exec:printf QEVM; exit 3: the command ended with status 3']]);
+});
+
+test('unix: takes the stream of the first who connects', async () => {
+  const coming = incoming(`unix:${at('in.sock')}`, nobody);
+  await vi.waitFor(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const peer = connect(at('in.sock'), () => resolve(void peer.end('QEVM'))).on('error', reject);
+      })
+  );
+  expect(await all(await coming)).toBe('QEVM');
+});
+
+test.each([
+  ['rdma:host:1', 'unknown migration protocol: rdma:host:1'],
+  ['state', 'unknown migration protocol: state'],
+  ['tcp:host', 'unknown migration protocol: tcp:host'],
+  ['fd:3', 'fd:3: descriptors cannot be passed to this process']
+])('%s is refused by name, both ways', async (uri, message) => {
+  await expect(incoming(uri, nobody)).rejects.toThrow(message);
+  await expect(outgoing(uri, [])).rejects.toThrow(message);
+});
+
+test('file: and exec: are written piece by piece', async () => {
+  const pieces = [bytes('QE'), bytes('VM'), new Uint8Array(300_000).fill(46)];
+  await outgoing(`file:${at('out')}`, pieces);
+  await outgoing(`exec:cat > ${at('out2')}`, pieces);
+  for (const name of ['out', 'out2']) expect(readFileSync(at(name), 'utf8')).toBe(`QEVM${'.'.repeat(300_000)}`);
+});
+
+test('tcp: writes to who listens', async () => {
+  let heard = '';
+  const server = createServer((s) => s.on('data', (b) => (heard += b.toString()))).listen(0, '127.0.0.1');
+  await vi.waitFor(() => expect(server.listening).toBe(true));
+  const { port } = server.address() as { port: number };
+  await outgoing(`tcp:127.0.0.1:${port}`, [bytes('QEVM')]);
+  await expect.poll(() => heard).toBe('QEVM');
+  server.close();
+});
+
+test.each([
+  ['exec:cat > /dev/null; exit 4', 'the command ended with status 4'],
+  ['file:/nowhere/state', 'ENOENT'],
+  ['file:state,offset=4k', 'offset= is only supported for incoming streams']
+])('A failure rejects with its reason: %s', async (uri, message) => {
+  await expect(outgoing(uri, [bytes('QEVM')])).rejects.toThrow(message);
+});
+
+test('A command that does not read its input ends the writing', { timeout: 20_000 }, async () => {
+  await expect(outgoing('exec:exit 1', Array(200).fill(new Uint8Array(65536)))).rejects.toThrow();
+});
