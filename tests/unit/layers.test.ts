@@ -41,7 +41,10 @@ const rules: readonly Rule[] = [
   // Data for the load doctor, which gets it as an argument.
   { from: `${HW}i386/machines.ts`, may: [], types: [`${VMSTATE}destination.ts`] },
   // Machines wire devices.
-  { from: `${HW}i386/pc`, may: [HW, ...around, `${EMULATOR}host/memory.ts`, ...declaring] },
+  ...['pc', 'cmos.ts', 'fw_cfg.ts', 'load-linux.ts'].map((from) => ({
+    from: `${HW}i386/${from}`,
+    may: [HW, ...around, `${EMULATOR}host/memory.ts`, ...declaring]
+  })),
   // A device sees its own folder (QEMU splits devices over files), buses and embedded chips; never another device.
   ...hwFolders().map((from) => ({ from, may: [from, ...declaring, ...embedded, ...around] })),
   {
