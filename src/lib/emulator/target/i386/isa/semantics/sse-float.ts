@@ -29,8 +29,9 @@ import {
   type Attempted,
   type Kit
 } from './float-fast.ts';
+import { FMA_FAST } from './fma-fast.ts';
 import { attempt, bytesOf, halvesOf, inputsOf, put, slowly, write, writePacked } from './float-operands.ts';
-import { immediateOf, needsSse, readHalf, ZERO } from './vector.ts';
+import { halves, immediateOf, needsSse, readHalf, ZERO } from './vector.ts';
 
 type Form = keyof typeof KITS;
 const FORMS: readonly Form[] = ['ps', 'pd', 'ss', 'sd'];
@@ -222,6 +223,44 @@ function comparingFlags(name: keyof typeof comis, form: 'ss' | 'sd'): Semantics 
   };
 }
 
+/** Element of a vector, or the scalar itself. */
+const elementOf = (k: Kit, x: Value, i: number): Value =>
+  k.type !== 'v128' ? x : lane(k.width === 32 ? 'i32x4.extract_lane' : 'i64x2.extract_lane', i, x);
+/** Results that `FMA_FAST` left in `scratch` from an index on. */
+function gathered(b: Backend, k: Kit, first: number): Value {
+  const low = b.env('scratch', first);
+  if (k.type === 'i64') return low;
+  if (k.type === 'i32') return low.i32();
+  if (k.width === 64) return halves(low, b.env('scratch', first + 1));
+  const pair = (i: number): Value => b.env('scratch', i).or(b.env('scratch', i + 1).shl(32));
+  return halves(pair(first), pair(first + 2));
+}
+/** Tries all elements one by one; 1 if all went well. */
+function fusedFast(b: Backend, k: Kit, form: Form, inputs: readonly (readonly Value[])[], imm: number): Value {
+  const ok = b.variable('i32', 1);
+  const sign = k.width === 32 ? 0x8000_0000 : 1n << 63n;
+  inputs.forEach((operands, half) => {
+    for (let i = 0; i < k.lanes; i++) {
+      const [x, y, z] = operands.map((operand) => elementOf(k, operand, i)) as [Value, Value, Value];
+      const alternate = (imm & FMA.ALTERNATE) !== 0 && (i & 1) === 1;
+      const turnProduct = (imm & FMA.NEGATE_PRODUCT) !== 0;
+      const turnAddend = ((imm & FMA.NEGATE_C) !== 0) !== alternate;
+      b.when(ok.value, () =>
+        ok.set(
+          b.call(
+            FMA_FAST[precisionOf(form)],
+            turnProduct ? x.xor(sign) : x,
+            y,
+            turnAddend ? z.xor(sign) : z,
+            half * k.lanes + i
+          )
+        )
+      );
+    }
+  });
+  return b.let(ok.value);
+}
+
 /** VFMADD and its like; `order` says which operand is which: 1 is the destination. */
 function fused(order: '132' | '213' | '231', form: Form, imm: number): Semantics {
   const k = KITS[form];
@@ -236,10 +275,19 @@ function fused(order: '132' | '213' | '231', form: Form, imm: number): Semantics
       const values = [read(destination, half), read(second, half), thirds[half]!];
       return Array.from(order, (digit) => values[Number(digit) - 1]!);
     });
-    const results = slowly(b, fusedOperations[precisionOf(form)], inputs, k.type, k.lanes, imm);
-    if (k.type === 'v128') return writePacked(b, destination, results);
+    const results = inputs.map(() => b.variable(k.type));
+    b.when(
+      fusedFast(b, k, form, inputs, imm),
+      () => results.forEach((result, half) => result.set(gathered(b, k, half * k.lanes))),
+      () => {
+        const exact = slowly(b, fusedOperations[precisionOf(form)], inputs, k.type, k.lanes, imm);
+        results.forEach((result, half) => result.set(exact[half]!));
+      }
+    );
+    const values = results.map(({ value }) => b.let(value));
+    if (k.type === 'v128') return writePacked(b, destination, values);
     const name = k.width === 32 ? 'i32x4.replace_lane' : 'i64x2.replace_lane';
-    b.writeVector(destination, lane(name, 0, b.readVector(destination), results[0]!));
+    b.writeVector(destination, lane(name, 0, b.readVector(destination), values[0]!));
   };
 }
 const FUSED = {
