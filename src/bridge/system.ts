@@ -1,5 +1,5 @@
 /** `migrascope system`: a headless machine with QEMU's command line, in one Node process. */
-import { openSync } from 'node:fs';
+import { openSync, statSync } from 'node:fs';
 import { descriptions } from '../lib/emulator/descriptions.ts';
 import { CowOverlay } from '../lib/emulator/block/cow.ts';
 import { RawImage } from '../lib/emulator/block/raw.ts';
@@ -9,7 +9,7 @@ import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
 import { HostPace } from '../lib/emulator/host/pace.ts';
 import { Machine } from '../lib/emulator/machine.ts';
 import { planOfOptions } from '../lib/emulator/machine-options.ts';
-import { planOf } from '../lib/emulator/machine-plan.ts';
+import { planOf, type IdePlan } from '../lib/emulator/machine-plan.ts';
 import { loadVmState } from '../lib/emulator/migration/incoming.ts';
 import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
 import {
@@ -80,6 +80,17 @@ function bootFilesOf(options: MachineOptions, incoming: boolean): BootFiles | un
   };
 }
 
+/** A disk tells its size when it is made; a CD may come later. */
+function withSize(drive: IdePlan, file: string | undefined): IdePlan {
+  if (drive.kind === 'cd') return drive;
+  if (file === undefined) throw new UsageError(`drive ${drive.id}: a disk needs a file`);
+  try {
+    return { ...drive, size: statSync(file).size };
+  } catch (error) {
+    throw new InputError(`Could not open '${file}': ${(error as Error).message}`);
+  }
+}
+
 /** The machine that the options describe, with what the stream says of its devices where it has them. */
 function machineFor(
   options: MachineOptions,
@@ -95,6 +106,7 @@ function machineFor(
     {
       ...plan,
       ...(biosSize === undefined ? {} : { biosSize }),
+      ide: plan.ide.map((drive) => drive && withSize(drive, drives.get(drive.id)?.file)),
       virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id }))
     },
     {
@@ -214,6 +226,11 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
       machine.runstate.set('shutdown', { kind: 'reset' });
       if (!options.noShutdown) quit(Exit.done);
     } else machine.reset();
+  };
+  const { onShutdown } = machine;
+  machine.onShutdown = () => {
+    onShutdown();
+    if (!options.noShutdown) quit(Exit.done);
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));

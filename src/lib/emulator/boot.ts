@@ -3,7 +3,8 @@
  * reset, from where the firmware takes over.
  * Source: QEMU hw/i386/pc.c pc_memory_init, hw/i386/x86-common.c x86_bios_rom_init, system/bootdevice.c.
  */
-import { pcCmosInit } from './hw/i386/cmos.ts';
+import type { HDGeometry } from './block/hd-geometry.ts';
+import { pcCmosInit, type DiskGeometry } from './hw/i386/cmos.ts';
 import { LINUXBOOT_ROM, loadLinux, type LinuxImage } from './hw/i386/load-linux.ts';
 import type { PCPiix } from './hw/i386/pc_piix.ts';
 import { FW_CFG } from './hw/nvram/fw_cfg.ts';
@@ -30,10 +31,20 @@ export class BootError extends Error {}
 /** Which option ROM a machine needs for its kernel. */
 export const romsFor = (linux: LinuxImage | undefined): readonly string[] => (linux ? [LINUXBOOT_ROM] : []);
 
+const TRANSLATION_NONE = 1;
+const TRANSLATION_LBA = 2;
+
 const le16 = (value: number): Uint8Array => Uint8Array.of(value & 0xff, (value >> 8) & 0xff);
 
+/** Source: hw/block/hd-geometry.c hd_bios_chs_auto_trans. */
+const geometryOf = (native: HDGeometry): DiskGeometry => ({
+  ...native,
+  translation:
+    native.cylinders <= 1024 && native.heads <= 16 && native.sectors <= 63 ? TRANSLATION_NONE : TRANSLATION_LBA
+});
+
 /** @throws BootError, KernelError */
-export function prepareBoot({ pc, basic }: PCPiix, files: BootFiles): void {
+export function prepareBoot({ pc, basic, ide }: PCPiix, files: BootFiles): void {
   const { bios } = pc.map;
   const { fwCfg, options } = pc;
   if (files.bios.length !== bios.used_length)
@@ -41,7 +52,12 @@ export function prepareBoot({ pc, basic }: PCPiix, files: BootFiles): void {
   bios.write(0, files.bios);
 
   const below4g = Math.min(options.memory, options.lowmem);
-  pcCmosInit(basic.rtc, { below4g, above4g: options.memory - below4g, order: files.order });
+  pcCmosInit(basic.rtc, {
+    ...{ below4g, above4g: options.memory - below4g, order: files.order },
+    disks: ide.bus.flatMap(({ ifs }) =>
+      ifs.map((drive) => (drive.kind === 'hd' ? geometryOf(drive.native) : undefined))
+    )
+  });
   fwCfg.addI16(FW_CFG.NOGRAPHIC, files.graphics ? 0 : 1);
   fwCfg.addI16(FW_CFG.BOOT_MENU, files.menu ? 1 : 0);
   if (files.menu?.timeout !== undefined) fwCfg.addFile('etc/boot-menu-wait', le16(files.menu.timeout));

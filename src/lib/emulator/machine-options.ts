@@ -3,7 +3,7 @@
  * Source: QEMU hw/i386/pc_piix.c, system/vl.c (default_drive, qemu_create_cli_devices), hw/pci/pci.c do_pci_register_device.
  */
 import { isOn } from '../vmstate/command-line.ts';
-import type { MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import { ideId, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
 import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
 
 /** What `-M pc` stands for where no stream says otherwise. */
@@ -13,6 +13,8 @@ const BIOS_SIZE = 0x40000;
 /** Host bridge, ISA bridge with its functions, VGA. */
 const FIRST_FREE_SLOT = 2;
 const SLOTS = 32;
+/** First drive of the second channel: a CD drive when nobody says otherwise. */
+const DEFAULT_CD = 2;
 
 export interface OptionsPlan {
   readonly plan: MachinePlan;
@@ -64,6 +66,13 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     drives.set(drive.id, drive);
     virtioBlk.push(virtioBlkPlan(drive, slotFor(spec), spec));
   };
+  const ide: (IdePlan | undefined)[] = [undefined, undefined, undefined, undefined];
+  const addIde = (drive: DriveSpec, kind: 'hd' | 'cd', index: number | undefined): void => {
+    const at = index ?? ide.findIndex((there) => !there);
+    if (!(at in ide) || ide[at]) throw new OptionError(`drive ${drive.id}: there is no free place on the IDE channels`);
+    drives.set(drive.id, drive);
+    ide[at] = { id: drive.id, kind, size: undefined };
+  };
   for (const device of options.devices) {
     if (!/^virtio-blk-pci(-(non-)?transitional)?$/.test(device.driver)) {
       throw new OptionError(`-device ${device.driver}: '${device.driver}' is not supported; there is: virtio-blk-pci`);
@@ -75,10 +84,12 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
   }
   for (const drive of options.drives) {
     if (drive.interface === 'virtio') add(drive);
+    else if (drive.interface === 'ide') addIde(drive, drive.media === 'cdrom' ? 'cd' : 'hd', drive.index);
     else if (drive.interface !== 'none') {
-      throw new OptionError(`-drive if=${drive.interface} is not supported yet; if=virtio is`);
+      throw new OptionError(`-drive if=${drive.interface} is not supported yet; if=virtio and if=ide are`);
     }
   }
+  if (!options.nodefaults) ide[DEFAULT_CD] ??= { id: ideId(DEFAULT_CD, 'cd'), kind: 'cd', size: undefined };
   const serials =
     options.serials.length > 0 || options.nodefaults ? options.serials.map((s) => s.kind !== 'none') : [true];
   return {
@@ -86,7 +97,9 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       ...{ machine, ramName: backend ?? 'pc.ram', memory: memoryOf(options, backend), biosSize: BIOS_SIZE },
       cpu: options.cpu.split(',')[0]!,
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
-      ...{ serials, virtioBlk }
+      parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
+      acpi: isOn(options.machineProperties.get('acpi')) ?? true,
+      ...{ serials, ide, virtioBlk }
     },
     drives
   };

@@ -22,6 +22,15 @@ export interface VirtioBlkPlan {
   readonly size: number | undefined;
 }
 
+/** A drive of the IDE controller. */
+export interface IdePlan {
+  /** As `info block` calls it: `ide0-hd0`, `ide1-cd0`. */
+  readonly id: string;
+  readonly kind: 'hd' | 'cd';
+  /** Bytes of a disk; undefined: what is put in says it, before the machine is made. */
+  readonly size: number | undefined;
+}
+
 export interface MachinePlan {
   /** Full name: `pc-i440fx-7.2`. */
   readonly machine: string;
@@ -34,6 +43,11 @@ export interface MachinePlan {
   readonly hpet: boolean;
   /** Serial ports by number: whether it is there. */
   readonly serials: readonly boolean[];
+  readonly parallel: boolean;
+  /** Power management by ACPI. */
+  readonly acpi: boolean;
+  /** First and second drive of the first channel, then of the second. */
+  readonly ide: readonly (IdePlan | undefined)[];
   readonly virtioBlk: readonly VirtioBlkPlan[];
 }
 
@@ -44,6 +58,8 @@ export interface Planned {
 }
 
 const SECTOR = 512;
+/** Word 0 of what a packet device says of itself. */
+const IDENTIFY_PACKET = 0x8000;
 const CR4_OSXSAVE = 1n << 18n;
 const CAP_ID_MSIX = 0x11;
 const LEGACY_FIRST = 0x1000;
@@ -105,6 +121,9 @@ export function planOf(snapshot: Snapshot): Planned {
       },
       hpet: deviceSection(snapshot, 'hpet') !== undefined,
       serials: [0, 1, 2, 3].map((n) => snapshot.sections.some((s) => s.name === 'serial' && s.instance === n)),
+      parallel: deviceSection(snapshot, 'parallel_isa') !== undefined,
+      acpi: snapshot.sections.some((s) => s.name.endsWith('/piix4_pm')),
+      ide: ideOf(snapshot),
       virtioBlk: snapshot.sections
         .filter((s) => s.kind === 'full' && s.name.endsWith('/virtio-blk'))
         .flatMap((section, n) => {
@@ -119,6 +138,24 @@ export function planOf(snapshot: Snapshot): Planned {
 
 const largestBlock = (snapshot: Snapshot) =>
   snapshot.ram.blocks.toSorted((a, b) => b.usedLength - a.usedLength).find((b) => !b.idstr.includes('/'));
+
+/** What a drive has said to IDENTIFY; one that was never asked is not known to be there. Source: ATA8-ACS 7.12. */
+function ideOf(snapshot: Snapshot): (IdePlan | undefined)[] {
+  const section = snapshot.sections.find((s) => s.kind === 'full' && s.name === '0000:00:01.1/ide');
+  return [0, 1, 2, 3].map((n) => {
+    const path = `bus[${n >> 1}].ifs[${n & 1}]`;
+    const value = (name: string): unknown => section && placedAt(section.fields, `${path}.${name}`)?.value;
+    const data = value('identify_data');
+    if (!value('identify_set') || !(data instanceof Uint8Array)) return undefined;
+    const words = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const kind = words.getUint16(0, true) & IDENTIFY_PACKET ? 'cd' : 'hd';
+    const sectors = Math.max(words.getUint32(2 * 60, true), Number(words.getBigUint64(2 * 100, true)));
+    return { id: ideId(n, kind), kind, size: kind === 'hd' ? sectors * SECTOR : undefined };
+  });
+}
+
+/** @param n 0 to 3 */
+export const ideId = (n: number, kind: 'hd' | 'cd'): string => `ide${n >> 1}-${kind}${n & 1}`;
 
 /** Source: hw/virtio/virtio-pci.c, hw/block/virtio-blk.c; the properties follow from what the guest can see. */
 function virtioBlkOf(section: Section, n: number): VirtioBlkPlan | undefined {

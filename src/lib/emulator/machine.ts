@@ -11,9 +11,11 @@ import { VirtIOBlk, vmstate_virtio_blk } from './hw/block/virtio-blk.ts';
 import { vmstate_cpu_common } from './hw/core/cpu.ts';
 import { DeviceList, type Device } from './hw/core/qdev.ts';
 import { lowmemOf, pcPiix, type PCPiix } from './hw/i386/pc_piix.ts';
+import type { IDEDriveOptions } from './hw/ide/ide-registers.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
 import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
-import type { MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import type { RunState, StopReason } from './machine-api.ts';
+import type { IdePlan, MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
 import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
 import type { MigratableMachine, SectionSlot } from './migration/incoming.ts';
 import { vmstate_timers } from './system/cpu-timers.ts';
@@ -54,6 +56,12 @@ export interface MachineEnvironment {
   readonly icountShift?: number;
 }
 
+/** A drive with its place in the machine. */
+export interface MachineDrive {
+  readonly plan: VirtioBlkPlan | IdePlan;
+  readonly blk: BlockBackend;
+}
+
 export class Machine implements MigratableMachine {
   readonly plan: MachinePlan;
   readonly machine: string;
@@ -67,7 +75,7 @@ export class Machine implements MigratableMachine {
   readonly completions = new Completions();
   /** Ports by number; undefined where there is none. */
   readonly serials: readonly (Chardev | undefined)[];
-  readonly drives: readonly { readonly plan: VirtioBlkPlan; readonly blk: BlockBackend }[];
+  readonly drives: readonly MachineDrive[];
   /** What the machine did when its state was taken: `running`, or why it stood still. */
   readonly globalState: GlobalState = {
     ...{ size: 8, runstate: 'running', has_vm_was_suspended: 0, vm_was_suspended: 0, unused: new Uint8Array(66) }
@@ -79,9 +87,12 @@ export class Machine implements MigratableMachine {
   onReset: () => void = () => this.reset();
   /** The CPU met a breakpoint. Returns whether the machine stops. */
   onDebug: () => boolean = () => true;
+  /** The guest asked to be switched off; what to do is the owner's choice (-no-shutdown). */
+  onShutdown: () => void = () => this.#halt('shutdown', { kind: 'shutdown' });
   readonly #host: HostMemory;
   readonly #cpuMemory: HostRange;
-  #resetWanted = false;
+  /** What the guest asked for: done between two slices. */
+  #wanted: (() => void) | undefined;
 
   constructor(plan: MachinePlan, { host, pace, hostTime, icountShift }: MachineEnvironment) {
     this.plan = plan;
@@ -107,6 +118,7 @@ export class Machine implements MigratableMachine {
         this.#hostBase = this.time.now();
       }
     });
+    const ide = plan.ide.map((drive) => drive && this.#ideDrive(drive));
     this.#cpuMemory = host.allocate('CPU 0', CPU_BYTES);
     this.board = pcPiix(
       host,
@@ -117,12 +129,17 @@ export class Machine implements MigratableMachine {
           interrupt: (kind) => this.cpu.interrupt(APIC_INTERRUPTS[kind]),
           resetInterrupt: () => this.cpu.resetInterrupt(CPU_INTERRUPT.HARD),
           startUp() {},
+          // CPUID looks at the MSR itself.
           setApicFeature() {},
           tscDeadlinePassed: () => this.cpu.env.set64('tsc_deadline', 0n),
           x2apic: false
         },
         a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
-        resetRequest: () => this.#requestReset()
+        ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
+        ide: ide.map((drive) => drive?.options),
+        resetRequest: () => this.#request(() => this.onReset()),
+        shutdownRequest: () => this.#request(() => this.onShutdown()),
+        suspendRequest: () => this.#request(() => this.#halt('suspended'))
       },
       this.devices
     );
@@ -132,13 +149,16 @@ export class Machine implements MigratableMachine {
     if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
     this.cpu = cpu = new TcgCpu({
       ...{ memory: host.memory, base: this.#cpuMemory.offset, pageFlags: pc.physmem.pageFlags },
-      ...{ pageMap: pc.pages.base, physical: pc.memory, model, outside: this.#outside() }
+      ...{ pageMap: pc.pages.base, physical: pc.cpuMemory, model, outside: this.#outside() }
     });
     pc.physmem.onCodeWrite = (page) => this.cpu.codeWritten(page);
     pc.physmem.onProtect = () => this.cpu.dirtyCleared();
     pc.pages.onChange = () => this.cpu.flushAll();
     this.#addCpuSections();
-    this.drives = plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk));
+    this.drives = [
+      ...ide.flatMap((drive) => (drive ? [{ plan: drive.plan, blk: drive.options.blk }] : [])),
+      ...plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk))
+    ];
     this.devices.add({
       ...{ idstr: 'globalstate', vmsd: vmstate_globalstate, state: this.globalState },
       // QEMU 7.2 says 8 for "running" with its NUL, and so do all since.
@@ -150,10 +170,9 @@ export class Machine implements MigratableMachine {
       ...{ processor: this.cpu, time: this.time, clocks: this.clocks, pace, icount: icountShift !== undefined },
       deliver: () => {
         this.completions.run();
-        if (this.#resetWanted) {
-          this.#resetWanted = false;
-          this.onReset();
-        }
+        const wanted = this.#wanted;
+        this.#wanted = undefined;
+        wanted?.();
       },
       debug: () => this.onDebug(),
       failed: (error) => this.#failed(error)
@@ -243,9 +262,22 @@ export class Machine implements MigratableMachine {
     this.#host.release(this.#cpuMemory);
   }
 
-  #requestReset(): void {
-    this.#resetWanted = true;
+  #request(what: () => void): void {
+    this.#wanted = what;
     this.cpu.requestExit();
+  }
+
+  /** No instruction runs any more. */
+  #halt(state: RunState, reason?: StopReason): void {
+    void this.cpus.stop();
+    this.runstate.set(state, reason);
+  }
+
+  #ideDrive(plan: IdePlan): { readonly plan: IdePlan; readonly options: IDEDriveOptions } {
+    const cd = plan.kind === 'cd';
+    const blk = new BlockBackend(plan.id, this.completions, undefined, { removable: cd, readOnly: cd });
+    if (plan.size !== undefined) blk.expectSize(plan.size);
+    return { plan, options: { kind: plan.kind, blk } };
   }
 
   #vmState: CpuVmState | undefined;
@@ -298,7 +330,8 @@ export class Machine implements MigratableMachine {
       apicMsrWrite: (index, value) => apic.msrWrite(index, value),
       tscDeadline: (value) => apic.setTscDeadline(this.#tscDeadline(value)),
       ferr: () => pc.isaIrqs[13]!(1),
-      tripleFault: () => this.#requestReset(),
+      smm: (on) => this.board.smm(on),
+      tripleFault: () => this.#request(() => this.onReset()),
       log
     };
   }

@@ -12,8 +12,8 @@ import { machineOf } from '../../support/machine.ts';
 const bios = findFirmware('bios-256k.bin', []);
 const linuxboot = findFirmware(LINUXBOOT_ROM, []);
 const guest = bios && linuxboot && installed('bookworm') ? linuxGuest() : undefined;
-if (!bios) console.warn('SKIPPED: no SeaBIOS; get it with: npm run qemu, or from Debian: seabios');
-if (!guest || !existsSync(guest.kernel)) console.warn('SKIPPED: no Linux guest; get it with: npm run qemu');
+if (!bios) console.warn('SKIPPED: no SeaBIOS; get it with: node scripts/qemu/install.mjs');
+if (!guest || !existsSync(guest.kernel)) console.warn('SKIPPED: no Linux guest; get it with: node scripts/qemu/install.mjs');
 
 const booted = { roms: new Map<string, Uint8Array>(), order: 'cad', graphics: false };
 

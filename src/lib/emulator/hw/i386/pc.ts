@@ -10,16 +10,19 @@ import { PhysMem, PhysPageMap, type RAMBlock } from '../../system/physmem.ts';
 import type { HostMemory } from '../../host/memory.ts';
 import type { Clocks } from '../../util/qemu-timer.ts';
 import { PCSpk } from '../audio/pcspk.ts';
+import { ISAParallel } from '../char/parallel.ts';
 import { ISASerial } from '../char/serial.ts';
 import type { Irq } from '../core/irq.ts';
-import { DeviceList, type DeviceHost, type GuestErrorLog } from '../core/qdev.ts';
+import type { Device, DeviceHost, DeviceList, GuestErrorLog } from '../core/qdev.ts';
 import { ISAKbd } from '../input/pckbd.ts';
 import { APIC } from '../intc/apic.ts';
 import { ApicBus } from '../intc/apic-bus.ts';
 import { ISAPic } from '../intc/i8259.ts';
 import { IOAPIC, IOAPIC_DEFAULT_ADDRESS } from '../intc/ioapic.ts';
+import type { IDEDriveOptions } from '../ide/ide-registers.ts';
 import type { FWCfg } from '../nvram/fw_cfg.ts';
 import { MC146818Rtc } from '../rtc/mc146818rtc.ts';
+import { I8257 } from '../dma/i8257.ts';
 import { HPET, HPET_BASE } from '../timer/hpet.ts';
 import { I8254 } from '../timer/i8254.ts';
 import { fwCfgArchCreate } from './fw_cfg.ts';
@@ -53,6 +56,16 @@ export interface PCOptions {
   readonly a20: Irq;
   /** QEMU: qemu_system_reset_request. */
   readonly resetRequest: () => void;
+  /** Power management: nothing happens where absent. */
+  readonly shutdownRequest?: () => void;
+  readonly suspendRequest?: () => void;
+  readonly wakeupRequest?: () => void;
+  /** The printer port; none where absent. */
+  readonly parallel?: CharBackend | undefined;
+  /** Drives of the two IDE channels, two each. */
+  readonly ide?: readonly (IDEDriveOptions | undefined)[];
+  /** Power management by ACPI is there; true when absent. */
+  readonly acpi?: boolean;
   readonly log: GuestErrorLog;
 }
 
@@ -95,7 +108,10 @@ export class PC implements DeviceHost {
   readonly physmem: PhysMem;
   readonly map: PCMemory;
   readonly memory: AddressSpace;
+  /** What the CPU sees: with SMRAM over the rest in system management mode. */
+  readonly cpuMemory: AddressSpace;
   readonly pages: PhysPageMap;
+  readonly #cpuRoot = MemoryRegion.container('cpu-memory');
   readonly ports = new IOPortSpace();
   readonly log: GuestErrorLog;
   readonly devices: DeviceList;
@@ -118,7 +134,9 @@ export class PC implements DeviceHost {
     this.physmem = new PhysMem(host);
     this.map = mapMemory(this.physmem, options);
     this.memory = new AddressSpace('memory', this.map.system);
-    this.pages = new PhysPageMap(host, this.memory);
+    this.#cpuRoot.addSubregion(0, MemoryRegion.aliasOf('memory', this.map.system, 0, this.map.system.size));
+    this.cpuMemory = new AddressSpace('cpu-memory', this.#cpuRoot);
+    this.pages = new PhysPageMap(host, this.cpuMemory);
 
     this.fwCfg = fwCfgArchCreate(this, options);
     this.apicBus = new ApicBus(this, {
@@ -135,40 +153,41 @@ export class PC implements DeviceHost {
     this.isaIrqs = this.gsi.slice(0, ISA_NUM_IRQS);
   }
 
-  /** Puts the interrupt controllers into the stream's order. */
-  addInterruptControllers(): void {
-    this.devices.add(this.pic.master);
-    this.devices.add(this.pic.slave);
-    this.devices.add(this.ioapic);
+  /** Returns what lets the CPU see SMRAM, and takes it away. Source: target/i386/tcg/sysemu/tcg-cpu.c. */
+  smramFor(smram: MemoryRegion): (on: boolean) => void {
+    const window = MemoryRegion.aliasOf('smram', smram, 0, smram.size);
+    window.setEnabled(false);
+    this.#cpuRoot.addSubregion(0, window, 1);
+    return (on) => window.setEnabled(on);
   }
 }
 
 /** What is on the ISA bus of every PC. */
 export interface BasicDevices {
+  readonly dma: readonly I8257[];
   readonly hpet: HPET | undefined;
   readonly rtc: MC146818Rtc;
   readonly pit: I8254;
   readonly serials: readonly ISASerial[];
   readonly kbd: ISAKbd;
+  /** From the PIT on, in the order of QEMU's streams. */
+  readonly rest: readonly Device[];
 }
 
-/**
- * Clocks, serial ports and the keyboard. The RTC's section stands elsewhere in newer machine types: it is not added.
- * Source: pc_basic_device_init.
- */
+/** Source: pc_basic_device_init, pc_superio_init. */
 export function basicDevices(pc: PC): BasicDevices {
-  const { devices, isaIrqs, gsi, options } = pc;
-  const hpet = options.hpet ? devices.add(new HPET(pc, { irqs: gsi })) : undefined;
+  const { isaIrqs, gsi, options } = pc;
+  const dma = [new I8257(pc, 0), new I8257(pc, 1)];
+  const hpet = options.hpet ? new HPET(pc, { irqs: gsi }) : undefined;
   if (hpet) pc.map.system.addSubregion(HPET_BASE, hpet.region);
   const rtc = new MC146818Rtc(pc, { irq: hpet?.rtcIrq ?? isaIrqs[8]! });
   const pit = new I8254(pc, hpet?.pitIrq ?? isaIrqs[0]!);
   if (hpet) hpet.pitEnabled = pit.irqControl;
-  devices.add(rtc);
-  devices.add(pit);
-  devices.add(new PCSpk(pc, pit));
-  const serials = options.serials.flatMap((chr, n) => (chr ? [devices.add(new ISASerial(pc, isaIrqs, n, chr))] : []));
+  const speaker = new PCSpk(pc, pit);
+  const serials = options.serials.flatMap((chr, n) => (chr ? [new ISASerial(pc, isaIrqs, n, chr)] : []));
+  const parallel = options.parallel ? [new ISAParallel(pc, isaIrqs, options.parallel)] : [];
   const kbd = new ISAKbd(pc, isaIrqs, options.a20, options.resetRequest);
-  for (const device of kbd.devices) devices.add(device);
-  devices.add(new Port92(pc, options.a20, options.resetRequest));
-  return { hpet, rtc, pit, serials, kbd };
+  const port92 = new Port92(pc, options.a20, options.resetRequest);
+  const rest = [pit, speaker, ...serials, ...parallel, ...kbd.devices, port92];
+  return { dma, hpet, rtc, pit, serials, kbd, rest };
 }

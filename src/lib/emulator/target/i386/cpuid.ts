@@ -5,6 +5,9 @@ import type { CpuModel, X86Cpu } from './x86-cpu.ts';
 /** EAX, EBX, ECX, EDX, unsigned. */
 export type CpuidResult = readonly [eax: number, ebx: number, ecx: number, edx: number];
 
+const FEATURE_APIC = 1 << 9;
+const APICBASE_ENABLE = 1n << 11n;
+
 const NOTHING: CpuidResult = [0, 0, 0, 0];
 
 /** Family, model and stepping as leaf 1 has them, and EDX after a reset. */
@@ -63,14 +66,16 @@ const INTEL_CACHES: readonly CpuidResult[] = [
   [0x163, 0x03c0_003f, 0x3fff, 6]
 ];
 
-function leaf1({ env, model }: X86Cpu): CpuidResult {
+function leaf1({ env, model, outside }: X86Cpu): CpuidResult {
+  // an APIC that its MSR turned off is not there
+  const hidden = outside.apicBase() & APICBASE_ENABLE ? 0 : FEATURE_APIC;
   const osxsave = hasFeature(model, '1_ECX', 26) && env.get('cr', 4 * 2) & CR4.OSXSAVE ? 1 << 27 : 0;
   const clflush = 8 << 8; // in units of 8 bytes
   return [
     cpuid_version(model),
     clflush,
     ((model.features['1_ECX'] ?? 0) | osxsave) >>> 0,
-    model.features['1_EDX'] ?? 0
+    ((model.features['1_EDX'] ?? 0) & ~hidden) >>> 0
   ];
 }
 
