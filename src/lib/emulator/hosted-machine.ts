@@ -104,8 +104,7 @@ export class HostedMachine {
       ...{ state, stopped, instructions: now.instructions, virtualNs: machine.time.now() },
       instructionsPerSecond: running ? (now.instructions - first.instructions) / seconds : 0,
       idle: running ? Math.min(1, Number(now.idleNs - first.idleNs) / 1e9 / seconds) : 0,
-      drives: machine.drives.map(({ blk, plan }): DriveInfo => {
-        const device = `virtio-blk at 00:${plan.slot.toString(16).padStart(2, '0')}.0`;
+      drives: machine.drives.map(({ blk, plan, device }): DriveInfo => {
         return { id: blk.name, device, wanted: plan.size, file: this.#images.get(blk.name), waiting: blk.waiting };
       })
     };

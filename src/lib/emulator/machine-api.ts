@@ -32,7 +32,7 @@ export interface MachineSource {
 /** A drive of the machine, and whether its image is there. */
 export interface DriveInfo {
   readonly id: string;
-  /** `virtio-blk at 00:03.0`. */
+  /** `virtio-blk-pci at 00:03.0`. */
   readonly device: string;
   /** What the guest was told, in bytes; undefined when the state does not say. */
   readonly wanted: number | undefined;

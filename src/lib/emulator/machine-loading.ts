@@ -105,6 +105,7 @@ async function insertImages(
   const left = [...(await Promise.all(disks.map(unpacked))), ...sorted.ram];
   const problems: Problem[] = [];
   for (const { blk } of machine.drives) {
+    if (blk.removable) continue;
     const at = left.findIndex((file) => file.size === blk.size);
     const [file] = at < 0 ? [] : left.splice(at, 1);
     const why = file ? await insertImage(blk, file) : 'no image of this size was opened';

@@ -59,6 +59,8 @@ export interface MachineEnvironment {
 /** A drive with its place in the machine. */
 export interface MachineDrive {
   readonly plan: VirtioBlkPlan | IdePlan;
+  /** `virtio-blk-pci at 00:03.0`. */
+  readonly device: string;
   readonly blk: BlockBackend;
 }
 
@@ -156,7 +158,9 @@ export class Machine implements MigratableMachine {
     pc.pages.onChange = () => this.cpu.flushAll();
     this.#addCpuSections();
     this.drives = [
-      ...ide.flatMap((drive) => (drive ? [{ plan: drive.plan, blk: drive.options.blk }] : [])),
+      ...ide.flatMap((drive) =>
+        drive ? [{ plan: drive.plan, device: `ide-${drive.plan.kind} at 00:01.1`, blk: drive.options.blk }] : []
+      ),
       ...plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk))
     ];
     this.devices.add({
@@ -300,7 +304,7 @@ export class Machine implements MigratableMachine {
     for (const section of sections) this.devices.add(section);
   }
 
-  #addVirtioBlk(plan: VirtioBlkPlan): { plan: VirtioBlkPlan; blk: BlockBackend } {
+  #addVirtioBlk(plan: VirtioBlkPlan): MachineDrive {
     const blk = new BlockBackend(plan.id, this.completions);
     if (plan.size !== undefined) blk.expectSize(plan.size);
     const { numQueues, queueSize, discard, writeZeroes } = plan;
@@ -310,7 +314,7 @@ export class Machine implements MigratableMachine {
       ...{ vectors, disableLegacy, disableModern }
     });
     this.devices.add(pci);
-    return { plan, blk };
+    return { plan, device: `virtio-blk-pci at 00:${plan.slot.toString(16).padStart(2, '0')}.0`, blk };
   }
 
   #outside(): CpuOutside {

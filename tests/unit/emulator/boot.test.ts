@@ -13,7 +13,8 @@ const bios = findFirmware('bios-256k.bin', []);
 const linuxboot = findFirmware(LINUXBOOT_ROM, []);
 const guest = bios && linuxboot && installed('bookworm') ? linuxGuest() : undefined;
 if (!bios) console.warn('SKIPPED: no SeaBIOS; get it with: node scripts/qemu/install.mjs');
-if (!guest || !existsSync(guest.kernel)) console.warn('SKIPPED: no Linux guest; get it with: node scripts/qemu/install.mjs');
+if (!guest || !existsSync(guest.kernel))
+  console.warn('SKIPPED: no Linux guest; get it with: node scripts/qemu/install.mjs');
 
 const booted = { roms: new Map<string, Uint8Array>(), order: 'cad', graphics: false };
 

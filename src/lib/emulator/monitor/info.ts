@@ -122,11 +122,13 @@ export const infoBlock = ({ drives }: Machine): string =>
   drives.length === 0
     ? 'no drives'
     : drives
-        .map(({ plan, blk }) => {
+        .map(({ plan, device, blk }) => {
           const state = blk.isInserted
             ? `${blk.size} bytes${blk.readOnly ? ' (read-only)' : ''}`
-            : `[no image: one of ${blk.size} bytes is wanted${blk.waiting > 0 ? `, ${blk.waiting} requests wait` : ''}]`;
-          return `${plan.id}: ${state}\n    Attached to:      virtio-blk-pci at 00:${hex(plan.slot)}.0`;
+            : blk.removable
+              ? '[not inserted]'
+              : `[no image: one of ${blk.size} bytes is wanted${blk.waiting > 0 ? `, ${blk.waiting} requests wait` : ''}]`;
+          return `${plan.id}: ${state}\n    Attached to:      ${device}`;
         })
         .join('\n');
 
