@@ -1,6 +1,6 @@
 /** This machine's CPU as the oracle for floating point: whole states in, one instruction each, whole states out. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('../native/fpu.c', import.meta.url));
@@ -11,9 +11,11 @@ const PROGRAM = `${FOLDER}/fpu`;
 export const noNativeFpu: string | undefined =
   process.platform !== 'linux' || process.arch !== 'x64'
     ? 'needs an x86-64 CPU under Linux'
-    : spawnSync('gcc', ['--version']).status === 0
-      ? undefined
-      : 'needs gcc: apt-get install gcc libc6-dev';
+    : !readFileSync('/proc/cpuinfo', 'utf8').includes('AuthenticAMD')
+      ? 'needs a CPU of AMD: ours follows AMD where it and Intel differ (pointers of FXSAVE, flags of FCOMI)'
+      : spawnSync('gcc', ['--version']).status === 0
+        ? undefined
+        : 'needs gcc: apt-get install gcc libc6-dev';
 
 function program(): string {
   if (existsSync(PROGRAM) && statSync(PROGRAM).mtimeMs > statSync(SOURCE).mtimeMs) return PROGRAM;
