@@ -9,7 +9,7 @@ import { sentPages, visitPages } from '../../vmstate/ram-contents.ts';
 import type { RamBlock } from '../../vmstate/ram-index.ts';
 import { sectionLabel, type Section, type Snapshot } from '../../vmstate/snapshot.ts';
 import { readRange } from '../../vmstate/source.ts';
-import { loadDevice, type DeviceList } from '../hw/core/qdev.ts';
+import { isSent, loadDevice, type DeviceList } from '../hw/core/qdev.ts';
 import { RAM_MIGRATABLE, type PhysMem, type RAMBlock } from '../system/physmem.ts';
 
 /** What a stream goes into and comes out of. */
@@ -68,8 +68,8 @@ export async function loadVmState(
     if (section.kind !== 'full' && (section.kind !== 'end' || section.name === 'ram')) continue;
     layout.push(await loadSection(machine, snapshot, section, problems));
   }
-  for (const { idstr, instance_id } of machine.devices.entries) {
-    if (!layout.some((s) => s.name === idstr && s.instance === instance_id)) {
+  for (const { idstr, instance_id, device } of machine.devices.entries) {
+    if (isSent(device) && !layout.some((s) => s.name === idstr && s.instance === instance_id)) {
       problems.push({
         ...{ code: 'section-missing', severity: 'warning', at: snapshot.end, section: `${idstr}/${instance_id}` },
         message: `the stream has no '${idstr}' ${instance_id}: the device is as after a reset`
