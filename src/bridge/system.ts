@@ -2,6 +2,8 @@
 import { openSync, statSync } from 'node:fs';
 import { descriptions } from '../lib/emulator/descriptions.ts';
 import { CowOverlay } from '../lib/emulator/block/cow.ts';
+import type { BlockDriver } from '../lib/emulator/block/block-driver.ts';
+import { probeFormat, Qcow2Image } from '../lib/emulator/block/qcow2.ts';
 import { RawImage } from '../lib/emulator/block/raw.ts';
 import { BootError, prepareBoot, romsFor, type BootFiles } from '../lib/emulator/boot.ts';
 import { KernelError, type LinuxImage } from '../lib/emulator/hw/i386/load-linux.ts';
@@ -118,7 +120,21 @@ function machineFor(
   return { machine, files };
 }
 
-function attachDrives(machine: Machine, options: MachineOptions, files: ReadonlyMap<string, string>, io: Io): void {
+/** An image as its format says; without one it is told from the file. qcow2 is read, what is written stays in memory. */
+async function openImage(fd: number, format: string | undefined, readonly: boolean): Promise<BlockDriver> {
+  const source = fileSource(fd);
+  const kind = format ?? (await probeFormat(source));
+  if (kind === 'qcow2') return Qcow2Image.open(source);
+  if (kind !== 'raw') throw new OptionError(`format=${kind}: Unknown driver '${kind}'; there are: raw, qcow2`);
+  return new RawImage(source, readonly ? undefined : fileSink(fd));
+}
+
+async function attachDrives(
+  machine: Machine,
+  options: MachineOptions,
+  files: ReadonlyMap<string, string>,
+  io: Io
+): Promise<void> {
   for (const { plan, blk } of machine.drives) {
     const path = files.get(plan.id);
     blk.onWait = (reason) => reason !== undefined && io.err(`${plan.id}: ${reason}`);
@@ -131,8 +147,9 @@ function attachDrives(machine: Machine, options: MachineOptions, files: Readonly
     } catch (error) {
       throw new InputError(`Could not open '${path}': ${(error as Error).message}`);
     }
-    const image = new RawImage(fileSource(fd), readonly ? undefined : fileSink(fd));
-    const refusal = blk.insert(readonly && !drive.readonly ? new CowOverlay(image) : image);
+    const image = await openImage(fd, drive.format, readonly);
+    if (image.readOnly && !readonly) io.err(`${plan.id}: what is written to '${path}' is not kept: qcow2 is only read`);
+    const refusal = blk.insert(image.readOnly && !drive.readonly ? new CowOverlay(image) : image);
     if (refusal !== undefined) throw new InputError(refusal);
   }
 }
@@ -202,7 +219,8 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
 
 /** Returns whether the machine may run. */
 async function load(machine: Machine, snapshot: Snapshot, io: Io): Promise<boolean> {
-  const { problems } = await loadVmState(machine, snapshot);
+  const { problems: loaded } = await loadVmState(machine, snapshot);
+  const problems = [...planOf(snapshot).problems, ...loaded];
   for (const p of problems)
     io.err(`${p.severity}: ${p.section === undefined ? '' : `${p.section}: `}${p.message} (at ${p.at})`);
   return !problems.some((p) => p.severity === 'fatal');
@@ -212,7 +230,7 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const snapshot = await received(options, io);
   const boot = bootFilesOf(options, snapshot !== undefined);
   const { machine, files } = machineFor(options, snapshot, boot?.bios.length);
-  attachDrives(machine, options, files, io);
+  await attachDrives(machine, options, files, io);
   if (boot) prepareBoot(machine.board, boot);
   machine.reset();
   if (snapshot && !(await load(machine, snapshot, io))) return Exit.failed;
