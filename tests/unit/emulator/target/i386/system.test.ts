@@ -15,7 +15,8 @@ import {
 import { TcgMachine } from '../../../../support/tcg-machine.ts';
 
 if (noAssembler) console.warn(`SKIPPED: ${noAssembler}`);
-else if (installedQemus.length === 0) console.warn('SKIPPED: no native QEMU; install it with: node scripts/qemu/install.mjs');
+else if (installedQemus.length === 0)
+  console.warn('SKIPPED: no native QEMU; install it with: node scripts/qemu/install.mjs');
 
 function runHere(image: Uint8Array): Outcome {
   const machine = new TcgMachine();
