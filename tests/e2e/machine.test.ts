@@ -1,17 +1,21 @@
 /** A state that native QEMU left becomes a machine that runs in the page. */
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, goldenFile, test, type App } from './support/app.ts';
+import { App, expect, goldenFile, IDLE, test } from './support/app.ts';
 
 const version = ['11.1.3', '10.0.13', '7.2.22'].find((v) => existsSync(goldenFile(v, 'linux-seed', 'state')));
 const seed = version === undefined ? undefined : seedOf(version);
 if (!seed) console.warn('skipped: no golden linux-seed; npm run golden makes it with native QEMU');
 
 /** The stream and the image of the disk that its machine had. */
-function seedOf(version: string): { readonly state: string; readonly disk: string } {
+function seedOf(version: string): { readonly state: string; readonly disk: string; readonly map: string } {
   const meta = readFileSync(goldenFile(version, 'linux-seed', 'meta.json'), 'utf8');
   const { commandLine } = JSON.parse(meta) as { commandLine: string[] };
   const [, disk = ''] = /file=([^,]*)/.exec(commandLine.join(' ')) ?? [];
-  return { state: goldenFile(version, 'linux-seed', 'state'), disk };
+  return {
+    state: goldenFile(version, 'linux-seed', 'state'),
+    map: goldenFile(version, 'linux-seed', 'System.map'),
+    disk
+  };
 }
 
 const toolbar = (app: App) => app.page.getByRole('toolbar', { name: 'Machine' });
@@ -34,7 +38,7 @@ async function monitor(app: App, line: string): Promise<void> {
 
 test.describe('a Linux guest', () => {
   test.skip(!seed, 'no golden linux-seed');
-  test.describe.configure({ timeout: 180_000 });
+  test.describe.configure({ timeout: 120_000 });
 
   test('dropped with its disk, resumes and its shell answers', async ({ app, page }) => {
     await load(app, seed!.state, seed!.disk);
@@ -48,4 +52,107 @@ test.describe('a Linux guest', () => {
     await monitor(app, 'info status');
     await expect(page.getByRole('log', { name: 'Monitor output' })).toContainText('VM status: paused');
   });
+
+  test('stepped, shows registers, code and stack as they change, and stops at breakpoints', async ({ app, page }) => {
+    await load(app, seed!.state, seed!.disk, seed!.map);
+    const registers = page.getByRole('table', { name: 'Registers' });
+    const rip = registers.getByRole('row', { name: /^RIP / });
+    const code = page.getByRole('grid', { name: 'Disassembly' });
+    const current = code.locator('[aria-current="true"]');
+    await expect(current).toHaveCount(1);
+    const before = await rip.getByRole('cell').first().innerText();
+    const next = await current.getByRole('rowheader').innerText();
+    expect(next).toBe(before);
+    await expect(code).toContainText('default_idle');
+    await expect(page.getByRole('table', { name: 'Stack' })).toContainText(/do_idle\+0x/);
+    await expect(registers.getByRole('row', { name: /^CR0 / })).toContainText('PG');
+
+    await press(app, 'Step');
+    await expect(toolbar(app)).toContainText('stepped');
+    await expect(rip).toContainText('changed');
+    await expect(current.getByRole('rowheader')).not.toHaveText(before);
+    await app.press('F11');
+    await expect(toolbar(app)).toContainText('2 instructions');
+
+    // The idle loop comes by where the state was taken.
+    await app.show('Breakpoints');
+    await page.getByRole('textbox', { name: 'Breakpoint address' }).fill(before);
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await press(app, 'Resume');
+    await expect(toolbar(app)).toContainText('at breakpoint 1', { timeout: 60_000 });
+    await expect(current.getByRole('rowheader')).toHaveText(before);
+    await expect(page.getByRole('list', { name: 'Breakpoints' })).toContainText('1 hit');
+    await code.getByRole('button', { name: `Breakpoint at ${before}` }).click();
+    await expect(page.getByRole('list', { name: 'Breakpoints' }).getByRole('listitem')).toHaveCount(0);
+
+    await registers.getByRole('button', { name: /^Change R15/ }).click();
+    await page.getByRole('textbox', { name: 'New value of R15' }).fill('0x1234');
+    await app.press('Enter');
+    await expect(registers.getByRole('row', { name: /^R15 / })).toContainText('0x0000000000001234');
+
+    await app.show('Devices');
+    await page.getByRole('combobox', { name: 'Device' }).selectOption('cpu/0');
+    await expect(page.getByRole('table', { name: 'Device, live' })).toContainText('env.regs[0]');
+  });
+
+  test('is saved, and what was saved opens and runs again', async ({ app, page }) => {
+    await load(app, seed!.state, seed!.disk);
+    await press(app, 'Resume');
+    await page.getByRole('textbox', { name: 'Serial console' }).focus();
+    await page.keyboard.type('echo 1$((1+1))3 > /tmp/here\n');
+    await expect(terminal(app)).toContainText(/here\s*#/);
+    await press(app, 'Pause');
+    await expect(toolbar(app)).toContainText('paused');
+    const saved = page.waitForEvent('download');
+    await press(app, 'Save state');
+    const path = await (await saved).path();
+    await app.command('Close the file');
+    await load(app, path, seed!.disk);
+    await press(app, 'Resume');
+    await page.getByRole('textbox', { name: 'Serial console' }).focus();
+    await page.keyboard.type('cat /tmp/here\n');
+    await expect(terminal(app)).toContainText(/cat \/tmp\/here\s*123/, { timeout: 60_000 });
+  });
+
+  test('a drive without its image says so, and takes it', async ({ app, page }) => {
+    await load(app, seed!.state);
+    const remarks = page.getByRole('list', { name: 'What will not work' });
+    await expect(remarks).toContainText('virtio0');
+    await app.choose([seed!.disk], () => remarks.getByRole('button', { name: 'Attach image…' }).click());
+    await expect(remarks.getByRole('button', { name: 'Attach image…' })).toHaveCount(0);
+  });
+});
+
+test('the committed sample runs and its prompt answers; its panels go with the machine', async ({ app, page }) => {
+  await app.openSample(IDLE);
+  await press(app, 'Load into machine');
+  await expect(toolbar(app)).toContainText('ready', { timeout: 60_000 });
+  await press(app, 'Resume');
+  await page.getByRole('textbox', { name: 'Serial console' }).focus();
+  await page.keyboard.type('mem\n');
+  await expect(terminal(app)).toContainText('16 MiB of RAM; physical addresses:', { timeout: 60_000 });
+  await expect(toolbar(app)).toContainText('running');
+  // The terminal has all keys but those that lead out of it.
+  await app.press('F6');
+  await app.command('Remove the machine');
+  await expect(page.getByRole('tab', { name: 'Disassembly' })).toHaveCount(0);
+});
+
+test('a worker that dies is shown, and the machine is loaded again', async ({ page }) => {
+  const app = new App(page);
+  await app.go();
+  await app.openSample(IDLE);
+  await press(app, 'Load into machine');
+  await expect(toolbar(app)).toContainText('ready', { timeout: 60_000 });
+  const workers = await Promise.all(page.workers().map(async (w) => [w, await w.evaluate(() => self.name)] as const));
+  const [worker] = workers.find(([, name]) => name === 'machine')!;
+  await worker.evaluate(
+    () =>
+      void setTimeout(() => {
+        throw new Error('cut short');
+      })
+  );
+  await expect(toolbar(app)).toContainText(/stopped working: .*cut short/);
+  await press(app, 'Load it again');
+  await expect(toolbar(app)).toContainText('ready', { timeout: 60_000 });
 });

@@ -51,7 +51,7 @@ export function startInspector(crashed: (message: string) => void): { inspector:
 
 /** Starts a worker that runs machines. One that crashed is to be stopped; another can be started. */
 export function startMachineHost(crashed: (message: string) => void): { host: MachineHost; stop: () => void } {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'machine' });
   const { exposed, stop } = exposedBy<MachineHost>(worker, 'the machine', crashed);
   return { host: exposed, stop };
 }

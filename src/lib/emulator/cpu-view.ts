@@ -166,7 +166,8 @@ export function cpuView(cpu: TcgCpu): CpuView {
     codeSize: long ? 64 : hflags & HF.CS32 ? 32 : 16,
     stackWidth: long ? 8 : hflags & HF.SS32 ? 4 : 2,
     cpl: hflags & HF.CPL,
-    halted: env.get('halted') !== 0
+    halted: env.get('halted') !== 0,
+    instructions: Number(cpu.icount)
   };
 }
 

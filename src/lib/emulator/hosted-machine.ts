@@ -8,6 +8,7 @@ import type { LoadedMachine } from './machine-loading.ts';
 import type { Machine } from './machine.ts';
 import { saveVmState } from './migration/outgoing.ts';
 import { compare, registersOf } from './monitor/expression.ts';
+import type { Symbols } from './symbols.ts';
 import { stepKind } from './step-kind.ts';
 import { CPUException } from './target/i386/env.ts';
 
@@ -43,6 +44,7 @@ export class HostedMachine {
   readonly report: MachineReport;
   readonly #machine: Machine | undefined;
   readonly #images: Map<string, string>;
+  readonly #symbols: Symbols | undefined;
   readonly #watchers: Told[] = [];
   readonly #ports = new Map<number, Port>();
   readonly #samples: Sample[] = [];
@@ -58,10 +60,11 @@ export class HostedMachine {
   /** Somebody said that it should run although the report speaks against it. */
   #anyway = false;
 
-  constructor({ machine, report, images }: LoadedMachine) {
+  constructor({ machine, report, images, symbols }: LoadedMachine) {
     this.report = report;
     this.#machine = machine;
     this.#images = images;
+    this.#symbols = symbols;
     if (!machine) return;
     machine.onDebug = () => this.#debug(machine);
     machine.runstate.onChange((_state, running) => {
@@ -105,7 +108,8 @@ export class HostedMachine {
       instructionsPerSecond: running ? (now.instructions - first.instructions) / seconds : 0,
       idle: running ? Math.min(1, Number(now.idleNs - first.idleNs) / 1e9 / seconds) : 0,
       drives: machine.drives.map(({ blk, plan, device }): DriveInfo => {
-        return { id: blk.name, device, wanted: plan.size, file: this.#images.get(blk.name), waiting: blk.waiting };
+        const { name, removable, waiting } = blk;
+        return { id: name, device, wanted: plan.size, removable, file: this.#images.get(name), waiting };
       })
     };
   }
@@ -343,6 +347,12 @@ export class HostedMachine {
       if (error instanceof CPUException) return false;
       throw error;
     }
+  }
+
+  /** The names of addresses, where the kernel lies now. */
+  get symbols(): Symbols | undefined {
+    this.#symbols?.relocate(this.machine.cpu.env.get64('lstar'));
+    return this.#symbols;
   }
 
   /** `name/instance` of each device that has a state. */

@@ -36,6 +36,8 @@ export interface DriveInfo {
   readonly device: string;
   /** What the guest was told, in bytes; undefined when the state does not say. */
   readonly wanted: number | undefined;
+  /** It may be empty: CD and floppy. */
+  readonly removable: boolean;
   /** Name of the image that it has. */
   readonly file: string | undefined;
   /** Requests that wait for an image. */
@@ -115,6 +117,8 @@ export interface CpuView {
   readonly stackWidth: 2 | 4 | 8;
   readonly cpl: number;
   readonly halted: boolean;
+  /** Since the machine was loaded. */
+  readonly instructions: number;
 }
 
 /** Where the page finds guest RAM: the shared memory and the blocks in it. Little-endian. */
@@ -151,6 +155,9 @@ export interface MachineHost {
   /** Bytes by virtual (`x`) or physical (`xp`) address; fewer where they end, none where nothing is mapped. */
   read(id: number, space: 'virtual' | 'physical', address: bigint, bytes: number): Promise<Uint8Array>;
   write(id: number, space: 'virtual' | 'physical', address: bigint, bytes: Uint8Array): Promise<boolean>;
+  /** Names of addresses, by a System.map that came with the state: `default_idle+0xb`. */
+  symbols(id: number, addresses: readonly bigint[]): Promise<readonly (string | undefined)[]>;
+  addressOf(id: number, symbol: string): Promise<bigint | undefined>;
   /** Devices, live: the same rows as of a stream. @param label `name/instance` */
   devices(id: number): Promise<readonly string[]>;
   deviceFields(id: number, label: string): Promise<readonly Placed[]>;

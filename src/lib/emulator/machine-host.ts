@@ -79,6 +79,11 @@ export function createMachineHost(): MachineHost {
       return transfer(got, [got.buffer]);
     },
     write: async (id, space, address, bytes) => get(id).write(space, address, bytes),
+    async symbols(id, addresses) {
+      const { symbols } = get(id);
+      return addresses.map((address) => symbols?.nameOf(address));
+    },
+    addressOf: async (id, symbol) => get(id).symbols?.addressOf(symbol),
     devices: async (id) => get(id).deviceLabels,
     deviceFields: async (id, label) => get(id).deviceFields(label),
     async shared(id) {

@@ -13,6 +13,7 @@ import type { MachineReport } from './machine-api.ts';
 import { planOf } from './machine-plan.ts';
 import { Machine } from './machine.ts';
 import { loadVmState } from './migration/incoming.ts';
+import { Symbols } from './symbols.ts';
 
 export interface LoadedMachine {
   /** Undefined: there is nothing that could be looked at; the report says why. */
@@ -20,6 +21,7 @@ export interface LoadedMachine {
   readonly report: MachineReport;
   /** Names of the images in the drives, by drive. */
   readonly images: Map<string, string>;
+  readonly symbols: Symbols | undefined;
 }
 
 const NS_A_MS = 1_000_000n;
@@ -55,6 +57,7 @@ export class MachineLoader {
     const images = new Map<string, string>();
     let machine: Machine | undefined;
     let frozen: readonly string[] = [];
+    let symbols: Symbols | undefined;
     try {
       const sorted = await sortFiles(files);
       const snapshot = await readSnapshot(blobSource(sorted.state), {
@@ -74,13 +77,14 @@ export class MachineLoader {
         const loaded = await loadVmState(machine, snapshot, signal);
         problems.push(...loaded.problems);
         ({ frozen } = loaded);
+        symbols = await symbolsOf(files, sorted);
         problems.push(...(await insertImages(machine, files, sorted, images)));
       }
     } catch (error) {
       const full = error instanceof HostMemoryFull;
       problems.push(fatal(full ? 'memory' : 'load-failed', messageOf(error)));
     }
-    return { machine, images, report: reportOf(machine, problems, frozen) };
+    return { machine, images, symbols, report: reportOf(machine, problems, frozen) };
   }
 }
 
@@ -93,6 +97,11 @@ const reportOf = (machine: Machine | undefined, problems: Problem[], frozen: rea
   problems,
   frozen
 });
+
+async function symbolsOf(files: readonly File[], { files: found }: SortedFiles): Promise<Symbols | undefined> {
+  const map = files.find((_, i) => found[i]!.role === 'system-map');
+  return map && Symbols.parse(await (await unpacked(map)).text());
+}
 
 /** Each drive gets the first image of its size; which is whose cannot be told in another way. */
 async function insertImages(

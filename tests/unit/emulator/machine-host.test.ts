@@ -42,7 +42,8 @@ describe.skipIf(!folder)('a Linux guest at its shell', () => {
     disk = new File([readFileSync(path!)], 'rootfs.ext4');
     host = createMachineHost();
     const state = new File([readFileSync(new URL('state', folder))], 'state');
-    ({ id, report } = await host.create({ state: [state] }));
+    const map = new File([readFileSync(new URL('System.map', folder))], 'System.map');
+    ({ id, report } = await host.create({ state: [state, map] }));
     await host.watch(id, (status) => told.push(status));
     await host.serialOutput(id, 0, (bytes) => (output += new TextDecoder().decode(bytes)));
   });
@@ -64,14 +65,14 @@ describe.skipIf(!folder)('a Linux guest at its shell', () => {
     expect(report.problems.find((p) => p.code === 'drive-without-image')?.message).toContain('16777216 bytes');
     const { state, drives, instructions } = await host.status(id);
     expect([state, instructions]).toEqual(['prelaunch', 0]);
-    expect(drives).toMatchObject([{ id: 'virtio0', wanted: disk.size, file: undefined }]);
+    expect(drives.filter((d) => !d.removable)).toMatchObject([{ id: 'virtio0', wanted: disk.size, file: undefined }]);
   });
 
   test('takes the image of its drive, and no other', async () => {
     await expect(host.attachDisk(id, 'virtio0', noise)).rejects.toThrow('had 16777216 bytes');
     await expect(host.attachDisk(id, 'ide0', disk)).rejects.toThrow("no drive 'ide0'");
     await host.attachDisk(id, 'virtio0', disk);
-    expect((await host.status(id)).drives[0]!.file).toBe('rootfs.ext4');
+    expect((await host.status(id)).drives.find((d) => d.id === 'virtio0')?.file).toBe('rootfs.ext4');
   });
 
   test('shows registers, memory and devices while it stands', async () => {
@@ -81,6 +82,8 @@ describe.skipIf(!folder)('a Linux guest at its shell', () => {
     const [virtual, map] = [await host.read(id, 'virtual', cpu.pc, 16), await host.monitor(id, 'info registers')];
     expect(virtual.length).toBe(16);
     expect(map.text).toContain(`RIP=${cpu.pc.toString(16).padStart(16, '0')}`);
+    expect((await host.symbols(id, [cpu.pc]))[0]).toMatch(/^default_idle\+0x|^native_safe_halt\+0x|idle/);
+    expect(await host.addressOf(id, 'entry_SYSCALL_64')).toBe(await register('LSTAR'));
     expect(await host.read(id, 'virtual', 0n, 16)).toEqual(new Uint8Array(0));
     expect(await host.devices(id)).toContain('timer/0');
     const rows = await host.deviceFields(id, 'cpu/0');

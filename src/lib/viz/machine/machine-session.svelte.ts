@@ -1,5 +1,5 @@
 /** The machine of the page: its worker, what it reports, and the calls that the panels make. */
-import type { CpuView, MachineHost, MachineReport, MachineStatus } from '../../emulator/machine-api.ts';
+import type { Breakpoint, CpuView, MachineHost, MachineReport, MachineStatus } from '../../emulator/machine-api.ts';
 import type { Activity } from '../activity.ts';
 import { messageOf } from '../format.ts';
 
@@ -17,6 +17,12 @@ export class MachineSession {
   refusal = $state<string>();
   /** Counts stops, and changes by hand: what is shown of a standing machine is asked for anew. */
   changes = $state(0);
+  /** The CPU as it last stood. */
+  cpu = $state.raw<CpuView>();
+  breakpoints = $state.raw<readonly Breakpoint[]>([]);
+  /** Registers at the stop before that one, by name. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+  before = $state.raw<ReadonlyMap<string, bigint>>(new Map());
   /** Of the machine that is there; another number for each. */
   id = $state<number>();
   readonly #activity: Activity;
@@ -59,7 +65,7 @@ export class MachineSession {
         await host.watch(id, (status) => this.#told(id, status));
       }
       this.id = id;
-      this.changes++;
+      if (report.made) await this.look();
     } catch (error) {
       this.refusal = messageOf(error);
     } finally {
@@ -74,7 +80,8 @@ export class MachineSession {
 
   async remove(): Promise<void> {
     const { id } = this;
-    this.id = this.report = this.status = this.refusal = this.crashed = undefined;
+    this.breakpoints = [];
+    this.id = this.report = this.status = this.cpu = this.refusal = this.crashed = undefined;
     if (id !== undefined) await this.#worker?.host.destroy(id).catch(() => undefined);
   }
 
@@ -82,7 +89,24 @@ export class MachineSession {
     if (this.id !== undefined && this.id !== id) return;
     const stopped = this.running && status.state !== 'running';
     this.status = status;
-    if (stopped) this.changes++;
+    if (stopped) void this.#activity.track(this.look());
+  }
+
+  /** Looks at the CPU again, and has the panels look at the rest. */
+  async look(): Promise<void> {
+    try {
+      const [view, breakpoints] = await Promise.all([this.host.cpu(this.id!), this.host.breakpoints(this.id!)]);
+      this.breakpoints = breakpoints;
+      const last = this.cpu;
+      if (last && last.instructions !== view.instructions) {
+        // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+        this.before = new Map(last.groups.flatMap((g) => g.rows).map((row) => [row.name, row.value]));
+      }
+      this.cpu = view;
+    } catch {
+      // It is gone, which is said elsewhere.
+    }
+    this.changes++;
   }
 
   #crash(message: string): void {
@@ -97,8 +121,9 @@ export class MachineSession {
   async act(what: (host: MachineHost, id: number) => Promise<unknown>): Promise<boolean> {
     this.refusal = undefined;
     try {
-      await what(this.host, this.id!);
-      this.changes++;
+      const result = await what(this.host, this.id!);
+      if (isStatus(result)) this.status = result;
+      await this.look();
       return true;
     } catch (error) {
       if (this.crashed === undefined) this.refusal = messageOf(error);
@@ -110,7 +135,19 @@ export class MachineSession {
     return this.#activity.track(this.act(what));
   }
 
-  cpu(): Promise<CpuView> {
-    return this.#activity.track(this.host.cpu(this.id!));
+  /** Puts a breakpoint on the code at an address, or takes it away. */
+  toggleBreakpoint(address: bigint): Promise<boolean> {
+    const there = this.breakpoints.find((b) => b.kind === 'code' && b.address === address);
+    return this.actSoon((host, id) =>
+      there ? host.removeBreakpoint(id, there.id) : host.addBreakpoint(id, { kind: 'code', address })
+    );
+  }
+
+  /** Asks about the machine as it stands; an effect that reads `changes` first asks again when it has changed. */
+  ask<T>(question: (host: MachineHost, id: number) => Promise<T>): Promise<T> {
+    return this.#activity.track(question(this.host, this.id!));
   }
 }
+
+const isStatus = (value: unknown): value is MachineStatus =>
+  typeof value === 'object' && value !== null && 'instructionsPerSecond' in value;

@@ -31,6 +31,26 @@ const rows = [
   { id: 'pageTables', title: 'Page tables', area: 'side', load: () => import('../cpu/PageTables.svelte') },
   { id: 'search', title: 'Search', area: 'bottomRight', load: () => import('../search/SearchPanel.svelte') },
   {
+    ...{ id: 'devices', title: 'Devices', area: 'left', needs: 'machine' },
+    load: () => import('../machine/Devices.svelte')
+  },
+  {
+    ...{ id: 'breakpoints', title: 'Breakpoints', area: 'leftBottom', needs: 'machine' },
+    load: () => import('../machine/Breakpoints.svelte')
+  },
+  {
+    ...{ id: 'disassembly', title: 'Disassembly', area: 'main', needs: 'machine' },
+    load: () => import('../machine/Disassembly.svelte')
+  },
+  {
+    ...{ id: 'registers', title: 'Registers', area: 'side', needs: 'machine' },
+    load: () => import('../machine/Registers.svelte')
+  },
+  {
+    ...{ id: 'stack', title: 'Stack', area: 'bottomRight', needs: 'machine' },
+    load: () => import('../machine/Stack.svelte')
+  },
+  {
     ...{ id: 'console', title: 'Serial console', area: 'bottomLeft', needs: 'machine' },
     load: () => import('../machine/SerialConsole.svelte')
   },

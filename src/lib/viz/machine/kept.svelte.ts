@@ -1,0 +1,10 @@
+/** What the machine's panels remember while another panel is in front of them. */
+export class ShownCode {
+  /** Address or symbol that is shown instead of RIP; empty: RIP is followed. */
+  wanted = $state('');
+}
+export class ShownDevice {
+  /** `name/instance` */
+  label = $state<string>();
+  filter = $state('');
+}
