@@ -76,12 +76,22 @@ function section(machine: MigratableMachine, slot: SectionSlot): WrittenSection 
   const body = slot.frozen ?? (device ? saveDevice(device).finish() : new Uint8Array(0));
   out.buffer(body);
   footer(out, slot.sectionId);
+  const bytes = out.finish();
+  // Some layouts are told by the footer that follows.
   const vmsd = slot.frozen ? undefined : (device?.vmsd as VMStateDescription<object> | undefined);
   const description = vmsd
-    ? describeDevice(slot.name, slot.instance, vmsd, load(new QemuFileReader(body), vmsd, vmsd.version).fields)
+    ? describeDevice(
+        slot.name,
+        slot.instance,
+        vmsd,
+        load(new QemuFileReader(bytes.subarray(bytes.length - FOOTER_BYTES - body.length)), vmsd, vmsd.version).fields
+      )
     : slot.description;
-  return { bytes: out.finish(), description };
+  return { bytes, description };
 }
+
+/** Of a footer: its type and the section's id. */
+const FOOTER_BYTES = 5;
 
 function footer(out: QemuFileWriter, sectionId: number): void {
   out.u8(VmSection.FOOTER);
