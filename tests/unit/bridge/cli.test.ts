@@ -173,7 +173,8 @@ test.each([
   [['diff', 'a', 'b', '--format', 'xml'], 'xml'],
   [['serve', '--port', 'x'], '--port'],
   [['serve', 'x'], 'takes no'],
-  [['system'], 'planned, not there yet'],
+  [['system', '-frob'], '-frob: invalid option'],
+  [['capture'], 'planned, not there yet'],
   [['frobnicate'], 'no subcommand'],
   [[], 'Usage']
 ])('wrong words are status 2 with a reason: %j', async (words, reason) => {
