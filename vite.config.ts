@@ -19,5 +19,5 @@ export default defineConfig({
   server: { headers: isolation },
   preview: { headers: isolation },
   define: { __VERSION__: JSON.stringify(version) },
-  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 90_000 }
+  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 90_000 }
 });
