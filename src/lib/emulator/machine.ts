@@ -163,6 +163,7 @@ export class Machine implements MigratableMachine {
       ),
       ...plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk))
     ];
+    if (this.board.acpi) this.devices.add(this.board.acpi);
     this.devices.add({
       ...{ idstr: 'globalstate', vmsd: vmstate_globalstate, state: this.globalState },
       // QEMU 7.2 says 8 for "running" with its NUL, and so do all since.

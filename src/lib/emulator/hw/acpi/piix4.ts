@@ -166,7 +166,7 @@ const PMREGMISC = 0x80;
 const SMBBA = 0x90;
 const SMBHSTCFG = 0xd2;
 
-const GPE_BASE = 0xafe0;
+export const GPE_BASE = 0xafe0;
 const GPE_LEN = 4;
 const PCIHP_BASE = 0xae00;
 const CPU_HOTPLUG_BASE = 0xaf00;
@@ -330,6 +330,11 @@ export class PIIX4PM implements PIIX4PMState, Device {
     if (refusal) return refusal;
     if (devs.length === this.#maxcpus) return undefined;
     return `piix4_pm of a machine with ${devs.length} possible CPUs, not ${this.#maxcpus}`;
+  }
+
+  /** First port of the PM registers, wherever they are mapped. */
+  get pmBase(): number {
+    return get32(this.parent_obj.config, PMBA) & 0xffc0;
   }
 
   /** The power button. */

@@ -1,6 +1,6 @@
 /** The machine `pc`: i440FX and PIIX3. Source: QEMU hw/i386/pc_piix.c pc_init1. */
 import type { HostMemory } from '../../host/memory.ts';
-import { PIIX4PM } from '../acpi/piix4.ts';
+import { GPE_BASE, PIIX4PM } from '../acpi/piix4.ts';
 import type { Device, DeviceList } from '../core/qdev.ts';
 import { I2CBusModel } from '../i2c/core.ts';
 import { SMBusEEPROM } from '../i2c/smbus_eeprom.ts';
@@ -10,11 +10,22 @@ import { PCIHost } from '../pci/pci_host.ts';
 import { PCIRootBus } from '../pci/pci_bus.ts';
 import { devfnOf } from '../pci/pci_device.ts';
 import { I440FX } from '../pci-host/i440fx.ts';
+import { IOAPIC_DEFAULT_ADDRESS } from '../intc/ioapic.ts';
+import { HPET_BASE } from '../timer/hpet.ts';
+import { AcpiBuild } from './pc-acpi.ts';
+import type { AcpiOptions } from './pc-acpi-tables.ts';
 import { basicDevices, PC, type BasicDevices, type PCOptions } from './pc.ts';
 
 /** Where RAM stops below 4 GiB: at 3.5 GiB, or at 3 GiB when there is more than that. */
 export const lowmemOf = (memory: number): number => (memory < 0xe0000000 ? 0xe0000000 : 0xc0000000);
 
+const SERIAL_PORTS = [
+  [0x3f8, 4],
+  [0x2f8, 3],
+  [0x3e8, 4],
+  [0x2e8, 3]
+] as const;
+const PARALLEL_PORT = [0x378, 7] as const;
 const SMBUS_EEPROMS = 8;
 const SMBUS_EEPROM_ADDRESS = 0x50;
 
@@ -26,6 +37,8 @@ export interface PCPiix {
   readonly ide: PIIX3IDE;
   /** Undefined with acpi=off. */
   readonly pm: PIIX4PM | undefined;
+  /** ACPI's tables. To be put behind all other devices. */
+  readonly acpi: AcpiBuild | undefined;
   readonly basic: BasicDevices;
   /** The CPU goes into system management mode, or leaves it. */
   readonly smm: (on: boolean) => void;
@@ -53,8 +66,16 @@ export function pcPiix(host: HostMemory, options: PCOptions, devices: DeviceList
     ...[pic.master, pic.slave, ioapic, ...(hpet ? [hpet] : []), ...rest]
   ];
   for (const device of order) devices.add(device);
-  return { pc, bus, i440fx, piix3, ide, pm, basic, smm: pc.smramFor(i440fx.smram) };
+  const acpi = pm && new AcpiBuild(pc, fwCfg, () => acpiOptions(options, pm));
+  return { pc, bus, i440fx, piix3, ide, pm, acpi, basic, smm: pc.smramFor(i440fx.smram) };
 }
+
+const acpiOptions = ({ memory, lowmem, hpet, serials, parallel }: PCOptions, pm: PIIX4PM): AcpiOptions => ({
+  ...{ below4g: Math.min(memory, lowmem), pciEnd: IOAPIC_DEFAULT_ADDRESS, pmBase: pm.pmBase, gpeBase: GPE_BASE },
+  hpet: hpet ? HPET_BASE : undefined,
+  serials: SERIAL_PORTS.filter((_, n) => serials[n]),
+  parallel: parallel && PARALLEL_PORT
+});
 
 /** The power management function with its SMBus, on which are the memory modules. */
 function powerManagement(pc: PC, bus: PCIRootBus): { readonly pm: PIIX4PM; readonly power: readonly Device[] } {
