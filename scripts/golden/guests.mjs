@@ -76,6 +76,7 @@ export const guests = [
   },
   {
     name: 'linux-seed',
+    slow: true,
     args: () => seedMachine(),
     ready: '\n# ',
     prepare: async (machine, folder) => {
