@@ -52,7 +52,7 @@ describe.skipIf(!folder)('a Linux guest at its shell', () => {
   const register = async (name: string): Promise<bigint> =>
     (await host.cpu(id)).groups.flatMap((g) => g.rows).find((row) => row.name === name)!.value;
   async function until(what: () => boolean): Promise<void> {
-    const end = Date.now() + 30_000;
+    const end = Date.now() + 80_000;
     while (!what()) {
       if (Date.now() > end) throw new Error(`waited in vain; the guest said ${JSON.stringify(output)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
