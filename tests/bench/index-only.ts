@@ -1,5 +1,5 @@
 /** What the index bench runs as a process: reads a stream as `inspect` does and prints a few figures, nothing more. */
-import { fstatSync, openSync } from 'node:fs';
+import { fstatSync, openSync, readFileSync } from 'node:fs';
 import { fileSource } from '../../src/bridge/file-source.ts';
 import { descriptions } from '../../src/lib/emulator/descriptions.ts';
 import { readSnapshot } from '../../src/lib/vmstate/savevm.ts';
@@ -18,7 +18,8 @@ console.log(
     sections: snapshot.sections.length,
     records: ram.count,
     problems: snapshot.problems.length,
-    maxRssKiB: process.resourceUsage().maxRSS,
+    // Not process.resourceUsage(): its peak begins with that of the process that started this one.
+    maxRssKiB: Number(/^VmHWM:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]),
     indexBytes: ram.bytes,
     storeBytes: ram.store.bytes
   })
