@@ -1,29 +1,14 @@
 /** This machine's CPU as the oracle for floating point: whole states in, one instruction each, whole states out. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-const SOURCE = fileURLToPath(new URL('../native/fpu.c', import.meta.url));
-const FOLDER = fileURLToPath(new URL('../../.cache/native', import.meta.url));
-const PROGRAM = `${FOLDER}/fpu`;
+import { readFileSync } from 'node:fs';
+import { nativeProgram, noNativeProgram } from './native-program.ts';
 
 /** Why there is no such oracle here, undefined where there is. */
 export const noNativeFpu: string | undefined =
-  process.platform !== 'linux' || process.arch !== 'x64'
-    ? 'needs an x86-64 CPU under Linux'
-    : !readFileSync('/proc/cpuinfo', 'utf8').includes('AuthenticAMD')
-      ? 'needs a CPU of AMD: ours follows AMD where it and Intel differ (pointers of FXSAVE, flags of FCOMI)'
-      : spawnSync('gcc', ['--version']).status === 0
-        ? undefined
-        : 'needs gcc: apt-get install gcc libc6-dev';
-
-function program(): string {
-  if (existsSync(PROGRAM) && statSync(PROGRAM).mtimeMs > statSync(SOURCE).mtimeMs) return PROGRAM;
-  mkdirSync(FOLDER, { recursive: true });
-  const { status, stderr } = spawnSync('gcc', ['-O1', '-o', PROGRAM, SOURCE], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`gcc did not build ${SOURCE}:\n${stderr}`);
-  return PROGRAM;
-}
+  noNativeProgram ??
+  (readFileSync('/proc/cpuinfo', 'utf8').includes('AuthenticAMD')
+    ? undefined
+    : 'needs a CPU of AMD: ours follows AMD where it and Intel differ (pointers of FXSAVE, flags of FCOMI)');
 
 /** Bytes of a record, and where in it things lie: see tests/native/fpu.c. */
 const RECORD = 1024;
@@ -145,9 +130,10 @@ export class FpuBatch {
   }
   /** What this machine's CPU makes of them. */
   run(): FpuBatch {
-    const { status, signal, stdout } = spawnSync(program(), { input: this.#bytes, maxBuffer: 2 ** 31 - 1 });
+    const program = nativeProgram('fpu');
+    const { status, signal, stdout } = spawnSync(program, { input: this.#bytes, maxBuffer: 2 ** 31 - 1 });
     if (status !== 0 || stdout.length !== this.#bytes.length)
-      throw new Error(`${PROGRAM} ended with ${signal ?? status} after ${stdout.length} bytes`);
+      throw new Error(`${program} ended with ${signal ?? status} after ${stdout.length} bytes`);
     return new FpuBatch(this.count, new Uint8Array(stdout.buffer, stdout.byteOffset, stdout.length));
   }
 }

@@ -1,11 +1,6 @@
 /** This machine's CPU as the oracle for integer instructions: registers, flags and memory in, one instruction, the same out. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-const SOURCE = fileURLToPath(new URL('../native/insn.c', import.meta.url));
-const FOLDER = fileURLToPath(new URL('../../.cache/native', import.meta.url));
-const PROGRAM = `${FOLDER}/insn`;
+import { nativeProgram, noNativeProgram } from './native-program.ts';
 
 export const CODE = 0x20_0000;
 export const DATA = 0x30_0000;
@@ -52,20 +47,7 @@ export function hashData(data: Uint8Array): bigint {
 }
 
 /** Why there is no such oracle here, undefined where there is. */
-export const noNativeInsn: string | undefined =
-  process.platform !== 'linux' || process.arch !== 'x64'
-    ? 'needs an x86-64 CPU under Linux'
-    : spawnSync('gcc', ['--version']).status === 0
-      ? undefined
-      : 'needs gcc: apt-get install gcc libc6-dev';
-
-function program(): string {
-  if (existsSync(PROGRAM) && statSync(PROGRAM).mtimeMs > statSync(SOURCE).mtimeMs) return PROGRAM;
-  mkdirSync(FOLDER, { recursive: true });
-  const { status, stderr } = spawnSync('gcc', ['-O1', '-o', PROGRAM, SOURCE], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`gcc did not build ${SOURCE}:\n${stderr}`);
-  return PROGRAM;
-}
+export const noNativeInsn = noNativeProgram;
 
 export function runNatively(tests: readonly InsnTest[]): InsnResult[] {
   const input = Buffer.alloc(tests.length * TEST_BYTES);
@@ -77,7 +59,7 @@ export function runNatively(tests: readonly InsnTest[]): InsnResult[] {
       input.writeUInt32LE(value, at + 144 + 4 * word)
     );
   });
-  const { status, signal, stdout } = spawnSync(program(), { input, maxBuffer: 1 << 30 });
+  const { status, signal, stdout } = spawnSync(nativeProgram('insn'), { input, maxBuffer: 1 << 30 });
   if (status !== 0) throw new Error(`the native program ended with ${status ?? signal}`);
   return tests.map((_, index) => {
     const at = index * RESULT_BYTES;
