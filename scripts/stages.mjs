@@ -9,11 +9,18 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cache'), 'test-results');
 
 /**
+ * @typedef {object} Counts
+ * @property {number} passed
+ * @property {number} failed
+ * @property {readonly string[]} [failures] what failed and why, a line or a few each
+ */
+
+/**
  * @typedef {object} Stage
  * @property {string} name
  * @property {readonly string[]} command program and arguments; a program of node_modules by its name
  * @property {string} [fix] what to run when it fails
- * @property {(printed: string) => { passed: number, failed: number }} [counts] what a test runner counted, asked after it ran
+ * @property {(printed: string) => Counts} [counts] what a test runner counted, asked after it ran
  * @property {boolean} [listen] what it prints is needed for the counts
  * @property {Readonly<Record<string, string>>} [env]
  */
@@ -23,7 +30,7 @@ export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cach
  * @property {string} name
  * @property {boolean} ok
  * @property {number} seconds
- * @property {{ passed: number, failed: number } | undefined} counts
+ * @property {Counts | undefined} counts
  */
 
 /** The program itself, or the one that a package put into node_modules. */
@@ -82,13 +89,24 @@ export function runStages(stages) {
   });
 }
 
+/** The first lines of a message, without colours. */
+const brief = (/** @type {string} */ text) =>
+  text
+    .replaceAll(/\x1b\[[\d;]*m/g, '')
+    .split('\n')
+    .slice(0, 12)
+    .join('\n    ');
+
 /**
- * A table of stages with their times.
+ * A table of stages with their times; before it what failed, so that the end of a long log says it.
  * @param {readonly Outcome[]} outcomes
  */
 export function printTable(outcomes) {
   const width = Math.max(...outcomes.map(({ name }) => name.length));
   console.log('');
+  for (const { name, counts } of outcomes) {
+    for (const failure of counts?.failures ?? []) console.log(`FAILED  ${name}: ${brief(failure)}`);
+  }
   for (const { name, ok, seconds, counts } of outcomes) {
     const counted = counts ? `  ${counts.passed} passed, ${counts.failed} failed` : '';
     console.log(`${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(7)} s${counted}`);
@@ -112,6 +130,13 @@ const resultFile = (/** @type {string} */ name) => {
   return path;
 };
 
+/** @param {{ name: string, status: string, message: string, assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }} file */
+function failuresOf({ name, status, message, assertionResults }) {
+  if (status === 'failed' && assertionResults.length === 0) return [`${name}: ${message}`];
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  return failed.map(({ fullName, failureMessages }) => `${name}: ${fullName}\n${failureMessages.join('\n')}`);
+}
+
 /**
  * A stage of vitest with its counts.
  * @param {string} name
@@ -132,9 +157,27 @@ export function vitest(name, args, fix) {
         (/** @type {{ status: string, assertionResults: unknown[] }} */ r) =>
           r.status === 'failed' && r.assertionResults.length === 0
       ).length;
-      return { passed: json?.numPassedTests ?? 0, failed: (json?.numFailedTests ?? 1) + (broken ?? 0) };
+      return {
+        passed: json?.numPassedTests ?? 0,
+        failed: (json?.numFailedTests ?? 1) + (broken ?? 0),
+        failures: json?.testResults?.flatMap(failuresOf)
+      };
     }
   };
+}
+
+/**
+ * @typedef {object} Suite
+ * @property {string} file
+ * @property {Suite[]} [suites]
+ * @property {{ title: string, ok: boolean, tests: { results: { error?: { message: string } }[] }[] }[]} [specs]
+ */
+
+/** @type {(suite: Suite) => string[]} */
+function unexpectedOf({ file, suites = [], specs = [] }) {
+  const failed = specs.filter(({ ok }) => !ok);
+  const why = (/** @type {typeof failed[0]} */ spec) => spec.tests[0]?.results.at(-1)?.error?.message ?? '';
+  return [...failed.map((spec) => `${file}: ${spec.title}\n${why(spec)}`), ...suites.flatMap(unexpectedOf)];
 }
 
 /**
@@ -152,8 +195,13 @@ export function playwright(name, args, fix) {
     env: { PLAYWRIGHT_JSON_OUTPUT_NAME: file },
     fix,
     counts: () => {
-      const stats = readJson(file)?.stats;
-      return { passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0), failed: stats ? stats.unexpected : 1 };
+      const json = readJson(file);
+      const stats = json?.stats;
+      return {
+        passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0),
+        failed: stats ? stats.unexpected : 1,
+        failures: json?.suites?.flatMap(unexpectedOf)
+      };
     }
   };
 }
