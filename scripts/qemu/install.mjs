@@ -7,10 +7,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { debsIn, privateApt, unpack } from './apt.mjs';
 import { installed, prefixOf, programOf, qemus, runOf, suites } from './qemu.mjs';
-
-const MIRROR = 'http://deb.debian.org/debian';
-const SECURITY_MIRROR = 'http://deb.debian.org/debian-security';
 
 /** QEMU and the tools the scripts use, so that none of them is asked of the host. */
 const PACKAGES = ['qemu-system-x86', 'qemu-utils', 'seabios', 'busybox-static', 'e2fsprogs', 'xz-utils', 'zstd'];
@@ -23,66 +21,6 @@ const RECIPE = createHash('sha256')
   .update(JSON.stringify([PACKAGES, KERNEL]))
   .digest('hex')
   .slice(0, 16);
-
-/**
- * A private apt: its own sources, lists, cache and an empty dpkg status.
- * @param {{ name: string, security: boolean }} suite
- */
-function privateApt({ name, security }) {
-  const state = join(prefixOf(name), 'apt');
-  for (const folder of ['lists/partial', 'cache/archives/partial', 'parts']) {
-    mkdirSync(join(state, folder), { recursive: true });
-  }
-  writeFileSync(join(state, 'status'), '');
-  // Debian signs a suite with the previous release's keys too, so the host's keyring verifies all three suites.
-  const sources = [`${MIRROR} ${name} main`, ...(security ? [`${SECURITY_MIRROR} ${name}-security main`] : [])];
-  writeFileSync(
-    join(state, 'sources.list'),
-    sources.flatMap((line) => [`deb ${line}\n`, `deb-src ${line}\n`]).join('')
-  );
-  const options = {
-    'Dir::Etc::sourcelist': join(state, 'sources.list'),
-    'Dir::Etc::sourceparts': join(state, 'parts'),
-    'Dir::State::lists': join(state, 'lists'),
-    'Dir::State::status': join(state, 'status'),
-    'Dir::Cache': join(state, 'cache'),
-    // The unprivileged user _apt could not write below a home folder.
-    'APT::Sandbox::User': process.getuid?.() === 0 ? 'root' : '',
-    'APT::Install-Recommends': 'false',
-    'APT::Keep-Downloaded-Packages': 'true',
-    'Acquire::Retries': '3',
-    'Debug::NoLocking': 'true'
-  };
-  const flags = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-  /** @param {string} program @param {readonly string[]} args @param {string} [cwd] */
-  return (program, args, cwd) =>
-    execFileSync(program, [...flags, ...args], {
-      cwd,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      maxBuffer: 1 << 28
-    });
-}
-
-/**
- * Unpacks a .deb and says which it was.
- * @param {string} deb
- * @param {string} root
- */
-function unpack(deb, root) {
-  execFileSync('dpkg-deb', ['-x', deb, root]);
-  const form = '${Package}\n${Version}\n${source:Package} ${source:Version}';
-  const [name = '', version = '', source = ''] = execFileSync('dpkg-deb', ['-W', `--showformat=${form}`, deb], {
-    encoding: 'utf8'
-  }).split('\n');
-  return { name, version, source };
-}
-
-/** @param {string} folder */
-const debsIn = (folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith('.deb'))
-    .map((name) => join(folder, name));
 
 /**
  * Downloads QEMU's source package, in the binary's version or, when the mirror has not got that any more (sid), the
@@ -151,7 +89,7 @@ function extractAnalyzeScript(apt, suite, wanted) {
 function install(suite) {
   const prefix = prefixOf(suite.name);
   rmSync(join(prefix, 'installed.json'), { force: true });
-  const apt = privateApt(suite);
+  const apt = privateApt({ suite: suite.name, security: suite.security, state: join(prefix, 'apt') });
   const archives = join(prefix, 'apt/cache/archives');
   apt('apt-get', ['update']);
   apt('apt-get', ['install', '--download-only', '--yes', ...PACKAGES]);

@@ -55,7 +55,7 @@ export const APPEND = 'earlyprintk=ttyS0,115200n8 console=ttyS0,115200n8 root=/d
  * A "newc" cpio archive, as the kernel unpacks for an initrd (Documentation/driver-api/early-userspace/buffer-format).
  * @param {readonly { name: string, mode: number, data?: Buffer, device?: readonly [number, number] }[]} entries
  */
-function cpio(entries) {
+export function cpio(entries) {
   const aligned = (/** @type {Buffer} */ bytes) => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
   /** @type {typeof entries} */
   const all = [...entries, { name: 'TRAILER!!!', mode: 0 }];

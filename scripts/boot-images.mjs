@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+// What the tests boot beside the seed guest, from Debian's packages: its i386 kernel with a busybox initrd, GRUB's rescue
+// CD and floppy, Memtest86+. Kept under `.cache/boot`; nothing is installed. Needs apt and a network, not root.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { debsIn, privateApt, unpack } from './qemu/apt.mjs';
+import { cpio } from './qemu/linux.mjs';
+import { cache } from './qemu/qemu.mjs';
+
+const SUITE = 'bookworm';
+const folder = join(cache, 'boot');
+
+/** Architecture by architecture; of a meta package the package that it names counts. */
+const PACKAGES = {
+  amd64: ['grub-rescue-pc', 'memtest86+'],
+  i386: ['busybox-static', 'linux-image-686-pae']
+};
+
+/** Waits for no disk: its shell is all that there is. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t devtmpfs dev /dev
+export PATH=/bin PS1='# '
+/bin/busybox --install -s /bin
+exec setsid cttyhack sh
+`;
+
+const RECIPE = createHash('sha256')
+  .update(JSON.stringify([SUITE, PACKAGES, INIT]))
+  .digest('hex')
+  .slice(0, 16);
+
+/**
+ * @typedef {object} BootImages paths of files
+ * @property {string} grubCd
+ * @property {string} grubFloppy
+ * @property {string} memtest64 a bzImage
+ * @property {string} memtest32
+ * @property {string} kernel686 Debian's i386 kernel with PAE
+ * @property {string} initrd686
+ */
+
+/** @returns {BootImages | undefined} undefined: the script has not run here */
+export function bootImages() {
+  const record = join(folder, 'images.json');
+  return existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')).images : undefined;
+}
+
+/** @param {keyof typeof PACKAGES} architecture @returns {string} the folder that its packages are unpacked in */
+function fetch(architecture) {
+  const state = join(folder, 'apt', architecture);
+  // The point release does: what is booted stays the same for months.
+  const apt = privateApt({ suite: SUITE, security: false, state, architecture });
+  const archives = join(state, 'cache/archives');
+  const root = join(folder, architecture);
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  apt('apt-get', ['update']);
+  for (const name of PACKAGES[architecture]) {
+    const depends = name.startsWith('linux-image-') ? apt('apt-cache', ['depends', name]) : '';
+    const [, named = name] = /Depends: (linux-image-\S+)/.exec(depends) ?? [];
+    apt('apt-get', ['download', named], archives);
+  }
+  for (const deb of debsIn(archives)) unpack(deb, root);
+  rmSync(state, { recursive: true });
+  return root;
+}
+
+/** @param {string} busybox */
+const initrd = (busybox) =>
+  gzipSync(
+    cpio([
+      ...['bin', 'dev', 'proc'].map((name) => ({ name, mode: 0o40755 })),
+      { name: 'dev/console', mode: 0o20600, device: [5, 1] },
+      { name: 'bin/busybox', mode: 0o100755, data: readFileSync(busybox) },
+      { name: 'init', mode: 0o100755, data: Buffer.from(INIT) }
+    ])
+  );
+
+function make() {
+  rmSync(folder, { recursive: true, force: true });
+  const [amd64, i386] = [fetch('amd64'), fetch('i386')];
+  const kernel = readdirSync(join(i386, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? '';
+  const initrd686 = join(folder, 'initrd-686.gz');
+  writeFileSync(initrd686, initrd(join(i386, 'bin/busybox')));
+  // Modules are most of it, and nothing loads them.
+  rmSync(join(i386, 'lib'), { recursive: true, force: true });
+  /** @type {BootImages} */
+  const images = {
+    grubCd: join(amd64, 'usr/lib/grub-rescue/grub-rescue-cdrom.iso'),
+    grubFloppy: join(amd64, 'usr/lib/grub-rescue/grub-rescue-floppy.img'),
+    memtest64: join(amd64, 'boot/memtest86+x64.bin'),
+    memtest32: join(amd64, 'boot/memtest86+ia32.bin'),
+    kernel686: join(i386, 'boot', kernel),
+    initrd686
+  };
+  const missing = Object.values(images).filter((path) => !existsSync(path));
+  if (missing.length > 0) throw new Error(`the packages lack ${missing.join(', ')}`);
+  writeFileSync(join(folder, 'images.json'), JSON.stringify({ recipe: RECIPE, images }, null, 1));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const record = join(folder, 'images.json');
+  const done = existsSync(record) && JSON.parse(readFileSync(record, 'utf8')).recipe === RECIPE;
+  try {
+    execFileSync('which', ['apt-get', 'dpkg-deb'], { stdio: 'ignore' });
+  } catch {
+    console.log('No images to boot: apt-get or dpkg-deb not found. SKIPPED: the tests that boot them.');
+    process.exit(0);
+  }
+  if (!done) make();
+  for (const path of Object.values(bootImages() ?? {})) console.log(path);
+}
