@@ -40,23 +40,23 @@ export function createMachineHost(): MachineHost {
 
     async resume(id, runAnyway) {
       get(id).allow(runAnyway);
-      get(id).resume();
+      get(id).moves.resume();
     },
-    pause: (id) => get(id).pause(),
+    pause: (id) => get(id).moves.pause(),
     async step(id, instructions = 1) {
-      await get(id).step(instructions);
+      await get(id).standing.moves.step(instructions);
       return get(id).status;
     },
     async stepOver(id) {
-      await get(id).stepOver();
+      await get(id).standing.moves.stepOver();
       return get(id).status;
     },
     async stepOut(id) {
-      await get(id).stepOut();
+      await get(id).standing.moves.stepOut();
       return get(id).status;
     },
     async runTo(id, address) {
-      await get(id).runTo(address);
+      await get(id).standing.moves.runTo(address);
       return get(id).status;
     },
     stepBack: async () => notYet('time travel'),
@@ -95,10 +95,10 @@ export function createMachineHost(): MachineHost {
       };
     },
 
-    addBreakpoint: async (id, breakpoint) => get(id).addBreakpoint(breakpoint),
-    removeBreakpoint: async (id, breakpoint) => get(id).removeBreakpoint(breakpoint),
-    enableBreakpoint: async (id, breakpoint, enabled) => get(id).enableBreakpoint(breakpoint, enabled),
-    breakpoints: async (id) => get(id).breakpoints,
+    addBreakpoint: async (id, breakpoint) => get(id).breakpoints.add(breakpoint),
+    removeBreakpoint: async (id, breakpoint) => get(id).breakpoints.remove(breakpoint),
+    enableBreakpoint: async (id, breakpoint, enabled) => get(id).breakpoints.enable(breakpoint, enabled),
+    breakpoints: async (id) => get(id).breakpoints.list,
 
     serialOutput: async (id, port, told) => get(id).listen(port, told),
     serialInput: async (id, port, bytes) => get(id).machine.serialInput(port, bytes),
@@ -122,7 +122,8 @@ export function createMachineHost(): MachineHost {
 async function monitor(hosted: HostedMachine, line: string): Promise<MonitorAnswer> {
   if (/^\s*c(ont)?\s*$/.test(line)) {
     try {
-      hosted.resume();
+      hosted.allow();
+      hosted.moves.resume();
       return { text: '' };
     } catch (error) {
       return { text: error instanceof Error ? error.message : String(error) };
@@ -134,7 +135,7 @@ async function monitor(hosted: HostedMachine, line: string): Promise<MonitorAnsw
       machine: hosted.machine,
       host: {
         quit() {
-          void hosted.pause().then(() => hosted.machine.runstate.set('shutdown', { kind: 'shutdown' }));
+          void hosted.moves.pause().then(() => hosted.machine.runstate.set('shutdown', { kind: 'shutdown' }));
         },
         async write(uri, pieces) {
           const [, path] = /^file:([^,]*)/.exec(uri) ?? [];
