@@ -4,11 +4,12 @@
 // are unpacked, never installed. Needs apt and a network, not root. Does nothing for a suite that is already there.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { debsIn, privateApt, unpack } from './apt.mjs';
-import { installed, prefixOf, programOf, qemus, runOf, suites } from './qemu.mjs';
+import { installed, prefixOf, qemus, runOf, suites } from './qemu.mjs';
+import { extractSource } from './source.mjs';
 
 /** QEMU and the tools the scripts use, so that none of them is asked of the host. */
 const PACKAGES = ['qemu-system-x86', 'qemu-utils', 'seabios', 'busybox-static', 'e2fsprogs', 'xz-utils', 'zstd'];
@@ -21,67 +22,6 @@ const RECIPE = createHash('sha256')
   .update(JSON.stringify([PACKAGES, KERNEL]))
   .digest('hex')
   .slice(0, 16);
-
-/**
- * Downloads QEMU's source package, in the binary's version or, when the mirror has not got that any more (sid), the
- * newest other one of the suite that it has.
- * @param {ReturnType<typeof privateApt>} apt
- * @param {string} folder
- * @param {string} version
- * @returns {string} the version downloaded
- */
-function downloadSource(apt, folder, version) {
-  const records = apt('apt-cache', ['showsrc', '--only-source', 'qemu']);
-  const others = [...records.matchAll(/^Version: (.*)$/gm)].map(([, found = '']) => found);
-  others.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
-  for (const candidate of new Set([version, ...others])) {
-    try {
-      apt('apt-get', ['source', '--download-only', `qemu=${candidate}`], folder);
-      return candidate;
-    } catch {
-      console.error(`QEMU's source package ${candidate} cannot be fetched`);
-    }
-  }
-  throw new Error('no source package of QEMU can be fetched');
-}
-
-/**
- * Takes scripts/analyze-migration.py out of the suite's QEMU source package, Debian's patches applied. It is an
- * oracle of the tests and, being QEMU's, is never committed.
- * @param {ReturnType<typeof privateApt>} apt
- * @param {string} suite
- * @param {string} wanted the source package's version
- * @returns {string} the version it was taken from
- */
-function extractAnalyzeScript(apt, suite, wanted) {
-  const folder = join(prefixOf(suite), 'source');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const version = downloadSource(apt, folder, wanted);
-  const script = 'scripts/analyze-migration.py';
-  const xz = programOf(suite, existsSync(join(prefixOf(suite), 'root/usr/bin/xz')) ? 'usr/bin/xz' : 'bin/xz');
-  const decompressor = `--use-compress-program=${xz.map((word) => `'${word}'`).join(' ')}`;
-  for (const name of readdirSync(folder)) {
-    if (name.includes('.orig.tar')) {
-      const one = ['--strip-components=1', '--wildcards', `*/${script}`];
-      execFileSync('tar', [decompressor, '-xf', name, ...one], { cwd: folder });
-    } else if (name.includes('.debian.tar')) {
-      execFileSync('tar', [decompressor, '-xf', name, 'debian/patches'], { cwd: folder });
-    }
-  }
-  const series = readFileSync(join(folder, 'debian/patches/series'), 'utf8').split('\n');
-  for (const line of series) {
-    const patch = line.replace(/#.*/, '').trim();
-    const path = join(folder, 'debian/patches', patch);
-    if (!patch || !readFileSync(path, 'utf8').includes(script)) continue;
-    // Outside of a work tree git applies to plain files; inside of ours it must not look for a repository.
-    const env = { ...process.env, GIT_CEILING_DIRECTORIES: prefixOf(suite) };
-    execFileSync('git', ['apply', `--include=${script}`, path], { cwd: folder, env });
-  }
-  renameSync(join(folder, script), join(prefixOf(suite), 'analyze-migration.py'));
-  rmSync(folder, { recursive: true });
-  return version;
-}
 
 /**
  * @param {{ name: string, security: boolean, optional: boolean }} suite
@@ -114,7 +54,7 @@ function install(suite) {
   }
 
   const [, sourceVersion = ''] = packages.find(({ name }) => name === 'qemu-system-x86')?.source.split(' ') ?? [];
-  const analyzeVersion = extractAnalyzeScript(apt, suite.name, sourceVersion);
+  const analyzeVersion = extractSource(apt, suite.name, sourceVersion);
   rmSync(archives, { recursive: true });
 
   const banner = runOf(suite.name, 'usr/bin/qemu-system-x86_64', ['--version']).toString();
