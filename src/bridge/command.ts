@@ -8,7 +8,8 @@ export const Exit = {
   failed: 1,
   usage: 2
 } as const;
-export type ExitCode = (typeof Exit)[keyof typeof Exit];
+/** One of those, or the status that a guest chose. */
+export type ExitCode = number;
 
 /** Wrong words on the command line. */
 export class UsageError extends Error {}

@@ -10,6 +10,7 @@ import { KernelError, type LinuxImage } from '../lib/emulator/hw/i386/load-linux
 import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
 import { HostPace } from '../lib/emulator/host/pace.ts';
 import { Machine } from '../lib/emulator/machine.ts';
+import { DEBUGCON_CHARDEV } from '../lib/emulator/isa-options.ts';
 import { planOfOptions } from '../lib/emulator/machine-options.ts';
 import { planOf, type IdePlan } from '../lib/emulator/machine-plan.ts';
 import { loadVmState } from '../lib/emulator/migration/incoming.ts';
@@ -213,6 +214,11 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
     chr.onOutput = (bytes) => wire.write(bytes);
     wire.onData((bytes) => machine.serialInput(n, bytes));
   }
+  for (const [id, chr] of machine.chardevs) {
+    const own = id === DEBUGCON_CHARDEV ? options.debugcon : undefined;
+    const wire = await open(own ?? { kind: 'id', id });
+    chr.onOutput = (bytes) => wire.write(bytes);
+  }
   for (const spec of options.monitors) serveMonitor(session, await open(spec), true);
   return { all };
 }
@@ -246,9 +252,9 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
     } else machine.reset();
   };
   const { onShutdown } = machine;
-  machine.onShutdown = () => {
+  machine.onShutdown = (status = Exit.done) => {
     onShutdown();
-    if (!options.noShutdown) quit(Exit.done);
+    if (!options.noShutdown) quit(status & 0xff);
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));

@@ -3,6 +3,7 @@
  * Source: QEMU hw/i386/pc_piix.c, system/vl.c (default_drive, qemu_create_cli_devices), hw/pci/pci.c do_pci_register_device.
  */
 import { isOn } from '../vmstate/command-line.ts';
+import { debugconDevice, isaDeviceOf } from './isa-options.ts';
 import { ideId, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
 import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
 
@@ -73,7 +74,13 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     drives.set(drive.id, drive);
     ide[at] = { id: drive.id, kind, size: undefined };
   };
+  const isa = options.debugcon ? [debugconDevice] : [];
   for (const device of options.devices) {
+    const onIsa = isaDeviceOf(device);
+    if (onIsa) {
+      isa.push(onIsa);
+      continue;
+    }
     if (!/^virtio-blk-pci(-(non-)?transitional)?$/.test(device.driver)) {
       throw new OptionError(`-device ${device.driver}: '${device.driver}' is not supported; there is: virtio-blk-pci`);
     }
@@ -99,7 +106,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
       acpi: isOn(options.machineProperties.get('acpi')) ?? true,
-      ...{ serials, ide, virtioBlk }
+      ...{ serials, ide, virtioBlk, isa }
     },
     drives
   };

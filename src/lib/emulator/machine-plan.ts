@@ -5,6 +5,7 @@
 import type { Problem } from '../vmstate/problem.ts';
 import { deviceSection, sectionLabel, type Section, type Snapshot } from '../vmstate/snapshot.ts';
 import { placedAt } from '../vmstate/vmstate.ts';
+import type { ISADeviceSpec } from './hw/i386/pc-isa.ts';
 
 /** A virtio-blk device as the guest sees it. */
 export interface VirtioBlkPlan {
@@ -49,6 +50,8 @@ export interface MachinePlan {
   /** First and second drive of the first channel, then of the second. */
   readonly ide: readonly (IdePlan | undefined)[];
   readonly virtioBlk: readonly VirtioBlkPlan[];
+  /** ISA devices beside those of every PC; no stream tells of them. */
+  readonly isa: readonly ISADeviceSpec[];
 }
 
 /** A plan, and what keeps a machine made by it from running. */
@@ -124,6 +127,7 @@ export function planOf(snapshot: Snapshot): Planned {
       parallel: deviceSection(snapshot, 'parallel_isa') !== undefined,
       acpi: snapshot.sections.some((s) => s.name.endsWith('/piix4_pm')),
       ide: ideOf(snapshot),
+      isa: [],
       virtioBlk: snapshot.sections
         .filter((s) => s.kind === 'full' && s.name.endsWith('/virtio-blk'))
         .flatMap((section, n) => {

@@ -10,6 +10,7 @@ import type { HostMemory, HostRange } from './host/memory.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from './hw/block/virtio-blk.ts';
 import { vmstate_cpu_common } from './hw/core/cpu.ts';
 import { DeviceList, type Device } from './hw/core/qdev.ts';
+import { plugISA } from './hw/i386/pc-isa.ts';
 import { lowmemOf, pcPiix, type PCPiix } from './hw/i386/pc_piix.ts';
 import type { IDEDriveOptions } from './hw/ide/ide-registers.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
@@ -78,6 +79,8 @@ export class Machine implements MigratableMachine {
   /** Ports by number; undefined where there is none. */
   readonly serials: readonly (Chardev | undefined)[];
   readonly drives: readonly MachineDrive[];
+  /** Those of the plan's ISA devices, by id. */
+  readonly chardevs: ReadonlyMap<string, Chardev>;
   /** What the machine did when its state was taken: `running`, or why it stood still. */
   readonly globalState: GlobalState = {
     ...{ size: 8, runstate: 'running', has_vm_was_suspended: 0, vm_was_suspended: 0, unused: new Uint8Array(66) }
@@ -89,8 +92,8 @@ export class Machine implements MigratableMachine {
   onReset: () => void = () => this.reset();
   /** The CPU met a breakpoint. Returns whether the machine stops. */
   onDebug: () => boolean = () => true;
-  /** The guest asked to be switched off; what to do is the owner's choice (-no-shutdown). */
-  onShutdown: () => void = () => this.#halt('shutdown', { kind: 'shutdown' });
+  /** The guest asked to be switched off, perhaps with an exit status; what to do is the owner's choice (-no-shutdown). */
+  onShutdown: (status?: number) => void = () => this.#halt('shutdown', { kind: 'shutdown' });
   readonly #host: HostMemory;
   readonly #cpuMemory: HostRange;
   /** What the guest asked for: done between two slices. */
@@ -163,6 +166,7 @@ export class Machine implements MigratableMachine {
       ),
       ...plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk))
     ];
+    this.chardevs = this.#addIsa(plan);
     if (this.board.acpi) this.devices.add(this.board.acpi);
     this.devices.add({
       ...{ idstr: 'globalstate', vmsd: vmstate_globalstate, state: this.globalState },
@@ -283,6 +287,20 @@ export class Machine implements MigratableMachine {
     const blk = new BlockBackend(plan.id, this.completions, undefined, { removable: cd, readOnly: cd });
     if (plan.size !== undefined) blk.expectSize(plan.size);
     return { plan, options: { kind: plan.kind, blk } };
+  }
+
+  #addIsa({ isa }: MachinePlan): ReadonlyMap<string, Chardev> {
+    const { pc } = this.board;
+    const chardevs = new Map<string, Chardev>();
+    const chardev = (id: string): Chardev => {
+      const chr = chardevs.get(id) ?? new Chardev(id);
+      chardevs.set(id, chr);
+      return chr;
+    };
+    const bus = { host: pc, memory: pc.map.pci, irqs: pc.isaIrqs, chardev };
+    const exit = (status: number): void => this.#request(() => this.onShutdown(status));
+    for (const spec of isa) this.devices.add(plugISA({ ...bus, exit }, spec));
+    return chardevs;
   }
 
   #vmState: CpuVmState | undefined;
