@@ -1,6 +1,6 @@
 /** A Linux guest of a native stream, going on in our machine. Drives it by its serial port. */
-import { openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileSource } from '../../src/bridge/file-source.ts';
 import { CowOverlay } from '../../src/lib/emulator/block/cow.ts';
 import { RawImage } from '../../src/lib/emulator/block/raw.ts';
@@ -18,6 +18,8 @@ export interface Resumed {
   readonly report: LoadReport;
   /** Types a line and waits for an answer that matches; the answer begins behind the echoed line. */
   shell(line: string, answer: RegExp): Promise<string>;
+  /** Waits until what the first serial port has said here matches. Carriage returns are left out. */
+  says(text: RegExp): Promise<string>;
 }
 
 interface Meta {
@@ -26,11 +28,13 @@ interface Meta {
 }
 export const metaOf = (golden: Golden): Meta =>
   JSON.parse(readFileSync(join(golden.folder, 'meta.json'), 'utf8')) as Meta;
-/** The image of -drive …,file=… */
-const diskOf = (golden: Golden): string | undefined =>
+/** The images of -drive …,file=… and -blockdev …,image.filename=… */
+const imagesOf = (golden: Golden): string[] =>
   metaOf(golden)
-    .commandLine.map((word) => /(?:^|,)file=([^,]+)/.exec(word)?.[1])
-    .find((file) => file !== undefined);
+    .commandLine.map((word) => /(?:^|,)(?:file|image\.filename)=([^,]+)/.exec(word)?.[1])
+    .filter((file) => file !== undefined)
+    .map((file) => resolve(golden.folder, file))
+    .filter(existsSync);
 
 const ANSWER_SECONDS = 60;
 
@@ -45,9 +49,10 @@ export async function resumed(golden: Golden, icountShift?: number): Promise<Res
       ...(icountShift === undefined ? {} : { icountShift })
     });
     const report = await loadVmState(machine, snapshot);
-    const disk = diskOf(golden);
+    const images = imagesOf(golden);
     for (const { blk } of machine.drives) {
-      const refusal = disk && blk.insert(new CowOverlay(new RawImage(fileSource(openSync(disk, 'r')))));
+      const path = images.find((image) => statSync(image).size === blk.size);
+      const refusal = path && blk.insert(new CowOverlay(new RawImage(fileSource(openSync(path, 'r')))));
       if (refusal) throw new Error(refusal);
     }
     let output = '';
@@ -56,26 +61,35 @@ export async function resumed(golden: Golden, icountShift?: number): Promise<Res
       output += Buffer.from(bytes).toString('latin1');
       heard();
     };
+    /** @param part what of the output is looked at, undefined while it has not begun */
+    const until = async (what: RegExp, part: (said: string) => string | undefined): Promise<string> => {
+      const deadline = Date.now() + ANSWER_SECONDS * 1000;
+      for (;;) {
+        const said = part(output.replaceAll('\r', ''));
+        if (said !== undefined && what.test(said)) return said;
+        const { state, stopped } = machine.runstate;
+        if (state === 'internal-error') throw new Error(`the machine failed: ${JSON.stringify(stopped)}`);
+        if (Date.now() > deadline) throw new Error(`no ${what} in ${JSON.stringify(output.slice(-400))}`);
+        await new Promise<void>((wake) => {
+          const timer = setTimeout(wake, 500);
+          heard = () => {
+            clearTimeout(timer);
+            wake();
+          };
+        });
+      }
+    };
     return {
       machine,
       report,
+      says: (text) => until(text, (said) => said),
       async shell(line, answer) {
-        const from = output.length;
+        const from = output.replaceAll('\r', '').length;
         machine.serialInput(0, new TextEncoder().encode(`${line}\n`));
-        const deadline = Date.now() + ANSWER_SECONDS * 1000;
-        for (;;) {
-          const said = output.slice(from).replaceAll('\r', '');
-          const behind = said.slice(said.indexOf('\n') + 1);
-          if (said.includes('\n') && answer.test(behind)) return behind;
-          if (Date.now() > deadline) throw new Error(`no answer to '${line}': ${JSON.stringify(output.slice(-400))}`);
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, 500);
-            heard = () => {
-              clearTimeout(timer);
-              resolve();
-            };
-          });
-        }
+        return until(answer, (said) => {
+          const echoed = said.indexOf('\n', from);
+          return echoed < 0 ? undefined : said.slice(echoed + 1);
+        });
       }
     };
   });

@@ -1,0 +1,100 @@
+/**
+ * States that native QEMU left at other moments than a shell prompt: each goes on here to what it was about to do, and
+ * where a shell comes of it, native QEMU takes it back.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { RawImage } from '../../../src/lib/emulator/block/raw.ts';
+import { saveVmState } from '../../../src/lib/emulator/migration/outgoing.ts';
+import { bytesSource } from '../../../src/lib/vmstate/source.ts';
+import { withMachine } from '../../../scripts/qemu/machine.mjs';
+import { qemus } from '../../../scripts/qemu/qemu.mjs';
+import { goldens, type Golden } from '../../support/golden.ts';
+import { metaOf, resumed, type Resumed } from '../../support/resumed.ts';
+
+const moments = (name: string): Golden[] => goldens().filter((golden) => golden.name.endsWith(`/${name}`));
+if (moments('moment-load').length === 0) console.warn('SKIPPED: no moment-* of native QEMU; npm run golden makes them');
+
+const PROMPT = /\n# (\u001b\[6n)?$/;
+
+async function running(golden: Golden): Promise<Resumed> {
+  const guest = await resumed(golden);
+  expect(guest.report.problems.filter((p) => p.severity !== 'info')).toEqual([]);
+  guest.machine.start();
+  return guest;
+}
+
+/** Native QEMU of the same version takes the machine and answers. */
+async function handBack(golden: Golden, { machine }: Resumed, typed: string, answer: string): Promise<void> {
+  await machine.stopForMigration();
+  const qemu = qemus().find(({ suite }) => suite === metaOf(golden).qemu.suite)!;
+  const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
+  try {
+    const state = join(folder, 'vm.state');
+    writeFileSync(state, Buffer.concat([...saveVmState(machine)]));
+    await withMachine(
+      qemu,
+      [...metaOf(golden).commandLine.slice(1), '-incoming', `exec:cat ${state}`],
+      async (there) => {
+        await there.event('RESUME');
+        there.type(typed);
+        await there.waitFor(answer, { timeout: 60_000 });
+      },
+      { cwd: golden.folder }
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe.each(moments('moment-seabios'))('$name', (golden) => {
+  test('finds nothing to boot', { timeout: 90_000 }, async () => {
+    const { machine, says } = await running(golden);
+    await says(/No bootable device/);
+    await machine.stop();
+    machine.destroy();
+  });
+});
+
+describe.each(moments('in-flight-virtio-blk-pci'))('$name', (golden) => {
+  test('gets the sector that SeaBIOS had asked for, which is no boot sector', { timeout: 90_000 }, async () => {
+    const { machine, says } = await running(golden);
+    machine.drives
+      .find(({ plan }) => plan.id === 'virtio0')!
+      .blk.insert(new RawImage(bytesSource(new Uint8Array(16 << 20))));
+    await says(/not a bootable disk/);
+    await machine.stop();
+    machine.destroy();
+  });
+});
+
+describe.each([...moments('moment-real-mode'), ...moments('moment-decompressor')])('$name', (golden) => {
+  test('boots on until the kernel speaks', { timeout: 180_000 }, async () => {
+    const { machine, says } = await running(golden);
+    await says(/Linux version 6\./);
+    await says(/BIOS-provided physical RAM map/);
+    await machine.stop();
+    machine.destroy();
+  });
+});
+
+describe.each(moments('moment-disk-io'))('$name', (golden) => {
+  test('writes what it was about to write, and the copy is the same', { timeout: 180_000 }, async () => {
+    const guest = await running(golden);
+    await guest.says(/\nsame\n/);
+    await guest.machine.stop();
+    guest.machine.destroy();
+  });
+});
+
+describe.each(moments('moment-load'))('$name', (golden) => {
+  test('computes what native QEMU computed, here and there again', { timeout: 240_000 }, async () => {
+    const guest = await running(golden);
+    expect(await guest.says(/(right\n.*){2}/s)).not.toContain('wrong');
+    expect(await guest.shell('\x03echo $((6 * 7)) > /tmp/after; cat /tmp/after', PROMPT)).toMatch(/(^|\n)42\n/);
+    await handBack(golden, guest, 'cat /tmp/after\r', '42\r\n');
+    guest.machine.destroy();
+  });
+});
