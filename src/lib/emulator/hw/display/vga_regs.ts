@@ -161,3 +161,62 @@ export const VBE: readonly Meaning[] = [
   { doc: 'X_OFFSET in pixels' },
   { doc: 'Y_OFFSET in lines' }
 ];
+
+/** Registers of the sequencer, and their bits. */
+export const VGA_SEQ = { CLOCK_MODE: 1, PLANE_WRITE: 2, CHARACTER_MAP: 3, MEMORY_MODE: 4 } as const;
+export const VGA_SR01_CHAR_CLK_8DOTS = 0x01;
+/** Every dot is two wide. */
+export const VGA_SR01_HALF_CLOCK = 0x08;
+export const VGA_SR02_ALL_PLANES = 0x0f;
+export const VGA_SR04_SEQ_MODE = 0x04;
+export const VGA_SR04_CHN_4M = 0x08;
+
+/** Registers of the graphics controller, and their bits. */
+export const VGA_GFX = {
+  ...{ SR_VALUE: 0, SR_ENABLE: 1, COMPARE_VALUE: 2, DATA_ROTATE: 3, PLANE_READ: 4, MODE: 5, MISC: 6 },
+  ...{ COMPARE_MASK: 7, BIT_MASK: 8 }
+} as const;
+export const VGA_GR05_READ_COMPARE = 0x08;
+export const VGA_GR05_HOST_ODD_EVEN = 0x10;
+export const VGA_GR06_GRAPHICS_MODE = 0x01;
+export const VGA_GR06_CHAIN_ODD_EVEN = 0x02;
+
+/** Registers of the attribute controller behind the 16 of the palette, and their bits. */
+export const VGA_ATC = { MODE: 16, OVERSCAN: 17, PLANE_ENABLE: 18, PEL: 19, COLOR_PAGE: 20 } as const;
+export const VGA_AR10_LINE_GRAPHICS = 0x04;
+export const VGA_AR10_PIXEL_PANNING = 0x20;
+export const VGA_AR10_P54S = 0x80;
+/** Of the index: the picture is shown. */
+export const VGA_AR_ENABLE_DISPLAY = 0x20;
+
+/** Registers of the CRT controller, and their bits. */
+export const VGA_CRTC = {
+  ...{ H_DISP: 0x01, V_TOTAL: 0x06, OVERFLOW: 0x07, MAX_SCAN: 0x09, CURSOR_START: 0x0a, CURSOR_END: 0x0b },
+  ...{ START_HI: 0x0c, START_LO: 0x0d, CURSOR_HI: 0x0e, CURSOR_LO: 0x0f, V_SYNC_END: 0x11, V_DISP_END: 0x12 },
+  ...{ OFFSET: 0x13, UNDERLINE: 0x14, MODE: 0x17, LINE_COMPARE: 0x18 }
+} as const;
+export const VGA_CR0A_CURSOR_OFF = 0x20;
+export const VGA_CR11_LOCK_CR0_CR7 = 0x80;
+export const VGA_CR14_DW = 0x40;
+export const VGA_CR17_WORD_BYTE = 0x40;
+
+/** Miscellaneous output: the CRTC is at 3d4, not at 3b4. */
+export const VGA_MIS_COLOR = 0x01;
+/** Input status 1. */
+export const ST01_DISP_ENABLE = 0x01;
+export const ST01_V_RETRACE = 0x08;
+
+/** The Bochs VBE registers, and their bits. The last one is not in `vbe_regs`. */
+export const VBE_DISPI_INDEX = {
+  ...{ ID: 0, XRES: 1, YRES: 2, BPP: 3, ENABLE: 4, BANK: 5, VIRT_WIDTH: 6, VIRT_HEIGHT: 7 },
+  ...{ X_OFFSET: 8, Y_OFFSET: 9, VIDEO_MEMORY_64K: 10 }
+} as const;
+export const VBE_DISPI_ID0 = 0xb0c0;
+export const VBE_DISPI_ID5 = 0xb0c5;
+export const VBE_DISPI_ENABLED = 0x01;
+export const VBE_DISPI_GETCAPS = 0x02;
+export const VBE_DISPI_8BIT_DAC = 0x20;
+export const VBE_DISPI_NOCLEARMEM = 0x80;
+export const VBE_DISPI_MAX_XRES = 16000;
+export const VBE_DISPI_MAX_YRES = 12000;
+export const VBE_DISPI_MAX_BPP = 32;
