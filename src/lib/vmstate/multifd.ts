@@ -1,4 +1,5 @@
 /** The channels of a multifd migration together: their pages in time order. Source: QEMU migration/multifd.c. */
+import { Column } from './column.ts';
 import {
   MultifdChannel,
   type MultifdChannelInfo,
@@ -12,6 +13,8 @@ import { tooManyFiles } from './mapped-ram.ts';
 
 /** What a hostile capture may make of packets without contents. */
 const MAX_PACKETS = 1_000_000;
+/** A sound capture has none or a few. */
+const MAX_RACES = 10_000;
 
 export interface MultifdResult {
   readonly channels: readonly MultifdChannelInfo[];
@@ -19,12 +22,22 @@ export interface MultifdResult {
   readonly packets: readonly MultifdPacketInfo[];
   /** `ram.count` at each synchronisation of all channels: what came before is at the receiver. */
   readonly syncs: readonly number[];
+  readonly races: readonly PageRace[];
+}
+
+/** A page that two channels carried between the same two synchronisations, with different contents. */
+export interface PageRace {
+  readonly page: number;
+  /** Record that a destination has as well, if its threads run so. */
+  readonly earlier: number;
+  /** Record of the higher packet number: the one that counts here. */
+  readonly later: number;
 }
 
 /**
  * All channels of a migration, read side by side. Pages are added in time order: between two synchronisations, which
- * hold on all channels, by packet number; on one channel always as they lie there. A page is sent at most once between
- * two synchronisations, so what memory became is exact.
+ * hold on all channels, by packet number; on one channel always as they lie there. A page is meant to be sent once between
+ * two synchronisations. Where it was not, a destination keeps what its threads wrote last: such races are listed.
  */
 export class Multifd {
   readonly #channels: MultifdChannel[] = [];
@@ -80,7 +93,23 @@ export class Multifd {
       this.#problems.add({ code: 'multifd-packets', severity: 'fatal', at: 0, message });
     }
     const channels = this.#channels.map((c) => c.info);
-    return { channels, packets: this.#packets, syncs: this.#syncs };
+    const races = findRaces(this.#ram, this.#syncs);
+    if (races.length > 0) this.#noteRaces(races);
+    return { channels, packets: this.#packets, syncs: this.#syncs, races };
+  }
+
+  #noteRaces(races: readonly PageRace[]): void {
+    const { page, later } = races[0]!;
+    const { idstr = '?', firstPage = 0 } = this.#ram.blockOf(page) ?? {};
+    const offset = ((page - firstPage) * this.#ram.pageSize).toString(16);
+    const which = `0x${offset} of ${idstr}${races.length > 1 ? ` and ${races.length - 1} more` : ''}`;
+    const source = this.#ram.sourceOf(later);
+    const name = this.#channels.find((c) => c.source === source)?.name ?? '?';
+    this.#problems.add({
+      ...{ code: 'multifd-race', severity: 'note', at: this.#ram.offsetOf(later) },
+      message: `multifd ${name}: another channel carried page ${which} too before the next SYNC, with other contents`,
+      hint: 'A destination keeps what its threads write last; shown is the one with the higher packet number.'
+    });
   }
 
   get #full(): boolean {
@@ -111,6 +140,29 @@ export class Multifd {
     }
     if (synced) this.#syncs.push(this.#ram.count);
   }
+}
+
+/**
+ * QEMU up to 8.0 may queue the page that fills a packet for the next one too, which another channel sends
+ * (multifd_queue_page looks at a packet that its thread may have emptied already); the guest may write in between.
+ */
+function findRaces(ram: RamIndex, syncs: readonly number[]): readonly PageRace[] {
+  const races: PageRace[] = [];
+  /** 1 + last record of each page. */
+  const seen = new Column();
+  let segment = 0;
+  let next = 0;
+  ram.each(0, ram.count, (later, page, _kind, _offset, source) => {
+    while (later >= (syncs[next] ?? Infinity)) segment = syncs[next++]!;
+    const earlier = seen.get(page) - 1;
+    seen.set(page, later + 1);
+    if (earlier < segment || source === 0 || races.length >= MAX_RACES) return;
+    const other = ram.sourceOf(earlier);
+    if (other === 0 || other === source) return;
+    const same = ram.hashLowOf(earlier) === ram.hashLowOf(later) && ram.hashHighOf(earlier) === ram.hashHighOf(later);
+    if (!same) races.push({ page, earlier, later });
+  });
+  return races;
 }
 
 /**

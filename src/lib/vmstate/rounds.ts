@@ -22,6 +22,8 @@ export interface RoundHints {
   readonly postcopyStart?: number | undefined;
   /** Records before each MULTIFD_FLUSH, rising. */
   readonly flushes?: readonly number[];
+  /** Records before each synchronisation of all multifd channels, rising. */
+  readonly syncs?: readonly number[];
 }
 
 interface Cut {
@@ -38,7 +40,7 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
   /** 1 + last record of each page so far. */
   const seen = new Column();
   const postcopy = hints.postcopyStart ?? Infinity;
-  const flushes = hints.flushes ?? [];
+  const { flushes = [], syncs = [] } = hints;
   for (const section of sections) {
     if (!section.records || section.records[0] === section.records[1]) continue;
     const [first, last] = section.records;
@@ -57,8 +59,8 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       seen.set(page, i + 1);
       if (before < out.at(-1)!.record) return;
       // Until 8.0 a page that fills a multifd packet may be queued twice (QEMU: multifd_queue_page looks at a packet
-      // that the channel may have emptied already), so a page that follows itself on a channel proves nothing.
-      if (before === i - 1 && source !== 0) return;
+      // that the channel may have emptied already), so a repeat before the next SYNC of the channels proves nothing.
+      if (source !== 0 && ram.sourceOf(before) !== 0 && lastUpTo(syncs, i) <= before) return;
       const why = `${pageName(ram, page)} comes again: there was a sync in between`;
       const flush = lastUpTo(flushes, i);
       if (flush > before && flush >= first)

@@ -118,6 +118,8 @@ class SnapshotReader {
   #phase: Phase = 'setup';
   #packaged: { readonly index: number; readonly end: number } | undefined;
   #reported = 0;
+  /** Records before each synchronisation of all multifd channels. */
+  #syncs: readonly number[] = [];
   #inputBytes = 0;
   readonly #bounds: ReadBounds;
   readonly #budget: RowBudget;
@@ -136,6 +138,7 @@ class SnapshotReader {
       sections: [],
       ram: this.#ram,
       rounds: [],
+      races: [],
       vmdescription: undefined,
       features: noFeatures,
       problems: this.#problems.list,
@@ -179,7 +182,10 @@ class SnapshotReader {
     const multifd = await this.#openChannels();
     const goesOn = await this.#guarded(async () => {
       if (!opened.problems.some((p) => p.severity === 'fatal')) await this.#stream();
-      await multifd?.finish();
+      if (!multifd) return;
+      const { syncs, races } = await multifd.finish();
+      this.#syncs = syncs;
+      snapshot.races = races;
     });
     // The container's list grows while it is read: damage is found where it is.
     for (const p of opened.problems) this.#problems.add(p);
@@ -672,7 +678,8 @@ class SnapshotReader {
   #rounds(): readonly Round[] {
     const rounds = inferRounds(this.#snapshot.sections, this.#ram, {
       postcopyStart: this.#snapshot.sections.find((s) => s.name === 'POSTCOPY_RUN')?.start,
-      flushes: this.#ramReader.flushes
+      flushes: this.#ramReader.flushes,
+      syncs: this.#syncs
     });
     if (rounds.length >= MAX_ROUNDS) {
       const { start } = rounds.at(-1)!;

@@ -1,4 +1,5 @@
 /** The decoded whole: what a reader makes of one stream. Types and look-ups; the reading is in `savevm.ts`. */
+import type { PageRace } from './multifd.ts';
 import type { Problem } from './problem.ts';
 import type { RamIndex } from './ram-index.ts';
 import type { Placed } from './vmstate.ts';
@@ -117,6 +118,8 @@ export interface Snapshot {
   readonly sections: readonly Section[];
   readonly ram: RamIndex;
   readonly rounds: readonly Round[];
+  /** Pages of which the stream does not say what a destination keeps. */
+  readonly races: readonly PageRace[];
   readonly vmdescription: VmDescription | undefined;
   readonly features: Features;
   readonly problems: readonly Problem[];

@@ -115,6 +115,27 @@ describe('the order of pages', () => {
   });
 });
 
+describe('a page on two channels between two syncs', () => {
+  const pages = (fill: number, num: number): Uint8Array => packet({ num, normal: [[0x3000, fill]] });
+
+  test('is a race where the contents differ, and a note says so', async () => {
+    const { problems, result } = await add(capture(0, pages(1, 0), sync(3)), capture(1, pages(2, 1), sync(2)));
+    expect(result.races).toEqual([{ page: 3, earlier: 0, later: 1 }]);
+    expect(problems.list).toMatchObject([{ code: 'multifd-race', severity: 'note', at: 64 + 1344 }]);
+    expect(problems.list[0]!.message).toContain('channel-1: another channel carried page 0x3000 of pc.ram');
+  });
+
+  test.each([
+    ['the contents are the same', capture(0, pages(1, 0), sync(3)), capture(1, pages(1, 1), sync(2))],
+    ['one channel carried both', capture(0, pages(1, 0), pages(2, 1), sync(3)), capture(1, sync(2))],
+    ['a sync lies between', capture(0, pages(1, 0), sync(1), sync(4)), capture(1, sync(2), pages(2, 3), sync(5))]
+  ])('is none where %s', async (_, one, two) => {
+    const { problems, result } = await add(one, two);
+    expect(result.races).toEqual([]);
+    expect(problems.list).toEqual([]);
+  });
+});
+
 describe('packets', () => {
   test('zero pages stand behind the normal ones in a packet of 9.0', async () => {
     const one = capture(3, packet({ normal: [[PAGE, 7]], zero: [0, 5 * PAGE] }), packet({ zero: [PAGE], num: 1 }));

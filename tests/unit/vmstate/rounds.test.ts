@@ -104,6 +104,16 @@ describe('rounds', () => {
     ).toHaveLength(1);
   });
 
+  test('a page on two channels before their next SYNC proves nothing, behind it a sync', () => {
+    const pages: readonly ['normal', number, number][] = [
+      ['normal', 0, 1],
+      ['normal', 1, 1],
+      ['normal', 0, 2]
+    ];
+    expect(rounds([{ kind: 'part', pages }], { syncs: [3] })).toHaveLength(1);
+    expect(rounds([{ kind: 'part', pages }], { syncs: [2, 3] })).toHaveLength(2);
+  });
+
   test('behind POSTCOPY_RUN pages come on demand: one round, whatever is repeated', () => {
     const found = rounds(
       [
