@@ -76,7 +76,6 @@ export const guests = [
   },
   {
     name: 'linux-seed',
-    slow: true,
     args: () => seedMachine(),
     ready: '\n# ',
     prepare: async (machine, folder) => {

@@ -1,9 +1,12 @@
 /** A state that native QEMU left becomes a machine that runs in the page. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { goldens } from '../support/golden.ts';
 import { App, expect, goldenFile, IDLE, test } from './support/app.ts';
 
-const version = ['11.1.3', '10.0.13', '7.2.22'].find((v) => existsSync(goldenFile(v, 'linux-seed', 'state')));
-const seed = version === undefined ? undefined : seedOf(version);
+/** Of QEMU, oldest first. */
+const versions = goldens().flatMap(({ name }) => /^(.*)\/linux-seed$/.exec(name)?.[1] ?? []);
+const newest = versions.at(-1);
+const seed = newest === undefined ? undefined : seedOf(newest);
 if (!seed) console.warn('skipped: no golden linux-seed; npm run golden makes it with native QEMU');
 
 /** The stream and the image of the disk that its machine had. */
@@ -40,18 +43,21 @@ test.describe('a Linux guest', () => {
   test.skip(!seed, 'no golden linux-seed');
   test.describe.configure({ timeout: 120_000 });
 
-  test('dropped with its disk, resumes and its shell answers', async ({ app, page }) => {
-    await load(app, seed!.state, seed!.disk);
-    await press(app, 'Resume');
-    await expect(toolbar(app)).toContainText('running');
-    await page.getByRole('textbox', { name: 'Serial console' }).focus();
-    await page.keyboard.type('cat /tmp/before-migration\n');
-    await expect(terminal(app)).toContainText(/cat \/tmp\/before-migration\s*test/, { timeout: 60_000 });
-    await press(app, 'Pause');
-    await expect(toolbar(app)).toContainText('paused');
-    await monitor(app, 'info status');
-    await expect(page.getByRole('log', { name: 'Monitor output' })).toContainText('VM status: paused');
-  });
+  for (const version of versions) {
+    test(`that QEMU ${version} left, dropped with its disk, resumes and its shell answers`, async ({ app, page }) => {
+      const { state, disk } = seedOf(version);
+      await load(app, state, disk);
+      await press(app, 'Resume');
+      await expect(toolbar(app)).toContainText('running');
+      await page.getByRole('textbox', { name: 'Serial console' }).focus();
+      await page.keyboard.type('cat /tmp/before-migration\n');
+      await expect(terminal(app)).toContainText(/cat \/tmp\/before-migration\s*test/, { timeout: 60_000 });
+      await press(app, 'Pause');
+      await expect(toolbar(app)).toContainText('paused');
+      await monitor(app, 'info status');
+      await expect(page.getByRole('log', { name: 'Monitor output' })).toContainText('VM status: paused');
+    });
+  }
 
   test('stepped, shows registers, code and stack as they change, and stops at breakpoints', async ({ app, page }) => {
     await load(app, seed!.state, seed!.disk, seed!.map);
