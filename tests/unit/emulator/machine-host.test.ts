@@ -1,16 +1,18 @@
 /** Machines by the calls that the page makes, over the state that native QEMU left at a shell prompt. */
-import { readFileSync, existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MachineHost, MachineReport, MachineStatus } from '../../../src/lib/emulator/machine-api.ts';
 import { createMachineHost } from '../../../src/lib/emulator/machine-host.ts';
 import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import { descriptions } from '../../../src/lib/emulator/descriptions.ts';
 import { blobSource } from '../../../src/lib/emulator/host/blob-source.ts';
+import { goldens } from '../../support/golden.ts';
 
-const folder = ['11.1.3', '10.0.13', '7.2.22']
-  .map((version) => new URL(`../../golden/${version}/linux-seed/`, import.meta.url))
-  .find((url) => existsSync(new URL('state', url)));
-if (!folder) console.warn('skipped: no golden linux-seed; scripts/golden.mjs makes it');
+/** Of the newest QEMU. */
+const golden = goldens().findLast(({ name }) => name.endsWith('/linux-seed'));
+const folder = golden && pathToFileURL(`${golden.folder}/`);
+if (!golden) console.warn('SKIPPED: no linux-seed of native QEMU; npm run golden makes it');
 
 const noise = new File([Uint8Array.from({ length: 100 }, (_, i) => i)], 'noise');
 
@@ -28,7 +30,7 @@ test('what is not there yet says so', async () => {
   await expect(createMachineHost().create({ commandLine: '-M pc' })).rejects.toThrow('not there yet');
 });
 
-describe.skipIf(!folder)('a Linux guest at its shell', () => {
+describe.skipIf(!golden)('a Linux guest at its shell', () => {
   let host: MachineHost;
   let id: number;
   let report: MachineReport;
