@@ -22,6 +22,7 @@ import {
   type MachineOptions,
   type PortSpec
 } from '../lib/emulator/system/vl.ts';
+import { romSizeOf, type VGAPlan } from '../lib/emulator/vga-plan.ts';
 import { isOn } from '../lib/vmstate/command-line.ts';
 import { readSnapshot } from '../lib/vmstate/savevm.ts';
 import type { Snapshot } from '../lib/vmstate/snapshot.ts';
@@ -94,6 +95,12 @@ function withSize(drive: IdePlan, file: string | undefined): IdePlan {
   }
 }
 
+/** The VGA with a ROM as large as the stream's, or its file. */
+function withRom(vga: VGAPlan, sent: VGAPlan | undefined, paths: readonly string[]): VGAPlan {
+  if (sent || vga.romfile === undefined) return { ...vga, romSize: sent?.romSize ?? vga.romSize };
+  return { ...vga, romSize: romSizeOf(needFirmware(vga.romfile, paths).length) };
+}
+
 /** The machine that the options describe, with what the stream says of its devices where it has them. */
 function machineFor(
   options: MachineOptions,
@@ -101,7 +108,8 @@ function machineFor(
   biosSize: number | undefined
 ): { machine: Machine; files: Map<string, string> } {
   const { plan, drives } = planOfOptions(options, snapshot?.configuration?.machine);
-  const seen = new Map((snapshot ? planOf(snapshot).plan?.virtioBlk : [])?.map((blk) => [blk.slot, blk]));
+  const sent = snapshot && planOf(snapshot).plan;
+  const seen = new Map(sent?.virtioBlk.map((blk) => [blk.slot, blk]));
   const shift = options.icount?.get('shift');
   if (shift !== undefined && !/^([0-9]|10)$/.test(shift))
     throw new OptionError(`-icount shift=${shift}: a number from 0 to 10 is supported`);
@@ -109,6 +117,7 @@ function machineFor(
     {
       ...plan,
       ...(biosSize === undefined ? {} : { biosSize }),
+      vga: plan.vga && withRom(plan.vga, sent?.vga, options.firmwarePaths),
       ide: plan.ide.map((drive) => drive && withSize(drive, drives.get(drive.id)?.file)),
       virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id }))
     },
@@ -237,7 +246,11 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const boot = bootFilesOf(options, snapshot !== undefined);
   const { machine, files } = machineFor(options, snapshot, boot?.bios.length);
   await attachDrives(machine, options, files, io);
-  if (boot) prepareBoot(machine.board, boot);
+  if (boot) {
+    const romfile = machine.plan.vga?.romfile;
+    const vgaRom = snapshot || romfile === undefined ? undefined : findFirmware(romfile, options.firmwarePaths);
+    prepareBoot(machine.board, { ...boot, vgaRom });
+  }
   machine.reset();
   if (snapshot && !(await load(machine, snapshot, io))) return Exit.failed;
   let quit: (code: ExitCode) => void = () => {};

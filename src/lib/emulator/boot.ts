@@ -14,6 +14,8 @@ export interface BootFiles {
   readonly bios: Uint8Array;
   /** QEMU's option ROMs by file name: those of which this says nothing are not there. */
   readonly roms: ReadonlyMap<string, Uint8Array>;
+  /** Of the VGA: no longer than its region. */
+  readonly vgaRom?: Uint8Array | undefined;
   readonly linux?: LinuxImage | undefined;
   /** -boot order: letters as pcCmosInit takes them. */
   readonly order: string;
@@ -44,12 +46,17 @@ const geometryOf = (native: HDGeometry): DiskGeometry => ({
 });
 
 /** @throws BootError, KernelError */
-export function prepareBoot({ pc, basic, ide }: PCPiix, files: BootFiles): void {
+export function prepareBoot({ pc, basic, ide, vga }: PCPiix, files: BootFiles): void {
   const { bios } = pc.map;
   const { fwCfg, options } = pc;
   if (files.bios.length !== bios.used_length)
     throw new BootError(`the firmware has ${files.bios.length} bytes, not ${bios.used_length}`);
   bios.write(0, files.bios);
+  if (vga?.rom && files.vgaRom) {
+    if (files.vgaRom.length > vga.rom.used_length)
+      throw new BootError(`the VGA's ROM has ${files.vgaRom.length} bytes, more than ${vga.rom.used_length}`);
+    vga.rom.write(0, files.vgaRom);
+  }
 
   const below4g = Math.min(options.memory, options.lowmem);
   pcCmosInit(basic.rtc, {

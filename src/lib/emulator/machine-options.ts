@@ -4,12 +4,12 @@
  */
 import { isOn } from '../vmstate/command-line.ts';
 import { debugconDevice, isaDeviceOf } from './isa-options.ts';
-import { ideId, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
+import { ideId, machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
 import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
+import { hasDefaultVga, isVga, vgaPlan } from './vga-plan.ts';
 
 /** What `-M pc` stands for where no stream says otherwise. */
 export const DEFAULT_MACHINE = 'pc-i440fx-10.0';
-const MACHINE = /^pc-i440fx-(\d+)\.(\d+)$/;
 const BIOS_SIZE = 0x40000;
 /** Host bridge, ISA bridge with its functions, VGA. */
 const FIRST_FREE_SLOT = 2;
@@ -41,7 +41,8 @@ const MACHINE_PROPERTIES = new Set([
  */
 export function planOfOptions(options: MachineOptions, received?: string): OptionsPlan {
   const machine = options.machine === 'pc' ? (received ?? DEFAULT_MACHINE) : options.machine;
-  if (!MACHINE.test(machine))
+  const version = machineVersion(machine);
+  if (version === Infinity)
     throw new OptionError(`-M ${machine}: unsupported machine type; pc and pc-i440fx-X.Y are supported`);
   for (const name of options.machineProperties.keys()) {
     if (!MACHINE_PROPERTIES.has(name)) throw new OptionError(`-M ${machine}: Property '${name}' is not supported`);
@@ -53,8 +54,6 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
   const drives = new Map<string, DriveSpec>();
   const virtioBlk: VirtioBlkPlan[] = [];
   const taken = new Set<number>([0, 1]);
-  const vga = options.vga !== 'none' && !(options.nodefaults && options.vga === undefined);
-  if (vga) taken.add(FIRST_FREE_SLOT);
   const slotFor = (spec?: DeviceSpec): number => {
     const addr = spec?.properties.get('addr');
     let slot = addr === undefined ? FIRST_FREE_SLOT : Number.parseInt(addr, 16);
@@ -63,6 +62,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     taken.add(slot);
     return slot;
   };
+  let vga = hasDefaultVga(options) ? vgaPlan(version, slotFor()) : undefined;
   const add = (drive: DriveSpec, spec?: DeviceSpec): void => {
     drives.set(drive.id, drive);
     virtioBlk.push(virtioBlkPlan(drive, slotFor(spec), spec));
@@ -81,8 +81,15 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       isa.push(onIsa);
       continue;
     }
+    if (isVga(device)) {
+      if (vga) throw new OptionError('-device VGA: one VGA is supported: give -vga none');
+      vga = vgaPlan(version, slotFor(device), device);
+      continue;
+    }
     if (!/^virtio-blk-pci(-(non-)?transitional)?$/.test(device.driver)) {
-      throw new OptionError(`-device ${device.driver}: '${device.driver}' is not supported; there is: virtio-blk-pci`);
+      throw new OptionError(
+        `-device ${device.driver}: '${device.driver}' is not supported; there are: virtio-blk-pci, VGA`
+      );
     }
     const id = device.properties.get('drive');
     const drive = options.drives.find((d) => d.id === id);
@@ -106,16 +113,10 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
       acpi: isOn(options.machineProperties.get('acpi')) ?? true,
-      ...{ serials, ide, virtioBlk, isa }
+      ...{ serials, ide, virtioBlk, vga, isa }
     },
     drives
   };
-}
-
-/** The version of QEMU that a machine type belongs to, as one number: 7.2 is 702. */
-export function machineVersion(machine: string): number {
-  const [, major, minor] = MACHINE.exec(machine) ?? [];
-  return major === undefined ? Infinity : Number(major) * 100 + Number(minor);
 }
 
 function virtioBlkPlan(drive: DriveSpec, slot: number, spec?: DeviceSpec): VirtioBlkPlan {

@@ -6,6 +6,7 @@ import type { Problem } from '../vmstate/problem.ts';
 import { deviceSection, sectionLabel, type Section, type Snapshot } from '../vmstate/snapshot.ts';
 import { placedAt } from '../vmstate/vmstate.ts';
 import type { ISADeviceSpec } from './hw/i386/pc-isa.ts';
+import { vgaOf, type VGAPlan } from './vga-plan.ts';
 
 /** A virtio-blk device as the guest sees it. */
 export interface VirtioBlkPlan {
@@ -50,6 +51,7 @@ export interface MachinePlan {
   /** First and second drive of the first channel, then of the second. */
   readonly ide: readonly (IdePlan | undefined)[];
   readonly virtioBlk: readonly VirtioBlkPlan[];
+  readonly vga: VGAPlan | undefined;
   /** ISA devices beside those of every PC; no stream tells of them. */
   readonly isa: readonly ISADeviceSpec[];
 }
@@ -71,6 +73,13 @@ const MODERN_FIRST = 0x1040;
 const CONFIG_WITH_DISCARD = 48;
 const CONFIG_WITH_WRITE_ZEROES = 57;
 const VENDOR_CAPABILITY = 9;
+
+const MACHINE = /^pc-i440fx-(\d+)\.(\d+)$/;
+/** The version of QEMU that a machine type belongs to, as one number: 7.2 is 702. Infinity for what is no such type. */
+export function machineVersion(machine: string): number {
+  const [, major, minor] = MACHINE.exec(machine) ?? [];
+  return major === undefined ? Infinity : Number(major) * 100 + Number(minor);
+}
 
 /** What a stream says of the machine that it was taken from. */
 export function planOf(snapshot: Snapshot): Planned {
@@ -127,6 +136,7 @@ export function planOf(snapshot: Snapshot): Planned {
       parallel: deviceSection(snapshot, 'parallel_isa') !== undefined,
       acpi: snapshot.sections.some((s) => s.name.endsWith('/piix4_pm')),
       ide: ideOf(snapshot),
+      vga: vgaOf(snapshot, machineVersion(machine)),
       isa: [],
       virtioBlk: snapshot.sections
         .filter((s) => s.kind === 'full' && s.name.endsWith('/virtio-blk'))

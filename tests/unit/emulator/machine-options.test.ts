@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { machineVersion, planOfOptions, type OptionsPlan } from '../../../src/lib/emulator/machine-options.ts';
+import { planOfOptions, type OptionsPlan } from '../../../src/lib/emulator/machine-options.ts';
+import { machineVersion } from '../../../src/lib/emulator/machine-plan.ts';
 import { parseOptions } from '../../../src/lib/emulator/system/vl.ts';
 
 const planned = (line: string, received?: string): OptionsPlan =>

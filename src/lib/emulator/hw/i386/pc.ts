@@ -14,6 +14,7 @@ import { ISAParallel } from '../char/parallel.ts';
 import { ISASerial } from '../char/serial.ts';
 import type { Irq } from '../core/irq.ts';
 import type { Device, DeviceHost, DeviceList, GuestErrorLog } from '../core/qdev.ts';
+import type { VGAOptions } from '../display/vga-pci.ts';
 import { ISAKbd } from '../input/pckbd.ts';
 import { APIC } from '../intc/apic.ts';
 import { ApicBus } from '../intc/apic-bus.ts';
@@ -64,6 +65,8 @@ export interface PCOptions {
   readonly parallel?: CharBackend | undefined;
   /** Drives of the two IDE channels, two each. */
   readonly ide?: readonly (IDEDriveOptions | undefined)[];
+  /** The standard VGA, and its slot; none where absent. */
+  readonly vga?: (VGAOptions & { readonly slot: number }) | undefined;
   /** Power management by ACPI is there; true when absent. */
   readonly acpi?: boolean;
   readonly log: GuestErrorLog;

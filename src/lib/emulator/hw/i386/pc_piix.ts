@@ -2,6 +2,7 @@
 import type { HostMemory } from '../../host/memory.ts';
 import { GPE_BASE, PIIX4PM } from '../acpi/piix4.ts';
 import type { Device, DeviceList } from '../core/qdev.ts';
+import { PCIVGA } from '../display/vga-pci.ts';
 import { I2CBusModel } from '../i2c/core.ts';
 import { SMBusEEPROM } from '../i2c/smbus_eeprom.ts';
 import { PIIX3IDE } from '../ide/piix.ts';
@@ -35,6 +36,7 @@ export interface PCPiix {
   readonly i440fx: I440FX;
   readonly piix3: PIIX3;
   readonly ide: PIIX3IDE;
+  readonly vga: PCIVGA | undefined;
   /** Undefined with acpi=off. */
   readonly pm: PIIX4PM | undefined;
   /** ACPI's tables. To be put behind all other devices. */
@@ -54,6 +56,7 @@ export function pcPiix(host: HostMemory, options: PCOptions, devices: DeviceList
   });
   const { isaIrqs, ports } = pc;
   const piix3 = new PIIX3(bus, devfnOf(1, 0), { isaIrqs, ports, resetRequest: options.resetRequest });
+  const vga = options.vga && new PCIVGA(pc, bus, devfnOf(options.vga.slot, 0), options.vga);
   const basic = basicDevices(pc);
   const ide = new PIIX3IDE(bus, devfnOf(1, 1), { host: pc, isaIrqs, drives: options.ide ?? [] });
   const { pm, power } = options.acpi === false ? { pm: undefined, power: [] } : powerManagement(pc, bus);
@@ -63,11 +66,11 @@ export function pcPiix(host: HostMemory, options: PCOptions, devices: DeviceList
   const { apic, fwCfg, pic, ioapic } = pc;
   const order: readonly Device[] = [
     ...[apic, i440fx, pciHost, bus, fwCfg, ...dma, rtc, ide, ...power, piix3],
-    ...[pic.master, pic.slave, ioapic, ...(hpet ? [hpet] : []), ...rest]
+    ...[pic.master, pic.slave, ioapic, ...(vga ? [vga] : []), ...(hpet ? [hpet] : []), ...rest]
   ];
   for (const device of order) devices.add(device);
   const acpi = pm && new AcpiBuild(pc, fwCfg, () => acpiOptions(options, pm));
-  return { pc, bus, i440fx, piix3, ide, pm, acpi, basic, smm: pc.smramFor(i440fx.smram) };
+  return { pc, bus, i440fx, piix3, ide, vga, pm, acpi, basic, smm: pc.smramFor(i440fx.smram) };
 }
 
 const acpiOptions = ({ memory, lowmem, hpet, serials, parallel }: PCOptions, pm: PIIX4PM): AcpiOptions => ({
