@@ -142,6 +142,7 @@ export class Machine implements MigratableMachine {
         a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
         ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
         ide: ide.map((drive) => drive?.options),
+        vga: plan.vga,
         resetRequest: () => this.#request(() => this.onReset()),
         shutdownRequest: () => this.#request(() => this.onShutdown()),
         suspendRequest: () => this.#request(() => this.#halt('suspended'))
