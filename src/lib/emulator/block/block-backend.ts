@@ -15,6 +15,12 @@ export interface BlockBackendOptions {
   readonly readOnly?: boolean;
 }
 
+/** A drive at some moment. */
+export interface BlockCapture {
+  readonly writeCache: boolean;
+  readonly bringBack: () => void;
+}
+
 export class BlockBackend {
   /** As `info block` calls it: `virtio0`, `ide1-cd0`. */
   readonly name: string;
@@ -27,6 +33,8 @@ export class BlockBackend {
   onStop: (reason: string) => void = () => {};
   /** The medium was changed. */
   onMediumChange: () => void = () => {};
+  /** Another image is in, or none: what was before cannot be come back to. */
+  onSwap: () => void = () => {};
   readonly #completions: Completions;
   #forceReadOnly: boolean;
   #driver: BlockDriver | undefined;
@@ -87,6 +95,7 @@ export class BlockBackend {
       return `${this.name} had ${this.#expected} bytes, the image has ${driver.size}`;
     }
     this.#driver = driver;
+    this.onSwap();
     if (this.removable) this.onMediumChange();
     const held = this.#held;
     this.#held = [];
@@ -98,7 +107,22 @@ export class BlockBackend {
   /** Takes the medium out. */
   eject(): void {
     this.#driver = undefined;
+    this.onSwap();
     this.onMediumChange();
+  }
+
+  /** Whether what is written can be taken back. */
+  get canCapture(): boolean {
+    return !this.#driver || this.readOnly || this.#driver.capture !== undefined;
+  }
+  /** Contents and mode at this moment. */
+  capture(): BlockCapture {
+    return { writeCache: this.writeCache, bringBack: this.#driver?.capture?.() ?? (() => {}) };
+  }
+  restore({ writeCache, bringBack }: BlockCapture): void {
+    this.cancelHeld();
+    this.writeCache = writeCache;
+    bringBack();
   }
 
   /** Whether a failed request is to be kept until the machine goes on. Source: blk_get_error_action. */

@@ -32,4 +32,6 @@ export interface BlockDriver {
   writeZeroes(at: number, length: number): Promise<void>;
   /** The contents do not matter any more. */
   discard(at: number, length: number): Promise<void>;
+  /** Keeps what is written now, and returns what brings it back; without it that cannot be done. */
+  capture?(): () => void;
 }

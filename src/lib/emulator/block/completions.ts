@@ -11,18 +11,24 @@ interface Ready {
 
 export class Completions {
   #next = 0;
+  /** What was asked for before is of no interest any more. */
+  #generation = 0;
   #ready: Ready[] = [];
   /** Requests under way, with what settles when each is ready. */
   readonly #underWay = new Map<number, Promise<void>>();
   /** Something became ready: a machine that sleeps has to wake. */
   onReady: () => void = () => {};
+  /** A request was made. */
+  onStart: () => void = () => {};
   /** A request is handed over now: for the recording. */
   onComplete: (id: number) => void = () => {};
 
   /** Starts work, whose result or failure `done` gets between two slices. Returns its number. */
   start<T>(work: () => Promise<T>, done: (result: T | Error) => void): number {
     const id = this.#next++;
+    const generation = this.#generation;
     const finish = (result: T | Error): void => {
+      if (generation !== this.#generation) return;
       this.#underWay.delete(id);
       this.#ready.push({ id, run: () => done(result) });
       this.onReady();
@@ -30,7 +36,20 @@ export class Completions {
     const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
     const settled = (async () => work())().then(finish, (error: unknown) => finish(asError(error)));
     this.#underWay.set(id, settled);
+    this.onStart();
     return id;
+  }
+
+  /** The number of the next request. */
+  get next(): number {
+    return this.#next;
+  }
+  /** Nothing is under way any more, and numbers go on from here: the machine was put back to another moment. */
+  restart(next: number): void {
+    this.#generation++;
+    this.#ready = [];
+    this.#underWay.clear();
+    this.#next = next;
   }
 
   /** Requests that have not been handed over yet. */

@@ -51,6 +51,11 @@ export class CowOverlay implements BlockDriver {
     this.#shared = new Set(snapshot.values());
   }
 
+  capture(): () => void {
+    const snapshot = this.snapshot();
+    return () => this.restore(snapshot);
+  }
+
   async read(at: number, target: Uint8Array): Promise<void> {
     // What is written while the base is being read must not be seen: the request came before it.
     const over = this.#overlaid(at, target.length);

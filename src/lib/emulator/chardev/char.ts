@@ -29,6 +29,8 @@ export class Chardev implements CharBackend {
   readonly label: string;
   /** Where output goes; undefined: nobody listens, as with QEMU's `null`. */
   onOutput: ((bytes: Uint8Array) => void) | undefined;
+  /** Output is not passed on: it was, when the machine ran here for the first time. */
+  muted = false;
   #frontend: CharFrontend | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -44,7 +46,7 @@ export class Chardev implements CharBackend {
   }
 
   write(bytes: Uint8Array): number {
-    this.onOutput?.(bytes);
+    if (!this.muted) this.onOutput?.(bytes);
     return bytes.length;
   }
 
@@ -57,6 +59,21 @@ export class Chardev implements CharBackend {
       this.acceptInput();
     }
     return kept.length;
+  }
+
+  /** What waits, to come back to. */
+  get pending(): Uint8Array {
+    const all = new Uint8Array(this.#pendingBytes);
+    let at = 0;
+    for (const part of this.#pending) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+  set pending(bytes: Uint8Array) {
+    this.#pending = bytes.length > 0 ? [bytes] : [];
+    this.#pendingBytes = bytes.length;
   }
 
   sendBreak(): void {

@@ -21,15 +21,27 @@ const DEFAULT_TICKS_PER_SECOND = 1_000_000_000n;
 const SLOWEST_TSC = 50_000_000n;
 const FASTEST_TSC = 20_000_000_000n;
 
+/** All that a clock is made of, to come back to. */
+export interface ClockState {
+  readonly ticks: bigint;
+  readonly ns: bigint;
+  readonly start: bigint;
+  readonly added: bigint;
+  readonly ticksPerSecond: bigint;
+}
+
 export class VirtualClock implements Pick<TimersState, 'cpu_ticks_offset' | 'cpu_clock_offset'> {
   /** As in section "timer": ticks and ns when it was saved or loaded. */
   cpu_ticks_offset = 0n;
   cpu_clock_offset = 0n;
+  /** Ticks and ns at `#start`. Saving leaves them alone: ticks, counted from elsewhere, would be rounded otherwise. */
+  #ticks = 0n;
+  #ns = 0n;
   /** Hz of the time stamp counter. */
   ticksPerSecond = DEFAULT_TICKS_PER_SECOND;
   readonly shift: bigint;
   readonly #icount: () => bigint;
-  /** The count at which the two offsets hold, and the ns added since. */
+  /** A count at which it is known what time it was, and the ns added since. */
   #start = 0n;
   #added = 0n;
   /** Told of each adjustment: for the recording. */
@@ -41,19 +53,19 @@ export class VirtualClock implements Pick<TimersState, 'cpu_ticks_offset' | 'cpu
     this.shift = BigInt(shift);
   }
 
-  /** ns since `cpu_clock_offset` was set. */
+  /** ns since `#start`. */
   #elapsed(): bigint {
     return ((this.#icount() - this.#start) << this.shift) + this.#added;
   }
 
   /** QEMU_CLOCK_VIRTUAL in ns. */
   now(): bigint {
-    return this.cpu_clock_offset + this.#elapsed();
+    return this.#ns + this.#elapsed();
   }
 
   /** What RDTSC gives before tsc_offset. Source: cpu_get_ticks. */
   ticks(): bigint {
-    return this.cpu_ticks_offset + (this.#elapsed() * this.ticksPerSecond) / NANOSECONDS_PER_SECOND;
+    return this.#ticks + (this.#elapsed() * this.ticksPerSecond) / NANOSECONDS_PER_SECOND;
   }
 
   /** Adds time that passed without instructions. Time never goes back. */
@@ -71,11 +83,8 @@ export class VirtualClock implements Pick<TimersState, 'cpu_ticks_offset' | 'cpu
 
   /** Brings the offsets up to now. Source: cpu_timers' pre_save, where the clock stands still. */
   preSave(): void {
-    const [ticks, now] = [this.ticks(), this.now()];
-    this.cpu_ticks_offset = ticks;
-    this.cpu_clock_offset = now;
-    this.#start = this.#icount();
-    this.#added = 0n;
+    this.cpu_ticks_offset = this.ticks();
+    this.cpu_clock_offset = this.now();
   }
 
   /**
@@ -85,8 +94,24 @@ export class VirtualClock implements Pick<TimersState, 'cpu_ticks_offset' | 'cpu
   postLoad(): void {
     this.#start = this.#icount();
     this.#added = 0n;
+    this.#ticks = this.cpu_ticks_offset;
+    this.#ns = this.cpu_clock_offset;
     if (this.cpu_clock_offset <= 0n) return;
     const rate = (this.cpu_ticks_offset * NANOSECONDS_PER_SECOND) / this.cpu_clock_offset;
     if (rate >= SLOWEST_TSC && rate <= FASTEST_TSC) this.ticksPerSecond = rate;
+  }
+  capture(): ClockState {
+    return {
+      ...{ ticks: this.#ticks, ns: this.#ns, start: this.#start, added: this.#added },
+      ticksPerSecond: this.ticksPerSecond
+    };
+  }
+  /** The count of instructions must be back already. */
+  restore({ ticks, ns, start, added, ticksPerSecond }: ClockState): void {
+    this.#ticks = ticks;
+    this.#ns = ns;
+    this.#start = start;
+    this.#added = added;
+    this.ticksPerSecond = ticksPerSecond;
   }
 }

@@ -52,6 +52,9 @@ export class QEMUTimer {
   }
 }
 
+/** The armed timers of a clock, in their order. */
+export type TimerList = readonly { readonly timer: QEMUTimer; readonly expire: bigint }[];
+
 /** QEMU_CLOCK_VIRTUAL or QEMU_CLOCK_HOST with its timers. */
 export class QEMUClock {
   readonly #now: () => bigint;
@@ -77,6 +80,16 @@ export class QEMUClock {
   /** When the first timer fires. */
   deadline(): bigint | undefined {
     return this.#active[0]?.expire_time;
+  }
+
+  capture(): TimerList {
+    return this.#active.map((timer) => ({ timer, expire: timer.expire_time }));
+  }
+  /** Just these are armed. */
+  restore(list: TimerList): void {
+    for (const timer of this.#active) timer.expire_time = -1n;
+    for (const { timer, expire } of list) timer.expire_time = expire;
+    this.#active.splice(0, Infinity, ...list.map(({ timer }) => timer));
   }
 
   /** Calls the timers that have expired. Returns whether there were any. */

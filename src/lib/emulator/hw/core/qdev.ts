@@ -37,6 +37,9 @@ export interface Device {
   preSave?(): void;
   /** After a load: puts timers, lines and mappings where the state says (QEMU: post_load). Returns why it must not run. */
   postLoad?(version: number): string | undefined | void;
+  /** What a stream does not carry and the guest may notice: for coming back to this moment in this machine. */
+  saveLocal?(): unknown;
+  loadLocal?(value: never): void;
   /** The machine goes on, or has been stopped (QEMU: qdev_add_vm_change_state_handler). */
   vmStateChange?(running: boolean): void;
 }
