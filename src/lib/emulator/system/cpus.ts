@@ -41,8 +41,15 @@ export interface CpusOptions {
   readonly pace: Pace;
   /** Paced by instructions alone (-icount): idle time is skipped, busy time is not stretched. */
   readonly icount: boolean;
+  /** Does what the guest asked of the machine as a whole: a reset, to be switched off. Called between slices. */
+  readonly requests?: () => void;
   /** Brings what came from outside into the machine: input, finished disk requests. Called between slices. */
   readonly deliver: () => void;
+  /** Requests to the outside that are under way. With -icount they are waited for, as how long they take is no rule. */
+  readonly pending?: () => boolean;
+  readonly drain?: () => Promise<void>;
+  /** Before a slice: what cannot wait, if there is something. */
+  readonly before?: () => Promise<void> | undefined;
   /** The CPU met a breakpoint. Returns whether it stops. */
   readonly debug: () => boolean;
   /** What runs here threw: a fault of ours, never the guest's. The loop has ended. */
@@ -54,6 +61,10 @@ const SLICE_NS = 8_000_000;
 const FIRST_SLICE = 100_000;
 const SHORTEST_SLICE = 10_000;
 const LONGEST_SLICE = 50_000_000;
+/** A CPU that is throttled runs so long at a time. Source: CPU_THROTTLE_TIMESLICE_NS. */
+const THROTTLE_SLICE_NS = 10_000_000;
+/** A nap ends for a change of the throttle. */
+const LONGEST_NAP_MS = 50;
 /** Behind real time by more than this (a tab that slept), the rest is dropped: the guest's clock need not race. */
 const MAX_CATCH_UP_NS = 500_000_000n;
 
@@ -61,11 +72,15 @@ export class Cpus {
   readonly #o: CpusOptions;
   #running = false;
   #stopping = false;
+  #inSlice = false;
   #slice = FIRST_SLICE;
   /** Real and virtual time agree here. */
   #realBase = 0n;
   #virtualBase = 0n;
   #idleNs = 0n;
+  /** Share of time that the CPU is kept from running, in percent, and ns that it ran since it last was. */
+  throttle = 0;
+  #ranNs = 0;
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: CpusOptions) {
@@ -98,9 +113,47 @@ export class Cpus {
   /** Resolves when no instruction runs any more. */
   stop(): Promise<void> {
     this.#stopping = true;
-    this.#o.processor.requestExit();
+    this.leaveSlice();
     this.#o.pace.wake();
     return this.#done;
+  }
+
+  /** The CPU comes back at the next instruction boundary, if it runs. */
+  leaveSlice(): void {
+    if (this.#inSlice) this.#o.processor.requestExit();
+  }
+
+  /** The machine goes on: an interrupt that is pending is taken before anything comes from outside. */
+  enter(): void {
+    this.#o.processor.run(0);
+  }
+
+  /**
+   * Runs at most so many instructions, up to the next timer. Timers run after each slice and after each jump of time,
+   * and then only: where they run is part of what a run came to.
+   */
+  runFor(instructions: number): CpuExit {
+    this.#inSlice = true;
+    try {
+      const most = this.#instructionsToDeadline() ?? instructions;
+      return this.#o.processor.run(Math.max(1, Math.min(instructions, most)));
+    } finally {
+      this.#inSlice = false;
+      this.#settle();
+    }
+  }
+
+  /** Time goes on without instructions. */
+  advance(ns: bigint): void {
+    if (ns <= 0n) return;
+    this.#o.time.advance(ns);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#o.clocks.virtual.run();
+    this.#o.clocks.host.run();
+    this.#o.requests?.();
   }
 
   /** Something came from outside: a sleeping CPU looks at it at once. */
@@ -110,20 +163,20 @@ export class Cpus {
 
   /**
    * So many instructions on a stopped machine, at once; timers that come due run at their instruction.
+   * @param goOn asked after each instruction, where it is given
    * @returns why it ended
    */
-  step(instructions: number): CpuExit {
+  step(instructions: number, goOn?: () => boolean): CpuExit {
     const { processor } = this.#o;
     const end = processor.icount + BigInt(instructions);
     let exit: CpuExit = 'budget';
     while (processor.icount < end) {
-      this.#runTimers();
       this.#o.deliver();
-      const left = Number(end - processor.icount);
-      exit = processor.run(Math.max(1, Math.min(left, this.#instructionsToDeadline() ?? left)));
+      exit = this.runFor(goOn ? 1 : Number(end - processor.icount));
       if (exit === 'debug' && this.#o.debug()) break;
       // A CPU that waits takes the next event; without one it waits for ever.
       if (exit === 'halted' && !this.#skipIdle()) break;
+      if (goOn?.() === false || (this.#o.icount && this.#o.pending?.())) break;
     }
     return exit;
   }
@@ -131,12 +184,15 @@ export class Cpus {
   async #loop(): Promise<void> {
     try {
       while (!this.#stopping) {
-        this.#runTimers();
         this.#o.deliver();
+        const first = this.#o.before?.();
+        if (first) await first;
         if (this.#stopping) break;
         const exit = this.#runSlice();
         if (exit === 'debug' && this.#o.debug()) break;
-        if (exit === 'halted' && this.#o.processor.idle) await this.#wait();
+        if (this.#o.icount && this.#o.pending?.()) await this.#o.drain?.();
+        if (this.throttle > 0 && this.#ranNs >= THROTTLE_SLICE_NS) await this.#throttled();
+        else if (exit === 'halted' && this.#o.processor.idle) await this.#wait();
         else await this.#o.pace.yield();
       }
     } catch (error) {
@@ -150,9 +206,9 @@ export class Cpus {
     const { processor, pace } = this.#o;
     const before = pace.now();
     const from = processor.icount;
-    const budget = Math.min(this.#slice, this.#instructionsToDeadline() ?? this.#slice);
-    const exit = processor.run(Math.max(1, budget));
+    const exit = this.runFor(this.#slice);
     const took = Number(pace.now() - before);
+    if (this.throttle > 0) this.#ranNs += took;
     const ran = Number(processor.icount - from);
     // The next slice is as long as this one's speed makes it; short ones tell little.
     if (ran >= SHORTEST_SLICE && took > 0) {
@@ -169,9 +225,9 @@ export class Cpus {
     const { time, pace } = this.#o;
     const behind = pace.now() - this.#realBase - (time.now() - this.#virtualBase);
     if (behind > MAX_CATCH_UP_NS) {
-      time.advance(MAX_CATCH_UP_NS);
+      this.advance(MAX_CATCH_UP_NS);
       this.#resynchronise();
-    } else time.advance(behind);
+    } else this.advance(behind);
   }
 
   #resynchronise(): void {
@@ -196,17 +252,33 @@ export class Cpus {
     this.#keepPace();
   }
 
+  /**
+   * The CPU pays for what it ran with time in which it may not; devices and their timers go on.
+   * Source: cpu_throttle_thread.
+   */
+  async #throttled(): Promise<void> {
+    const { pace } = this.#o;
+    const ratio = this.throttle / (100 - this.throttle);
+    const end = pace.now() + BigInt(Math.round(this.#ranNs * ratio));
+    this.#ranNs = 0;
+    for (let left = end - pace.now(); left > 0n && !this.#stopping && this.throttle > 0; left = end - pace.now()) {
+      const deadline = this.#deadline();
+      const due = deadline === undefined ? left : deadline - this.#o.time.now();
+      const ns = due < left ? due : left;
+      if (ns < 1_000_000n) await pace.yield();
+      else await pace.sleep(Math.min(LONGEST_NAP_MS, Number(ns / 1_000_000n)));
+      this.#keepPace();
+      if (this.#stopping) return;
+      this.#o.deliver();
+    }
+  }
+
   /** Jumps to the next timer. False when there is none. */
   #skipIdle(): boolean {
     const deadline = this.#deadline();
     if (deadline === undefined) return false;
-    this.#o.time.advance(deadline - this.#o.time.now());
+    this.advance(deadline - this.#o.time.now());
     return true;
-  }
-
-  #runTimers(): void {
-    this.#o.clocks.virtual.run();
-    this.#o.clocks.host.run();
   }
 
   /** The next timer of either clock, in ns of the virtual one. */
