@@ -1,18 +1,16 @@
 /** Dropped files into a machine: the stream into its devices, images into its drives, and what will not work said. */
 import type { Problem } from '../vmstate/problem.ts';
-import { readSnapshot } from '../vmstate/savevm.ts';
-import type { BlockBackend } from './block/block-backend.ts';
-import { CowOverlay } from './block/cow.ts';
-import { RawImage } from './block/raw.ts';
-import { descriptions } from './descriptions.ts';
+import { openQcow2 } from '../vmstate/qcow2.ts';
+import type { BlockDriver } from './block/block-driver.ts';
+import { insertImage, openImage } from './block/open-image.ts';
+import { probeFormat } from './block/qcow2.ts';
 import { blobSource } from './host/blob-source.ts';
 import { HostMemory, HostMemoryFull } from './host/memory.ts';
 import { HostPace } from './host/pace.ts';
 import { sortFiles, unpacked, type SortedFiles } from './host/sort-files.ts';
 import type { MachineReport } from './machine-api.ts';
-import { planOf } from './machine-plan.ts';
+import { loadReceived, receive } from './machine-incoming.ts';
 import { Machine } from './machine.ts';
-import { loadVmState } from './migration/incoming.ts';
 import { Symbols } from './symbols.ts';
 
 export interface LoadedMachine {
@@ -25,7 +23,9 @@ export interface LoadedMachine {
 }
 
 const NS_A_MS = 1_000_000n;
-const QCOW2 = 'QFI\xfb';
+
+const MEMORY_HINT =
+  'a machine takes its RAM and a part of it more: close other machines and tabs, or run it with `migrascope system`';
 
 const fatal = (code: string, message: string, hint?: string): Problem => ({
   ...{ code, severity: 'fatal', at: 0, message },
@@ -60,29 +60,28 @@ export class MachineLoader {
     let symbols: Symbols | undefined;
     try {
       const sorted = await sortFiles(files);
-      const snapshot = await readSnapshot(blobSource(sorted.state), {
-        ...{ descriptions, name: sorted.state.name, signal },
+      const received = await receive(blobSource(sorted.state), {
+        ...{ name: sorted.state.name, ...(signal ? { signal } : {}) },
         channels: sorted.channels.map((f) => ({ name: f.name, source: blobSource(f) })),
         ...(sorted.preempt ? { preempt: blobSource(sorted.preempt) } : {}),
         sharedRam: sorted.ram.map((f) => ({ name: f.name, source: blobSource(f) }))
       });
-      const planned = planOf(snapshot);
-      problems.push(...planned.problems);
+      const { plan } = received.planned;
       const host = this.#memory ?? hostMemory();
       if (host instanceof HostMemory) this.#memory = host;
       else problems.push(host);
-      if (planned.plan && host instanceof HostMemory) {
+      if (plan && host instanceof HostMemory) {
         const hostTime = BigInt(Date.now()) * NS_A_MS;
-        machine = new Machine(planned.plan, { host, pace: new HostPace(), hostTime });
-        const loaded = await loadVmState(machine, snapshot, signal);
+        machine = new Machine(plan, { host, pace: new HostPace(), hostTime });
+        const loaded = await loadReceived(machine, received, signal);
         problems.push(...loaded.problems);
         ({ frozen } = loaded);
         symbols = await symbolsOf(files, sorted);
         problems.push(...(await insertImages(machine, files, sorted, images)));
-      }
+      } else problems.push(...received.planned.problems);
     } catch (error) {
       const full = error instanceof HostMemoryFull;
-      problems.push(fatal(full ? 'memory' : 'load-failed', messageOf(error)));
+      problems.push(full ? fatal('memory', messageOf(error), MEMORY_HINT) : fatal('load-failed', messageOf(error)));
     }
     return { machine, images, symbols, report: reportOf(machine, problems, frozen) };
   }
@@ -103,6 +102,36 @@ async function symbolsOf(files: readonly File[], { files: found }: SortedFiles):
   return map && Symbols.parse(await (await unpacked(map)).text());
 }
 
+interface NamedImage {
+  readonly name: string;
+  readonly image: BlockDriver | undefined;
+  /** Why it cannot be opened. */
+  readonly why?: string;
+}
+
+async function openFile(file: File): Promise<NamedImage> {
+  const { name } = file;
+  try {
+    return { name, image: await imageOf(file) };
+  } catch (error) {
+    return { name, image: undefined, why: `${name}: ${messageOf(error)}` };
+  }
+}
+
+/** Writes stay in memory, the file is as it was. @throws why it is no image */
+export async function imageOf(file: File): Promise<BlockDriver> {
+  return openImage(blobSource(await unpacked(file)));
+}
+
+/** A qcow2 image that has the VM state has the disk of that moment too: of the last snapshot, as the stream. */
+async function snapshotDisk(file: File): Promise<NamedImage | undefined> {
+  const source = blobSource(file);
+  if ((await probeFormat(source)) !== 'qcow2') return undefined;
+  const { snapshots } = await openQcow2(source);
+  const last = snapshots.findLast(({ stateSize }) => stateSize > 0);
+  return last && { name: `${file.name} (${last.name})`, image: await openImage(source, { snapshot: last.id }) };
+}
+
 /** Each drive gets the first image of its size; which is whose cannot be told in another way. */
 async function insertImages(
   machine: Machine,
@@ -111,14 +140,19 @@ async function insertImages(
   images: Map<string, string>
 ): Promise<Problem[]> {
   const disks = files.filter((file, i) => file !== sorted.state && sorted.files[i]!.role === 'disk');
-  const left = [...(await Promise.all(disks.map(unpacked))), ...sorted.ram];
+  const opened = await Promise.all([...disks, ...sorted.ram].map(openFile));
+  const own = await snapshotDisk(sorted.state);
+  if (own) opened.unshift(own);
+  const left = opened.filter(({ image }) => image);
+  const unusable = opened.flatMap(({ why }) => why ?? []);
   const problems: Problem[] = [];
   for (const { blk } of machine.drives) {
     if (blk.removable) continue;
-    const at = left.findIndex((file) => file.size === blk.size);
-    const [file] = at < 0 ? [] : left.splice(at, 1);
-    const why = file ? await insertImage(blk, file) : 'no image of this size was opened';
-    if (why === undefined) images.set(blk.name, file!.name);
+    const at = left.findIndex(({ image }) => image?.size === blk.size);
+    const [found] = at < 0 ? [] : left.splice(at, 1);
+    const missing = ['no image of this size was opened', ...unusable].join('; ');
+    const why = found ? insertImage(blk, found.image!) : missing;
+    if (why === undefined) images.set(blk.name, found!.name);
     else {
       problems.push({
         ...{ code: 'drive-without-image', severity: 'warning', at: 0 },
@@ -128,13 +162,4 @@ async function insertImages(
     }
   }
   return problems;
-}
-
-/** Writes stay in memory, the file is as it was. Returns why not. */
-export async function insertImage(blk: BlockBackend, file: File): Promise<string | undefined> {
-  const image = await unpacked(file);
-  const magic = new TextDecoder('latin1').decode(await image.slice(0, QCOW2.length).arrayBuffer());
-  if (magic === QCOW2)
-    return `${file.name} is a qcow2 image, which cannot be read yet: qemu-img convert -O raw makes one`;
-  return blk.insert(new CowOverlay(new RawImage(blobSource(image))));
 }
