@@ -1,10 +1,6 @@
 /** `migrascope system`: a headless machine with QEMU's command line, in one Node process. */
 import { openSync, statSync } from 'node:fs';
-import { descriptions } from '../lib/emulator/descriptions.ts';
-import { CowOverlay } from '../lib/emulator/block/cow.ts';
-import type { BlockDriver } from '../lib/emulator/block/block-driver.ts';
-import { probeFormat, Qcow2Image } from '../lib/emulator/block/qcow2.ts';
-import { RawImage } from '../lib/emulator/block/raw.ts';
+import { ImageFormatError, insertImage, openImage } from '../lib/emulator/block/open-image.ts';
 import { BootError, prepareBoot, romsFor, type BootFiles } from '../lib/emulator/boot.ts';
 import { KernelError, type LinuxImage } from '../lib/emulator/hw/i386/load-linux.ts';
 import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
@@ -12,8 +8,8 @@ import { HostPace } from '../lib/emulator/host/pace.ts';
 import { Machine } from '../lib/emulator/machine.ts';
 import { DEBUGCON_CHARDEV } from '../lib/emulator/isa-options.ts';
 import { planOfOptions } from '../lib/emulator/machine-options.ts';
-import { planOf, type IdePlan } from '../lib/emulator/machine-plan.ts';
-import { loadVmState } from '../lib/emulator/migration/incoming.ts';
+import { loadReceived, receive, type Received } from '../lib/emulator/machine-incoming.ts';
+import type { IdePlan } from '../lib/emulator/machine-plan.ts';
 import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
 import {
   OptionError,
@@ -24,8 +20,6 @@ import {
 } from '../lib/emulator/system/vl.ts';
 import { romSizeOf, type VGAPlan } from '../lib/emulator/vga-plan.ts';
 import { isOn } from '../lib/vmstate/command-line.ts';
-import { readSnapshot } from '../lib/vmstate/savevm.ts';
-import type { Snapshot } from '../lib/vmstate/snapshot.ts';
 import { fromChunks } from '../lib/vmstate/source.ts';
 import { Exit, UsageError, type ExitCode, type RawCommand } from './command.ts';
 import { multiplex, openEndpoint, type Endpoint } from './endpoint.ts';
@@ -46,14 +40,14 @@ function optionsOf(words: readonly string[]): MachineOptions {
   }
 }
 
-async function received(options: MachineOptions, io: Io): Promise<Snapshot | undefined> {
+async function received(options: MachineOptions, io: Io): Promise<Received | undefined> {
   const [uri, ...more] = options.incoming;
   if (uri === undefined) return undefined;
   if (more.length > 0) throw new UsageError('-incoming: one channel is supported');
   if (uri === 'defer' || uri.startsWith('{'))
     throw new UsageError(`-incoming ${uri}: give a URI: file:, exec:, tcp:, unix:`);
   const stream = await incoming(uri, (message) => io.err(message));
-  return readSnapshot(fromChunks(stream), { descriptions });
+  return receive(fromChunks(stream));
 }
 
 const DEFAULT_BIOS = 'bios-256k.bin';
@@ -104,11 +98,11 @@ function withRom(vga: VGAPlan, sent: VGAPlan | undefined, paths: readonly string
 /** The machine that the options describe, with what the stream says of its devices where it has them. */
 function machineFor(
   options: MachineOptions,
-  snapshot: Snapshot | undefined,
+  received: Received | undefined,
   biosSize: number | undefined
 ): { machine: Machine; files: Map<string, string> } {
-  const { plan, drives } = planOfOptions(options, snapshot?.configuration?.machine);
-  const sent = snapshot && planOf(snapshot).plan;
+  const { plan, drives } = planOfOptions(options, received?.snapshot.configuration?.machine);
+  const sent = received?.planned.plan;
   const seen = new Map(sent?.virtioBlk.map((blk) => [blk.slot, blk]));
   const shift = options.icount?.get('shift');
   if (shift !== undefined && !/^([0-9]|10)$/.test(shift))
@@ -130,15 +124,6 @@ function machineFor(
   return { machine, files };
 }
 
-/** An image as its format says; without one it is told from the file. qcow2 is read, what is written stays in memory. */
-async function openImage(fd: number, format: string | undefined, readonly: boolean): Promise<BlockDriver> {
-  const source = fileSource(fd);
-  const kind = format ?? (await probeFormat(source));
-  if (kind === 'qcow2') return Qcow2Image.open(source);
-  if (kind !== 'raw') throw new OptionError(`format=${kind}: Unknown driver '${kind}'; there are: raw, qcow2`);
-  return new RawImage(source, readonly ? undefined : fileSink(fd));
-}
-
 async function attachDrives(
   machine: Machine,
   options: MachineOptions,
@@ -157,9 +142,11 @@ async function attachDrives(
     } catch (error) {
       throw new InputError(`Could not open '${path}': ${(error as Error).message}`);
     }
-    const image = await openImage(fd, drive.format, readonly);
+    const image = await openImage(fileSource(fd), {
+      ...{ format: drive.format, sink: readonly ? undefined : fileSink(fd) }
+    });
     if (image.readOnly && !readonly) io.err(`${plan.id}: what is written to '${path}' is not kept: qcow2 is only read`);
-    const refusal = blk.insert(image.readOnly && !drive.readonly ? new CowOverlay(image) : image);
+    const refusal = insertImage(blk, image, drive.readonly);
     if (refusal !== undefined) throw new InputError(refusal);
   }
 }
@@ -233,26 +220,27 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
 }
 
 /** Returns whether the machine may run. */
-async function load(machine: Machine, snapshot: Snapshot, io: Io): Promise<boolean> {
-  const { problems: loaded } = await loadVmState(machine, snapshot);
-  const problems = [...planOf(snapshot).problems, ...loaded];
-  for (const p of problems)
+async function load(machine: Machine, received: Received, io: Io): Promise<boolean> {
+  const { problems } = await loadReceived(machine, received);
+  for (const p of problems) {
     io.err(`${p.severity}: ${p.section === undefined ? '' : `${p.section}: `}${p.message} (at ${p.at})`);
+    if (p.hint !== undefined) io.err(`  ${p.hint}`);
+  }
   return !problems.some((p) => p.severity === 'fatal');
 }
 
 async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
-  const snapshot = await received(options, io);
-  const boot = bootFilesOf(options, snapshot !== undefined);
-  const { machine, files } = machineFor(options, snapshot, boot?.bios.length);
+  const incoming = await received(options, io);
+  const boot = bootFilesOf(options, incoming !== undefined);
+  const { machine, files } = machineFor(options, incoming, boot?.bios.length);
   await attachDrives(machine, options, files, io);
   if (boot) {
     const romfile = machine.plan.vga?.romfile;
-    const vgaRom = snapshot || romfile === undefined ? undefined : findFirmware(romfile, options.firmwarePaths);
+    const vgaRom = incoming || romfile === undefined ? undefined : findFirmware(romfile, options.firmwarePaths);
     prepareBoot(machine.board, { ...boot, vgaRom });
   }
   machine.reset();
-  if (snapshot && !(await load(machine, snapshot, io))) return Exit.failed;
+  if (incoming && !(await load(machine, incoming, io))) return Exit.failed;
   let quit: (code: ExitCode) => void = () => {};
   const ended = new Promise<ExitCode>((resolve) => (quit = resolve));
   const session: MonitorSession = { machine, host: { quit: () => quit(Exit.done), write: outgoing } };
@@ -271,7 +259,7 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
-  if (snapshot) machine.startIncoming(!options.paused);
+  if (incoming) machine.startIncoming(!options.paused);
   else if (!options.paused) machine.start();
   const code = await ended;
   await machine.stop();
@@ -299,7 +287,7 @@ Ctrl+A h tells the keys of -nographic, 'help' in the monitor its commands.`,
     try {
       return await runMachine(optionsOf(words), io);
     } catch (error) {
-      if (error instanceof OptionError) throw new UsageError(error.message);
+      if (error instanceof OptionError || error instanceof ImageFormatError) throw new UsageError(error.message);
       if (error instanceof HostMemoryFull || error instanceof BootError || error instanceof KernelError)
         throw new InputError(error.message);
       throw error;
