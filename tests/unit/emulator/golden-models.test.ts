@@ -7,7 +7,8 @@ import { BlockBackend } from '../../../src/lib/emulator/block/block-backend.ts';
 import { Completions } from '../../../src/lib/emulator/block/completions.ts';
 import { PIIX4PM } from '../../../src/lib/emulator/hw/acpi/piix4.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from '../../../src/lib/emulator/hw/block/virtio-blk.ts';
-import { DeviceList, saveDevice } from '../../../src/lib/emulator/hw/core/qdev.ts';
+import { DeviceList, saveDevice, type Device } from '../../../src/lib/emulator/hw/core/qdev.ts';
+import { PCIVGA } from '../../../src/lib/emulator/hw/display/vga-pci.ts';
 import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
 import { I2CBusModel } from '../../../src/lib/emulator/hw/i2c/core.ts';
 import { SMBusEEPROM } from '../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
@@ -30,7 +31,11 @@ if (all.length === 0) console.warn('SKIPPED: no streams of native QEMU; make the
 const devfnOf = (idstr: string): number => (parseInt(idstr.slice(8, 10), 16) << 3) | Number(idstr[11]);
 
 /** What makes a device for a section's name. */
-const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => VirtioPCI>> = {
+const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => Device>> = {
+  vga: (board, devfn) =>
+    new PCIVGA(board.host, board.bus, devfn, {
+      ...{ vramSize: 16 << 20, romSize: 0x10000, edid: undefined, globalVmstate: false }
+    }),
   'virtio-blk': (board, devfn) => {
     const blk = new BlockBackend('virtio0', new Completions());
     return new VirtioPCI(board.bus, devfn, new VirtIOBlk(board.host, { blk }), vmstate_virtio_blk, { vectors: 2 });

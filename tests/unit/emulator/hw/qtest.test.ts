@@ -9,23 +9,13 @@ import { readSnapshot } from '../../../../src/lib/vmstate/savevm.ts';
 import { bytesSource } from '../../../../src/lib/vmstate/source.ts';
 import { pcChips, type PcChips } from '../../../support/pc-chips.ts';
 import { nativeQemus, qtest, takesQtest } from '../../../support/qtest.ts';
+import { inb, outb, randomOf, type Random } from '../../../support/qtest-commands.ts';
 
 const native = nativeQemus.find(takesQtest);
 if (!native) console.warn('SKIPPED: no native QEMU with -accel qtest; install it with: node scripts/qemu/install.mjs');
 
 const DATE = Date.UTC(2026, 1, 28, 23, 58, 40) / 1000;
 const MACHINE = ['-machine', 'pc', '-m', '16', '-rtc', 'base=2026-02-28T23:58:40,clock=vm'];
-
-/** mulberry32 */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 /** More for a long campaign. */
 const seeds = Array.from({ length: Number(process.env.MIGRASCOPE_SEEDS ?? 3) }, (_, i) => i + 1);
@@ -55,10 +45,7 @@ function execute(chips: PcChips, command: string): bigint | undefined {
   return undefined;
 }
 
-type Random = (below: number) => number;
 const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)]!;
-const inb = (port: number): string => `inb ${hex(port)}`;
-const outb = (port: number, value: number): string => `outb ${hex(port)} ${hex(value)}`;
 
 const set = (index: number, value: number): string[] => [outb(0x70, index), outb(0x71, value)];
 
