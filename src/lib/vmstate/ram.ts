@@ -50,6 +50,16 @@ export interface RamContext {
   synchronise?: (mark: 'eos' | 'flush') => Promise<void>;
 }
 
+/** Takes pages as they arrive: a machine that a migration comes into. They are not kept beside it. */
+export interface PageSink {
+  /** A block was listed. Returns why it cannot be taken, which ends the reading. */
+  block(block: RamBlock): string | undefined;
+  /** Contents of a block's page, by its number in the block. They are lent; undefined: zeros. */
+  page(block: RamBlock, index: number, bytes: Uint8Array | undefined): void;
+  /** What that page holds now: deltas change it. A copy. */
+  contents(block: RamBlock, index: number): Uint8Array;
+}
+
 /** `eos`: the body ended; `bad`: it cannot be followed any further, `failure` says why; `eof`: the stream ended in it. */
 export type RamEnd = 'eos' | 'bad' | 'eof';
 
@@ -61,6 +71,7 @@ export class RamReader {
   /** Contents must be copied: the stream cannot be read twice. */
   readonly #copy: boolean;
   readonly #contents: (record: number) => Promise<Uint8Array>;
+  readonly #sink: PageSink | undefined;
   /** Which of `RamIndex.sources` the window shows. */
   readonly #source: number;
   readonly #names = new Map<string, RamBlock>();
@@ -84,7 +95,8 @@ export class RamReader {
     context: RamContext,
     copy: boolean,
     contents: (record: number) => Promise<Uint8Array>,
-    source = 0
+    source = 0,
+    sink?: PageSink
   ) {
     this.#window = window;
     this.#ram = ram;
@@ -93,6 +105,7 @@ export class RamReader {
     this.#copy = copy;
     this.#contents = contents;
     this.#source = source;
+    this.#sink = sink;
     for (const block of ram.blocks) this.#names.set(block.idstr, block);
   }
 
@@ -135,6 +148,7 @@ export class RamReader {
     const last = Math.min(window.end, window.pos + RUN) - (8 + PAGE);
     const { low: zeroLow, high: zeroHigh } = ZERO_PAGE_HASH;
     const source = this.#source;
+    const sink = this.#sink;
     let { pos } = window;
     while (pos <= last) {
       const word = view.getUint32(pos + 4);
@@ -150,9 +164,11 @@ export class RamReader {
           slot = this.#store(bytes.subarray(at, at + PAGE), buffer.low, buffer.high, base + at);
           window.keepPage(at, ram.count);
         }
+        sink?.page(block, index, bytes.subarray(at, at + PAGE));
         ram.add(PageKind.normal, block.firstPage + index, base + at, source, buffer.low, buffer.high, slot);
         pos = at + PAGE;
       } else if (flags === (RamFlag.ZERO | RamFlag.CONTINUE) && bytes[pos + 8] === 0) {
+        sink?.page(block, index, undefined);
         ram.add(PageKind.zero, block.firstPage + index, base + pos, source, zeroLow, zeroHigh, 0);
         pos += 9;
       } else break;
@@ -162,6 +178,7 @@ export class RamReader {
 
   /** Keeps contents; 1 + slot, 0 when the store is full. */
   #store(page: Uint8Array, low: number, high: number, at: number): number {
+    if (this.#sink) return 0;
     const slot = this.#ram.store.put(page, low, high);
     if (slot < 0 && !this.#storeFull) {
       this.#storeFull = true;
@@ -276,6 +293,7 @@ export class RamReader {
         if (page >= 0) {
           const slot = this.#copy ? this.#store(bytes.subarray(pos, pos + PAGE), low, high, at) : 0;
           if (this.#copy) window.keepPage(pos, this.#ram.count);
+          this.#sink?.page(block!, index, bytes.subarray(pos, pos + PAGE));
           this.#ram.add(PageKind.normal, page, window.offset, this.#source, low, high, slot);
         }
         window.pos = pos + PAGE;
@@ -314,8 +332,13 @@ export class RamReader {
 
   async #addDelta(page: number, at: number, delta: Uint8Array): Promise<void> {
     const before = this.#ram.latest(page);
+    const block = this.#block!;
     if (before < 0) this.#warn('xbzrle-no-base', at, `an XBZRLE delta for page ${page}, which was never sent`);
-    const contents = before < 0 ? new Uint8Array(PAGE) : (await this.#contents(before)).slice();
+    const contents = this.#sink
+      ? this.#sink.contents(block, page - block.firstPage)
+      : before < 0
+        ? new Uint8Array(PAGE)
+        : (await this.#contents(before)).slice();
     const error = decodeXbzrle(contents, delta);
     if (error) this.#warn('xbzrle-damaged', at, `Failed to decode XBZRLE page: ${error}`);
     this.#add(PageKind.xbzrle, page, at, contents);
@@ -324,6 +347,8 @@ export class RamReader {
   /** A page whose contents the stream does not hold as such. */
   #add(kind: number, page: number, at: number, contents: Uint8Array): void {
     const { low, high, zero } = hashPage(contents);
+    const block = this.#block!;
+    this.#sink?.page(block, page - block.firstPage, contents);
     const slot = zero ? 0 : this.#store(contents, low, high, at);
     this.#ram.add(kind, page, at, this.#source, low, high, slot);
   }
@@ -394,8 +419,11 @@ export class RamReader {
         ...(gpa === undefined ? {} : { gpa }),
         ...(mapped === undefined ? {} : { mapped })
       });
-      if (block) this.#names.set(idstr, block);
-      else
+      if (block) {
+        this.#names.set(idstr, block);
+        const refusal = this.#sink?.block(block);
+        if (refusal !== undefined) return this.#bad('ram-block-refused', start, refusal);
+      } else
         this.#warn(
           'ram-too-large',
           start,

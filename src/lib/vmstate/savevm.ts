@@ -24,7 +24,7 @@ import { ShortRead } from './qemu-file.ts';
 import { readPage } from './ram-contents.ts';
 import { readReturnPath } from './return-path.ts';
 import { MAX_RECORDS, RamIndex } from './ram-index.ts';
-import { printable, RamFlag, RamReader, type RamContext } from './ram.ts';
+import { printable, RamFlag, RamReader, type PageSink, type RamContext } from './ram.ts';
 import { inferRounds, MAX_ROUNDS } from './rounds.ts';
 import type {
   Configuration,
@@ -80,6 +80,8 @@ export interface ReadOptions {
   readonly bounds?: Partial<ReadBounds>;
   /** Captures of multifd channels that belong to the stream. */
   readonly channels?: readonly NamedSource[];
+  /** Takes the main channel's pages as they arrive; their contents are not kept here then. */
+  readonly pages?: PageSink;
   /** The second channel of a postcopy-preempt migration. */
   readonly preempt?: ByteSource;
   /** RAM files that an x-ignore-shared stream left out. */
@@ -165,10 +167,11 @@ class SnapshotReader {
     if (!opened.random) this.#kept = new KeptStream(this.#ram);
     snapshot.bytes = this.#random ?? this.#kept!;
     this.#window = new StreamWindow(opened.stream, this.#random, this.#kept);
-    this.#ramReader = new RamReader(this.#window, this.#ram, this.#problems, this.#context, !opened.random, (record) =>
-      readPage(snapshot, record)
+    const { descriptions, pages } = this.#options;
+    const contents = (record: number): Promise<Uint8Array> => readPage(snapshot, record);
+    this.#ramReader = new RamReader(
+      ...([this.#window, this.#ram, this.#problems, this.#context, !opened.random, contents, 0, pages] as const)
     );
-    const { descriptions } = this.#options;
     this.#bodies = new SectionBodies(
       this.#window,
       this.#problems,
@@ -505,7 +508,9 @@ class SnapshotReader {
     }
     if (end === 'bad') {
       const { code, at, message } = this.#ramReader.failure!;
-      const bodyEnd = this.#ram.room > 0 ? await this.#bodies.seekFooter(head.sectionId, 1) : undefined;
+      // Who takes the pages has taken wrong ones by now: there is no going on.
+      const goesOn = this.#ram.room > 0 && !this.#options.pages;
+      const bodyEnd = goesOn ? await this.#bodies.seekFooter(head.sectionId, 1) : undefined;
       this.#problem(code, bodyEnd === undefined ? 'fatal' : 'warning', at, message, { section: 'ram/0' });
       if (bodyEnd === undefined) {
         window.pos = window.end;

@@ -54,6 +54,14 @@ export async function loadVmState(
   snapshot: Snapshot,
   signal?: AbortSignal
 ): Promise<LoadReport> {
+  const problems: Problem[] = [];
+  await loadRam(machine.physmem, snapshot, problems, signal);
+  const { problems: more, frozen } = await loadDevices(machine, snapshot);
+  return { problems: [...problems, ...more], frozen };
+}
+
+/** All but RAM, which is there already. */
+export async function loadDevices(machine: MigratableMachine, snapshot: Snapshot): Promise<LoadReport> {
   const problems: Problem[] = snapshot.problems.filter((p) => p.severity === 'fatal');
   const received = snapshot.configuration?.machine;
   if (received !== undefined && received !== machine.machine) {
@@ -62,7 +70,6 @@ export async function loadVmState(
       message: `Machine type received is '${received}' and local is '${machine.machine}'`
     });
   }
-  await loadRam(machine.physmem, snapshot, problems, signal);
   const layout: SectionSlot[] = [];
   for (const section of snapshot.sections) {
     if (section.kind !== 'full' && (section.kind !== 'end' || section.name === 'ram')) continue;
@@ -114,7 +121,14 @@ async function loadRam(
   signal: AbortSignal | undefined
 ): Promise<void> {
   const { ram } = snapshot;
-  const targets = ram.blocks.map((block) => target(physmem, block, problems));
+  const targets = ram.blocks.map((block) => {
+    const found = targetOf(physmem, block);
+    if (typeof found !== 'string') return found;
+    problems.push({
+      ...{ code: 'ram-size', severity: 'fatal', at: block.start, section: 'ram/0', message: found }
+    });
+    return undefined;
+  });
   for (const block of targets) block?.bytes().fill(0);
   const { pageSize } = ram;
   await visitPages(
@@ -132,24 +146,19 @@ async function loadRam(
   for (const block of targets) if (block) physmem.setDirty(block.offset, block.used_length);
 }
 
-/** Source: parse_ramblock. */
-function target(physmem: PhysMem, block: RamBlock, problems: Problem[]): RAMBlock | undefined {
+/** The block of the machine that a block of the stream goes into, or why none can. Source: parse_ramblock. */
+export function targetOf(physmem: PhysMem, block: RamBlock): RAMBlock | string {
   const own = physmem.block(block.idstr);
-  if (!own) {
-    return physmem.allocate(block.idstr, block.usedLength, RAM_MIGRATABLE);
-  }
+  if (!own) return physmem.allocate(block.idstr, block.usedLength, RAM_MIGRATABLE);
   if (block.usedLength === own.used_length) return own;
   if (block.usedLength <= own.max_length && !block.idstr.endsWith('.ram')) {
     own.used_length = block.usedLength;
     return own;
   }
-  problems.push({
-    ...{ code: 'ram-size', severity: 'fatal', at: block.start, section: 'ram/0' },
-    message:
-      `Size mismatch: ${block.idstr}: 0x${block.usedLength.toString(16)} != ` +
-      `0x${own.used_length.toString(16)}: Invalid argument`
-  });
-  return undefined;
+  return (
+    `Size mismatch: ${block.idstr}: 0x${block.usedLength.toString(16)} != ` +
+    `0x${own.used_length.toString(16)}: Invalid argument`
+  );
 }
 
 /** The entry of a section in the stream's JSON, passed on as it is. */

@@ -9,7 +9,9 @@ import type { AddressSpace, FlatRange, MemoryListener } from './memory.ts';
 export const PAGE_CODE = 1;
 export const DIRTY_VGA = 2;
 export const DIRTY_MIGRATION = 4;
-const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION;
+/** Written since the last checkpoint; the page is told before it is. */
+export const DIRTY_CHECKPOINT = 8;
+const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION | DIRTY_CHECKPOINT;
 const PAGE_BITS = 12;
 
 /** RAMBlock.flags. Source: include/system/memory.h. */
@@ -75,6 +77,10 @@ export class PhysMem {
   readonly #flags: HostRange;
   /** Code was compiled from this host page (its number) and is about to be overwritten. */
   onCodeWrite: (hostPage: number) => void = () => {};
+  /** A host page (its number) is about to be written to for the first time since `watchFirstWrites`. */
+  onFirstWrite: (hostPage: number) => void = () => {};
+  /** A device is about to write so many bytes. */
+  onDeviceWrite: (address: number, length: number) => void = () => {};
   /** Dirty bits were cleared: what remembers that pages are dirty already (write entries of a TLB) must forget it. */
   onProtect: () => void = () => {};
 
@@ -120,10 +126,49 @@ export class PhysMem {
     if (length === 0) return;
     const { u8 } = this.host.views;
     const last = (address + length - 1) >>> PAGE_BITS;
+    this.onDeviceWrite(address, length);
     for (let page = address >>> PAGE_BITS; page <= last; page++) {
+      if (!(u8[this.pageFlags + page]! & DIRTY_CHECKPOINT)) this.onFirstWrite(page);
       if (u8[this.pageFlags + page]! & PAGE_CODE) this.onCodeWrite(page);
       u8[this.pageFlags + page]! |= DIRTY_ALL;
     }
+  }
+
+  /**
+   * Adds the pages of a block that were written since this was last asked to a bitmap of a byte a page.
+   * Source: cpu_physical_memory_sync_dirty_bitmap.
+   * @param bit DIRTY_VGA or DIRTY_MIGRATION
+   * @returns how many were written, and how many of them were not in the bitmap yet
+   */
+  syncDirty(block: RAMBlock, bitmap: Uint8Array, bit: number): { readonly written: number; readonly fresh: number } {
+    const first = this.pageFlags + (block.offset >>> PAGE_BITS);
+    const { u8 } = this.host.views;
+    let written = 0;
+    let fresh = 0;
+    for (let i = 0; i < bitmap.length; i++) {
+      const flags = u8[first + i]!;
+      if (!(flags & bit)) continue;
+      u8[first + i] = flags & ~bit;
+      written++;
+      if (bitmap[i] !== 0) continue;
+      bitmap[i] = 1;
+      fresh++;
+    }
+    if (written > 0) this.onProtect();
+    return { written, fresh };
+  }
+
+  /** Has `onFirstWrite` called for host pages (their numbers), of all RAM where none are given. */
+  watchFirstWrites(pages?: Iterable<number>): void {
+    const { u8 } = this.host.views;
+    if (pages) for (const page of pages) u8[this.pageFlags + page]! &= ~DIRTY_CHECKPOINT;
+    else {
+      for (const { offset, max_length } of this.blocks) {
+        const first = this.pageFlags + (offset >>> PAGE_BITS);
+        for (let at = first; at < first + max_length / HOST_PAGE_SIZE; at++) u8[at]! &= ~DIRTY_CHECKPOINT;
+      }
+    }
+    this.onProtect();
   }
 
   /**

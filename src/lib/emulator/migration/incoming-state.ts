@@ -1,0 +1,140 @@
+/**
+ * A machine that waits for another host's guest: pages go into its RAM while they arrive, the devices are loaded when
+ * the sender has stopped, and the guest goes on here. Source: QEMU migration/migration.c (MigrationIncomingState,
+ * process_incoming_migration_co, process_incoming_migration_bh).
+ */
+import type { Problem } from '../../vmstate/problem.ts';
+import type { PageSink } from '../../vmstate/ram.ts';
+import type { RamBlock } from '../../vmstate/ram-index.ts';
+import { readSnapshot } from '../../vmstate/savevm.ts';
+import type { Snapshot } from '../../vmstate/snapshot.ts';
+import { fromChunks } from '../../vmstate/source.ts';
+import type { Descriptions } from '../../vmstate/vmstate.ts';
+import type { MigrationInfo, MigrationStatus } from '../migration-api.ts';
+import type { RAMBlock } from '../system/physmem.ts';
+import type { RunStateMachine } from '../system/runstate.ts';
+import { received, type ByteDuplex } from './channel.ts';
+import { loadDevices, targetOf, type LoadReport, type MigratableMachine } from './incoming.ts';
+import { MigrationError } from './options.ts';
+
+const PAGE = 4096;
+
+/** A machine that a guest can come into. */
+export interface ReceivingMachine extends MigratableMachine {
+  readonly runstate: RunStateMachine;
+  /** Goes on as the sender did. */
+  startIncoming(autostart: boolean): void;
+}
+
+export interface IncomingOptions {
+  readonly descriptions: Descriptions;
+  /** False: the guest stays paused (-S). */
+  readonly autostart: boolean;
+  /** The stream as far as it was read, now and then. */
+  readonly progress?: (snapshot: Snapshot) => void;
+}
+
+/** What a reader of files only warns of, and a loader cannot go on with. */
+const FAILURE = /^(ram-|xbzrle-|compress-|section-|footer-|truncated|too-many-)/;
+
+export class IncomingMigration {
+  readonly #machine: ReceivingMachine;
+  readonly #options: IncomingOptions;
+  #status: MigrationStatus = 'none';
+  #error: string | undefined;
+  onStatus: (status: MigrationStatus) => void = () => {};
+
+  /** The machine says `inmigrate` from now on. */
+  constructor(machine: ReceivingMachine, options: IncomingOptions) {
+    this.#machine = machine;
+    this.#options = options;
+    machine.runstate.set('inmigrate');
+  }
+
+  get status(): MigrationStatus {
+    return this.#status;
+  }
+
+  /** query-migrate of the destination. Source: fill_destination_migration_info. */
+  info(): MigrationInfo {
+    if (this.#status === 'none') return {};
+    return { status: this.#status, ...(this.#error === undefined ? {} : { 'error-desc': this.#error }) };
+  }
+
+  /**
+   * Takes a guest. Never rejects: `status` says how it ended. One that failed can be tried again.
+   * @param connect waits for the sender
+   * @throws MigrationError where one is under way, or has come
+   */
+  start(connect: () => Promise<ByteDuplex>): Promise<LoadReport> {
+    if (this.#status !== 'none' && this.#status !== 'failed')
+      throw new MigrationError('The incoming migration has already been started');
+    if (this.#machine.runstate.state !== 'inmigrate')
+      throw new MigrationError("'-incoming' was not specified on the command line");
+    this.#error = undefined;
+    this.#set('setup');
+    return this.#run(connect);
+  }
+
+  async #run(connect: () => Promise<ByteDuplex>): Promise<LoadReport> {
+    let channel: ByteDuplex | undefined;
+    let report: LoadReport = { problems: [], frozen: [] };
+    try {
+      channel = await connect();
+      this.#set('active');
+      report = await this.#load(channel);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      report = { problems: [{ code: 'incoming', severity: 'fatal', at: 0, message }], frozen: [] };
+    }
+    const why = report.problems.find((p) => p.severity === 'fatal');
+    if (why) {
+      // The sender learns of it, and its guest goes on there.
+      channel?.destroy();
+      this.#error = `load of migration failed: ${why.message}`;
+      this.#set('failed');
+    } else {
+      this.#machine.startIncoming(this.#options.autostart);
+      this.#set('completed');
+    }
+    return report;
+  }
+
+  async #load(channel: ByteDuplex): Promise<LoadReport> {
+    const { descriptions, progress } = this.#options;
+    const machine = this.#machine;
+    const targets: RAMBlock[] = [];
+    const into = (block: RamBlock, index: number): Uint8Array => targets[block.index]!.bytes(index * PAGE, PAGE);
+    const pages: PageSink = {
+      block(block) {
+        const found = targetOf(machine.physmem, block);
+        if (typeof found === 'string') return found;
+        targets[block.index] = found;
+        return undefined;
+      },
+      page(block, index, bytes) {
+        if (bytes) into(block, index).set(bytes);
+        else into(block, index).fill(0);
+      },
+      contents: (block, index) => into(block, index).slice()
+    };
+    const snapshot = await readSnapshot(fromChunks(received(channel)), {
+      ...{ descriptions, pages },
+      ...(progress ? { progress } : {})
+    });
+    // Whatever was compiled from old contents, or remembers them as clean, must go.
+    for (const block of targets) machine.physmem.setDirty(block.offset, block.used_length);
+    const problems = snapshot.problems.map((p): Problem =>
+      p.severity === 'warning' && FAILURE.test(p.code) ? { ...p, severity: 'fatal' } : p
+    );
+    // Devices of a stream that cannot be followed would be loaded in part.
+    if (problems.some((p) => p.severity === 'fatal')) return { problems, frozen: [] };
+    const loaded = await loadDevices(machine, snapshot);
+    return { ...loaded, problems: [...problems, ...loaded.problems] };
+  }
+
+  #set(status: MigrationStatus): void {
+    this.#status = status;
+    this.onStatus(status);
+  }
+}
