@@ -1,8 +1,8 @@
 /** `migrascope system`: a headless machine with QEMU's command line, in one Node process. */
 import { openSync, statSync } from 'node:fs';
 import { ImageFormatError, insertImage, openImage } from '../lib/emulator/block/open-image.ts';
-import { BootError, prepareBoot, romsFor, type BootFiles } from '../lib/emulator/boot.ts';
-import { KernelError, type LinuxImage } from '../lib/emulator/hw/i386/load-linux.ts';
+import { BootError, prepareBoot } from '../lib/emulator/boot.ts';
+import { KernelError } from '../lib/emulator/hw/i386/load-linux.ts';
 import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
 import { HostPace } from '../lib/emulator/host/pace.ts';
 import { Machine } from '../lib/emulator/machine.ts';
@@ -19,13 +19,13 @@ import {
   type PortSpec
 } from '../lib/emulator/system/vl.ts';
 import { romSizeOf, type VGAPlan } from '../lib/emulator/vga-plan.ts';
-import { isOn } from '../lib/vmstate/command-line.ts';
 import { fromChunks } from '../lib/vmstate/source.ts';
+import { bootFilesOf } from './boot-files.ts';
 import { Exit, UsageError, type ExitCode, type RawCommand } from './command.ts';
 import { multiplex, openEndpoint, type Endpoint } from './endpoint.ts';
 import { fileSource, InputError } from './file-source.ts';
 import { fileSink } from './file-sink.ts';
-import { findFirmware, needFirmware, readNamed } from './firmware.ts';
+import { findFirmware, needFirmware } from './firmware.ts';
 import type { Io } from './io.ts';
 import { incoming, outgoing } from './migration-uri.ts';
 
@@ -48,34 +48,6 @@ async function received(options: MachineOptions, io: Io): Promise<Received | und
     throw new UsageError(`-incoming ${uri}: give a URI: file:, exec:, tcp:, unix:`);
   const stream = await incoming(uri, (message) => io.err(message));
   return receive(fromChunks(stream));
-}
-
-const DEFAULT_BIOS = 'bios-256k.bin';
-const BOOT_ORDER = 'cad';
-
-/** What the options have a machine boot from. Nothing where a state comes in and no firmware is installed. */
-function bootFilesOf(options: MachineOptions, incoming: boolean): BootFiles | undefined {
-  const { kernel, initrd, append, boot, firmwarePaths, uuid } = options;
-  for (const name of boot.keys()) {
-    if (!['order', 'menu', 'splash-time', 'strict'].includes(name))
-      throw new OptionError(`-boot ${name}: not supported; order, menu, splash-time and strict are`);
-  }
-  if (kernel === undefined && (initrd !== undefined || append !== ''))
-    throw new OptionError('-initrd and -append only allowed with -kernel option');
-  const linux: LinuxImage | undefined =
-    kernel === undefined
-      ? undefined
-      : { kernel: readNamed(kernel), initrd: initrd === undefined ? undefined : readNamed(initrd), append };
-  const name = options.bios ?? DEFAULT_BIOS;
-  const bios = incoming ? findFirmware(name, firmwarePaths) : needFirmware(name, firmwarePaths);
-  if (!bios) return undefined;
-  const timeout = boot.get('splash-time');
-  return {
-    ...{ bios, linux, order: boot.get('order') ?? BOOT_ORDER, graphics: !options.nographic },
-    roms: new Map(romsFor(linux).map((rom) => [rom, needFirmware(rom, firmwarePaths)])),
-    ...(isOn(boot.get('menu')) ? { menu: { timeout: timeout === undefined ? undefined : Number(timeout) } } : {}),
-    ...(uuid === undefined ? {} : { uuid: new Uint8Array(Buffer.from(uuid.replaceAll('-', ''), 'hex')) })
-  };
 }
 
 /** A disk tells its size when it is made; a CD may come later. */
@@ -232,12 +204,12 @@ async function load(machine: Machine, received: Received, io: Io): Promise<boole
 async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const incoming = await received(options, io);
   const boot = bootFilesOf(options, incoming !== undefined);
-  const { machine, files } = machineFor(options, incoming, boot?.bios.length);
+  const { machine, files } = machineFor(options, incoming, boot?.bios?.length);
   await attachDrives(machine, options, files, io);
   if (boot) {
     const romfile = machine.plan.vga?.romfile;
     const vgaRom = incoming || romfile === undefined ? undefined : findFirmware(romfile, options.firmwarePaths);
-    prepareBoot(machine.board, { ...boot, vgaRom });
+    prepareBoot(machine, { ...boot, vgaRom });
   }
   machine.reset();
   if (incoming && !(await load(machine, incoming, io))) return Exit.failed;

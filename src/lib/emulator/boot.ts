@@ -5,13 +5,16 @@
  */
 import type { HDGeometry } from './block/hd-geometry.ts';
 import { pcCmosInit, type DiskGeometry } from './hw/i386/cmos.ts';
-import { LINUXBOOT_ROM, loadLinux, type LinuxImage } from './hw/i386/load-linux.ts';
+import { Roms } from './hw/core/loader.ts';
+import { KERNEL_ROMS, kernelKind, loadKernel, type LinuxImage } from './hw/i386/load-linux.ts';
 import type { PCPiix } from './hw/i386/pc_piix.ts';
 import { FW_CFG } from './hw/nvram/fw_cfg.ts';
+import { DirectBoot } from './direct-boot.ts';
+import type { X86Cpu } from './target/i386/x86-cpu.ts';
 
 export interface BootFiles {
-  /** A multiple of 64 KiB, as long as the machine's plan says. */
-  readonly bios: Uint8Array;
+  /** A multiple of 64 KiB, as long as the machine's plan says. None: the kernel is started directly. */
+  readonly bios: Uint8Array | undefined;
   /** QEMU's option ROMs by file name: those of which this says nothing are not there. */
   readonly roms: ReadonlyMap<string, Uint8Array>;
   /** Of the VGA: no longer than its region. */
@@ -30,8 +33,9 @@ export interface BootFiles {
 /** What is wrong with a file that a machine is to boot from. */
 export class BootError extends Error {}
 
-/** Which option ROM a machine needs for its kernel. */
-export const romsFor = (linux: LinuxImage | undefined): readonly string[] => (linux ? [LINUXBOOT_ROM] : []);
+/** Which option ROM firmware needs for a kernel. @throws KernelError */
+export const romsFor = (linux: LinuxImage | undefined): readonly string[] =>
+  linux ? [KERNEL_ROMS[kernelKind(linux.kernel)]] : [];
 
 const TRANSLATION_NONE = 1;
 const TRANSLATION_LBA = 2;
@@ -45,13 +49,20 @@ const geometryOf = (native: HDGeometry): DiskGeometry => ({
     native.cylinders <= 1024 && native.heads <= 16 && native.sectors <= 63 ? TRANSLATION_NONE : TRANSLATION_LBA
 });
 
+/** What a machine has of what is needed here. */
+export interface Bootable {
+  readonly board: PCPiix;
+  readonly cpu: X86Cpu;
+}
+
 /** @throws BootError, KernelError */
-export function prepareBoot({ pc, basic, ide, vga }: PCPiix, files: BootFiles): void {
+export function prepareBoot({ board, cpu }: Bootable, files: BootFiles): void {
+  const { pc, basic, ide, vga } = board;
   const { bios } = pc.map;
   const { fwCfg, options } = pc;
-  if (files.bios.length !== bios.used_length)
+  if (files.bios && files.bios.length !== bios.used_length)
     throw new BootError(`the firmware has ${files.bios.length} bytes, not ${bios.used_length}`);
-  bios.write(0, files.bios);
+  if (files.bios) bios.write(0, files.bios);
   if (vga?.rom && files.vgaRom) {
     if (files.vgaRom.length > vga.rom.used_length)
       throw new BootError(`the VGA's ROM has ${files.vgaRom.length} bytes, more than ${vga.rom.used_length}`);
@@ -70,7 +81,12 @@ export function prepareBoot({ pc, basic, ide, vga }: PCPiix, files: BootFiles): 
   if (files.menu?.timeout !== undefined) fwCfg.addFile('etc/boot-menu-wait', le16(files.menu.timeout));
   if (files.uuid) fwCfg.addBytes(FW_CFG.UUID, files.uuid);
 
-  if (files.linux) loadLinux(fwCfg, files.linux, below4g);
+  if (!files.bios) {
+    if (!files.linux) throw new BootError('without firmware there must be a kernel');
+    pc.devices.add(new DirectBoot(board, cpu, files.linux));
+    return;
+  }
+  if (files.linux) pc.devices.add(new Roms(pc.memory, loadKernel(fwCfg, files.linux, below4g)));
   const order: string[] = [];
   for (const name of romsFor(files.linux)) {
     const rom = files.roms.get(name);

@@ -3,14 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findFirmware } from '../../../src/bridge/firmware.ts';
 import { BootError, prepareBoot } from '../../../src/lib/emulator/boot.ts';
-import { LINUXBOOT_ROM } from '../../../src/lib/emulator/hw/i386/load-linux.ts';
+import { KERNEL_ROMS } from '../../../src/lib/emulator/hw/i386/load-linux.ts';
 import { FW_CFG } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { installed } from '../../../scripts/qemu/qemu.mjs';
 import { linuxGuest } from '../../../scripts/qemu/linux.mjs';
 import { machineOf } from '../../support/machine.ts';
 
 const bios = findFirmware('bios-256k.bin', []);
-const linuxboot = findFirmware(LINUXBOOT_ROM, []);
+const linuxboot = findFirmware(KERNEL_ROMS.linux, []);
 const guest = bios && linuxboot && installed('bookworm') ? linuxGuest() : undefined;
 if (!bios) console.warn('SKIPPED: no SeaBIOS; get it with: node scripts/qemu/install.mjs');
 if (!guest || !existsSync(guest.kernel))
@@ -21,7 +21,7 @@ const booted = { roms: new Map<string, Uint8Array>(), order: 'cad', graphics: fa
 describe.skipIf(!bios)('SeaBIOS', () => {
   test('runs from the reset vector to "No bootable device" on the serial port', { timeout: 60_000 }, async () => {
     const { machine, says } = machineOf(['-m', '128', '-nographic', '-nic', 'none']);
-    prepareBoot(machine.board, { ...booted, bios: bios! });
+    prepareBoot(machine, { ...booted, bios: bios! });
     machine.reset();
     machine.start();
     try {
@@ -37,8 +37,8 @@ describe.skipIf(!guest)('-kernel', () => {
   test("boots Debian's kernel to a shell that answers", { timeout: 180_000 }, async () => {
     const { machine, says, output } = machineOf(['-m', '256', '-nographic', '-nic', 'none']);
     const [kernel, initrd] = [guest!.kernel, guest!.initrd].map((path) => new Uint8Array(readFileSync(path)));
-    prepareBoot(machine.board, {
-      ...{ ...booted, bios: bios!, roms: new Map([[LINUXBOOT_ROM, linuxboot!]]) },
+    prepareBoot(machine, {
+      ...{ ...booted, bios: bios!, roms: new Map([[KERNEL_ROMS.linux, linuxboot!]]) },
       // A shell of the initrd: without the disk's driver it would wait for a disk.
       linux: { kernel: kernel!, initrd, append: 'console=ttyS0 rdinit=/bin/busybox quiet -- sh' }
     });
@@ -58,7 +58,7 @@ describe.skipIf(!guest)('-kernel', () => {
 
 test('firmware of another size than the machine has room for is refused', () => {
   const { machine } = machineOf(['-m', '16', '-nographic', '-nic', 'none']);
-  expect(() => prepareBoot(machine.board, { ...booted, bios: new Uint8Array(0x10000) })).toThrow(BootError);
+  expect(() => prepareBoot(machine, { ...booted, bios: new Uint8Array(0x10000) })).toThrow(BootError);
   machine.destroy();
 });
 
@@ -66,7 +66,7 @@ test('the firmware is told of screen, menu and UUID, and lies at both its places
   const { machine } = machineOf(['-m', '16', '-nographic', '-nic', 'none']);
   const image = new Uint8Array(0x40000).map((_, i) => i >> 8);
   const uuid = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
-  prepareBoot(machine.board, { ...booted, bios: image, menu: { timeout: 0x1234 }, uuid });
+  prepareBoot(machine, { ...booted, bios: image, menu: { timeout: 0x1234 }, uuid });
   const { ports, memory } = machine.board.pc;
   const item = (key: number, bytes: number): number[] => {
     ports.write(0x510, key, 2);

@@ -288,6 +288,13 @@ export class FWCfg implements FWCfgState, Device {
     this.#files.splice(at < 0 ? this.#files.length : at, 0, file);
   }
 
+  /** A copy of a file, as a guest that selects it now would read it. */
+  read(name: string): Uint8Array | undefined {
+    const file = this.#files.find((f) => f.name === name);
+    file?.onSelect?.();
+    return file && bytesOf(file.data).slice(0, file.length);
+  }
+
   reset(): void {
     this.#select(FW_CFG.SIGNATURE);
   }
