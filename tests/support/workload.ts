@@ -1,6 +1,7 @@
 /** The workload guest (guests/README.md) in this process: started, or waiting for its state; talked to by its prompt. */
 import { readFileSync } from 'node:fs';
 import { image } from '../../guests/workload.mjs';
+import { prepareBoot } from '../../src/lib/emulator/boot.ts';
 import { HostMemory } from '../../src/lib/emulator/host/memory.ts';
 import { HostPace } from '../../src/lib/emulator/host/pace.ts';
 import { Machine } from '../../src/lib/emulator/machine.ts';
@@ -36,8 +37,9 @@ export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new
     { ...plan, biosSize: bios.length },
     { host, pace: new HostPace(), hostTime: BigInt(Date.now()) * 1_000_000n }
   );
-  machine.physmem.block('pc.bios')!.write(0, bios);
+  prepareBoot(machine, { bios, roms: new Map(), order: 'cad', graphics: false });
   machine.reset();
+  machine.timeTravel.enabled = false;
   let output = '';
   let heard = (): void => {};
   machine.serials[0]!.onOutput = (bytes) => {
