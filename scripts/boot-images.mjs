@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { debsIn, privateApt, unpack } from './qemu/apt.mjs';
 import { cpio } from './qemu/linux.mjs';
-import { cache } from './qemu/qemu.mjs';
+import { cache, runOf } from './qemu/qemu.mjs';
 
 const SUITE = 'bookworm';
 const folder = join(cache, 'boot');
@@ -30,7 +30,7 @@ exec setsid cttyhack sh
 `;
 
 const RECIPE = createHash('sha256')
-  .update(JSON.stringify([SUITE, PACKAGES, INIT]))
+  .update(JSON.stringify([SUITE, PACKAGES, INIT, 'vmlinux']))
   .digest('hex')
   .slice(0, 16);
 
@@ -41,6 +41,7 @@ const RECIPE = createHash('sha256')
  * @property {string} memtest64 a bzImage
  * @property {string} memtest32
  * @property {string} kernel686 Debian's i386 kernel with PAE
+ * @property {string} vmlinux686 the same unpacked, an ELF file: an emulator's CPU takes a minute to unpack it
  * @property {string} initrd686
  */
 
@@ -81,12 +82,28 @@ const initrd = (busybox) =>
     ])
   );
 
+/**
+ * What a bzImage unpacks when it starts. Source: Linux Documentation/arch/x86/boot.rst, payload_offset.
+ * @param {string} path of one that is compressed with xz
+ */
+function payloadOf(path) {
+  const image = readFileSync(path);
+  const from = (image.readUInt8(0x1f1) + 1) * 512 + image.readUInt32LE(0x248);
+  // Behind the stream is its length.
+  const packed = image.subarray(from, from + image.readUInt32LE(0x24c) - 4);
+  // The program of install.mjs: the package xz-decompress lacks the filter for x86 code.
+  return runOf(SUITE, 'usr/bin/xz', ['-dc'], { input: packed, maxBuffer: 1 << 28 });
+}
+
 function make() {
   rmSync(folder, { recursive: true, force: true });
   const [amd64, i386] = [fetch('amd64'), fetch('i386')];
   const kernel = readdirSync(join(i386, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? '';
   const initrd686 = join(folder, 'initrd-686.gz');
   writeFileSync(initrd686, initrd(join(i386, 'bin/busybox')));
+  const kernel686 = join(i386, 'boot', kernel);
+  const vmlinux686 = join(folder, 'vmlinux-686');
+  writeFileSync(vmlinux686, payloadOf(kernel686));
   // Modules are most of it, and nothing loads them.
   rmSync(join(i386, 'lib'), { recursive: true, force: true });
   /** @type {BootImages} */
@@ -95,7 +112,8 @@ function make() {
     grubFloppy: join(amd64, 'usr/lib/grub-rescue/grub-rescue-floppy.img'),
     memtest64: join(amd64, 'boot/memtest86+x64.bin'),
     memtest32: join(amd64, 'boot/memtest86+ia32.bin'),
-    kernel686: join(i386, 'boot', kernel),
+    kernel686,
+    vmlinux686,
     initrd686
   };
   const missing = Object.values(images).filter((path) => !existsSync(path));
