@@ -18,7 +18,10 @@ import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
 import type { RunState, StopReason } from './machine-api.ts';
 import type { IdePlan, MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
 import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
-import type { MigratableMachine, SectionSlot } from './migration/incoming.ts';
+import type { SectionSlot } from './migration/incoming.ts';
+import { Migration, type LiveMachine } from './migration/migration.ts';
+import { Inputs } from './replay/inputs.ts';
+import { TimeTravel, type TimeTravelOptions } from './replay/time-travel.ts';
 import { vmstate_timers } from './system/cpu-timers.ts';
 import { Cpus, type Pace } from './system/cpus.ts';
 import type { ApicInterrupt } from './system/local-apic.ts';
@@ -55,6 +58,7 @@ export interface MachineEnvironment {
   readonly hostTime: bigint;
   /** Paced by instructions: so many ns each, as a power of two. Undefined: by the real clock. */
   readonly icountShift?: number;
+  readonly timeTravel?: TimeTravelOptions;
 }
 
 /** A drive with its place in the machine. */
@@ -65,7 +69,7 @@ export interface MachineDrive {
   readonly blk: BlockBackend;
 }
 
-export class Machine implements MigratableMachine {
+export class Machine implements LiveMachine {
   readonly plan: MachinePlan;
   readonly machine: string;
   readonly devices = new DeviceList();
@@ -76,6 +80,9 @@ export class Machine implements MigratableMachine {
   readonly cpu: TcgCpu;
   readonly cpus: Cpus;
   readonly completions = new Completions();
+  /** What comes from outside, by the name of what takes it: `serial0`, `reset`. */
+  readonly inputs = new Inputs();
+  readonly timeTravel: TimeTravel;
   /** Ports by number; undefined where there is none. */
   readonly serials: readonly (Chardev | undefined)[];
   readonly drives: readonly MachineDrive[];
@@ -88,10 +95,14 @@ export class Machine implements MigratableMachine {
   /** What the guest did that QEMU would log. */
   readonly guestErrors: string[] = [];
   layout: readonly SectionSlot[] = [];
+  /** On its way to another host. */
+  readonly migration: Migration;
   /** The guest asked for a reset; what to do is the owner's choice (-no-reboot). */
   onReset: () => void = () => this.reset();
-  /** The CPU met a breakpoint. Returns whether the machine stops. */
+  /** The CPU met a breakpoint, or was asked to stop for what is watched. Returns whether the machine stops. */
   onDebug: () => boolean = () => true;
+  /** Between two slices, when all is done that was due. */
+  onSlice: () => void = () => {};
   /** The guest asked to be switched off, perhaps with an exit status; what to do is the owner's choice (-no-shutdown). */
   onShutdown: (status?: number) => void = () => this.#halt('shutdown', { kind: 'shutdown' });
   readonly #host: HostMemory;
@@ -99,7 +110,7 @@ export class Machine implements MigratableMachine {
   /** What the guest asked for: done between two slices. */
   #wanted: (() => void) | undefined;
 
-  constructor(plan: MachinePlan, { host, pace, hostTime, icountShift }: MachineEnvironment) {
+  constructor(plan: MachinePlan, { host, pace, hostTime, icountShift, timeTravel }: MachineEnvironment) {
     this.plan = plan;
     this.machine = plan.machine;
     this.#host = host;
@@ -155,7 +166,8 @@ export class Machine implements MigratableMachine {
     if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
     this.cpu = cpu = new TcgCpu({
       ...{ memory: host.memory, base: this.#cpuMemory.offset, pageFlags: pc.physmem.pageFlags },
-      ...{ pageMap: pc.pages.base, physical: pc.cpuMemory, model, outside: this.#outside() }
+      ...{ pageMap: pc.pages.base, physical: pc.cpuMemory, model, outside: this.#outside() },
+      firstWrite: (page) => pc.physmem.onFirstWrite(page)
     });
     pc.physmem.onCodeWrite = (page) => this.cpu.codeWritten(page);
     pc.physmem.onProtect = () => this.cpu.dirtyCleared();
@@ -178,20 +190,43 @@ export class Machine implements MigratableMachine {
     cpu_reset(this.cpu);
     this.cpus = new Cpus({
       ...{ processor: this.cpu, time: this.time, clocks: this.clocks, pace, icount: icountShift !== undefined },
+      requests: () => this.requests(),
       deliver: () => {
         this.completions.run();
-        const wanted = this.#wanted;
-        this.#wanted = undefined;
-        wanted?.();
+        this.inputs.run();
+        this.requests();
+        this.onSlice();
       },
-      debug: () => this.onDebug(),
+      pending: () => this.completions.pending > 0,
+      drain: () => this.completions.drain(),
+      untilBefore: () => this.timeTravel.untilCheckpoint(),
+      before: () => this.timeTravel.beforeSlice(),
+      debug: () => {
+        this.#debugging = true;
+        const stops = this.onDebug();
+        this.#debugging = false;
+        return stops;
+      },
       failed: (error) => this.#failed(error)
     });
     this.completions.onReady = () => this.cpus.wake();
+    this.inputs.onArrival = () => this.cpus.wake();
+    if (icountShift !== undefined) this.completions.onStart = () => this.cpus.leaveSlice();
+    this.migration = new Migration(this, () => pace.yield());
+    const chardevs = [...this.serials.flatMap((chr) => chr ?? []), ...this.chardevs.values()];
+    for (const chr of chardevs) this.inputs.register(chr.label, (bytes) => chr.input(bytes));
+    this.inputs.register('reset', () => this.reset());
+    const { cpu: processor, devices, time, clocks, completions } = this;
+    const drives = this.drives.map(({ blk }) => blk);
+    const parts = { cpu: processor, devices, time, clocks, completions, chardevs, drives };
+    this.timeTravel = new TimeTravel(this, parts, pace, timeTravel);
     this.runstate.onChange((_state, running) => {
-      for (const { device } of this.devices.entries) device.vmStateChange?.(running);
+      if (this.timeTravel.inPast) return;
+      this.timeTravel.running(running ? 'start' : this.#debugging ? 'stop-debug' : 'stop');
+      this.tellDevices(running);
     });
   }
+  #debugging = false;
   /** Virtual time at which the machine was started or loaded. */
   #hostBase = 0n;
 
@@ -205,9 +240,33 @@ export class Machine implements MigratableMachine {
   /** Goes on. Source: vm_start. */
   start(): void {
     if (this.runstate.running) return;
+    this.#goOn();
+    this.cpus.start();
+  }
+
+  #goOn(): void {
     this.#vmState?.resume();
     this.runstate.set('running');
-    this.cpus.start();
+    this.cpus.enter();
+  }
+
+  /** Devices go on, or know that the machine stands. */
+  tellDevices(running: boolean): void {
+    for (const { device } of this.devices.entries) device.vmStateChange?.(running);
+  }
+
+  /** What `start` does to the guest, where the machine is not to run by itself. */
+  enter(): void {
+    this.#vmState?.resume();
+    this.tellDevices(true);
+    this.cpus.enter();
+  }
+
+  /** Does what the guest asked for. To be called between two slices. */
+  requests(): void {
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    wanted?.();
   }
 
   /** After a load: goes on as the sender was. Source: process_incoming_migration_bh. */
@@ -234,12 +293,15 @@ export class Machine implements MigratableMachine {
     if (this.runstate.running) this.runstate.set('paused', { kind: 'pause' });
   }
 
-  /** So many instructions on a stopped machine, which is stopped again afterwards. Timers run at their instruction. */
-  step(instructions: number): void {
-    this.#vmState?.resume();
-    this.runstate.set('running');
+  /**
+   * So many instructions on a stopped machine, which is stopped again afterwards. Timers run at their instruction.
+   * @param goOn asked after each instruction, where it is given
+   */
+  step(instructions: number, goOn?: () => boolean): void {
+    this.#goOn();
+    this.timeTravel.beforeStep();
     try {
-      this.cpus.step(instructions);
+      this.cpus.step(instructions, goOn);
       if (this.runstate.running) this.runstate.set('paused', { kind: 'step' });
     } catch (error) {
       this.#failed(error);
@@ -248,10 +310,7 @@ export class Machine implements MigratableMachine {
 
   /** Bytes typed at a serial port. */
   serialInput(port: number, bytes: Uint8Array): void {
-    this.completions.start(
-      () => Promise.resolve(),
-      () => this.serials[port]?.input(bytes)
-    );
+    if (this.serials[port]) this.inputs.post(`serial${port}`, bytes);
   }
 
   reset(): void {
@@ -274,11 +333,12 @@ export class Machine implements MigratableMachine {
 
   #request(what: () => void): void {
     this.#wanted = what;
-    this.cpu.requestExit();
+    this.cpus.leaveSlice();
   }
 
   /** No instruction runs any more. */
   #halt(state: RunState, reason?: StopReason): void {
+    if (this.timeTravel.inPast) return; // when it happened first, it stopped
     void this.cpus.stop();
     this.runstate.set(state, reason);
   }

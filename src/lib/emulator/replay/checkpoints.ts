@@ -65,7 +65,7 @@ export class Checkpoints<State> {
     this.#list.push({ icount, state, stateBytes, pages: new Map() });
     this.#ram.protect(last?.pages.keys());
     this.#thin(icount);
-    while (this.bytes > this.limit && this.#list.length > 1) this.#forgetOldest();
+    while (this.bytes > this.limit && this.#list.length > 1) this.forgetOldest();
   }
 
   /** A page is written to for the first time since the last checkpoint. */
@@ -74,16 +74,21 @@ export class Checkpoints<State> {
     if (!last || last.pages.has(page)) return;
     let slot = this.#store.put(this.#ram.page(page));
     while (slot === undefined && this.#list.length > 1) {
-      this.#forgetOldest();
+      this.forgetOldest();
       slot = this.#store.put(this.#ram.page(page));
     }
     if (slot === undefined) this.clear();
     else last.pages.set(page, slot);
   }
 
-  /** The youngest that is not after a count of instructions. */
+  /** The youngest before a count of instructions. */
   before(icount: number): Checkpoint<State> | undefined {
-    return this.#list.findLast((c) => c.icount <= icount);
+    return this.#list.findLast((c) => c.icount < icount);
+  }
+
+  /** Whether any of these pages was written to after a checkpoint and before the next. */
+  touchedSince({ pages: written }: Checkpoint<State>, pages: readonly number[]): boolean {
+    return pages.some((page) => written.has(page));
   }
 
   /** Puts RAM back to a checkpoint, which becomes the last. Returns its state. */
@@ -111,8 +116,9 @@ export class Checkpoints<State> {
     pages.clear();
   }
 
-  #forgetOldest(): void {
-    this.#freeAll(this.#list.shift()!.pages);
+  forgetOldest(): void {
+    const oldest = this.#list.shift();
+    if (oldest) this.#freeAll(oldest.pages);
     this.onForget();
   }
 

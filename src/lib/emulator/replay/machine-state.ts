@@ -7,6 +7,7 @@
  * that goes on loads its own checkpoint too.
  */
 import { QemuFileReader } from '../../vmstate/qemu-file.ts';
+import { VmSection } from '../../vmstate/section-body.ts';
 import type { VMStateDescription } from '../../vmstate/vmstate.ts';
 import type { BlockBackend, BlockCapture } from '../block/block-backend.ts';
 import type { Completions } from '../block/completions.ts';
@@ -52,7 +53,13 @@ export function captureState(parts: StatefulParts): MachineState {
   const timers = [clocks.virtual.capture(), clocks.host.capture()];
   const sections = devices.entries
     .filter(({ idstr }) => !APART.has(idstr))
-    .map(({ device }) => ({ device, body: saveDevice(device).finish() }));
+    .map(({ device, section_id }) => {
+      const file = saveDevice(device);
+      // Some layouts are told by the footer that follows.
+      file.u8(VmSection.FOOTER);
+      file.be32(section_id);
+      return { device, body: file.finish() };
+    });
   return {
     ...{ icount: cpu.icount, env, timers, sections },
     clock: parts.time.capture(),

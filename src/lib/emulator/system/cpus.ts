@@ -48,7 +48,8 @@ export interface CpusOptions {
   /** Requests to the outside that are under way. With -icount they are waited for, as how long they take is no rule. */
   readonly pending?: () => boolean;
   readonly drain?: () => Promise<void>;
-  /** Before a slice: what cannot wait, if there is something. */
+  /** Instructions after which `before` has something to do, at 0: now. */
+  readonly untilBefore?: () => number;
   readonly before?: () => Promise<void> | undefined;
   /** The CPU met a breakpoint. Returns whether it stops. */
   readonly debug: () => boolean;
@@ -63,6 +64,8 @@ const SHORTEST_SLICE = 10_000;
 const LONGEST_SLICE = 50_000_000;
 /** A CPU that is throttled runs so long at a time. Source: CPU_THROTTLE_TIMESLICE_NS. */
 const THROTTLE_SLICE_NS = 10_000_000;
+/** A step goes through so many events that do not wake the CPU: at a kilohertz more than a minute. */
+const MOST_WAITS = 100_000;
 /** A nap ends for a change of the throttle. */
 const LONGEST_NAP_MS = 50;
 /** Behind real time by more than this (a tab that slept), the rest is dropped: the guest's clock need not race. */
@@ -170,12 +173,14 @@ export class Cpus {
     const { processor } = this.#o;
     const end = processor.icount + BigInt(instructions);
     let exit: CpuExit = 'budget';
+    let waits = 0;
     while (processor.icount < end) {
       this.#o.deliver();
       exit = this.runFor(goOn ? 1 : Number(end - processor.icount));
       if (exit === 'debug' && this.#o.debug()) break;
-      // A CPU that waits takes the next event; without one it waits for ever.
-      if (exit === 'halted' && !this.#skipIdle()) break;
+      // A CPU that waits takes the next event; without one, or when none concerns it, it waits for ever.
+      if (exit === 'halted' && (++waits > MOST_WAITS || !this.#skipIdle())) break;
+      if (exit !== 'halted') waits = 0;
       if (goOn?.() === false || (this.#o.icount && this.#o.pending?.())) break;
     }
     return exit;
@@ -206,7 +211,7 @@ export class Cpus {
     const { processor, pace } = this.#o;
     const before = pace.now();
     const from = processor.icount;
-    const exit = this.runFor(this.#slice);
+    const exit = this.runFor(Math.min(this.#slice, this.#o.untilBefore?.() || Infinity));
     const took = Number(pace.now() - before);
     if (this.throttle > 0) this.#ranNs += took;
     const ran = Number(processor.icount - from);
@@ -291,8 +296,10 @@ export class Cpus {
     return virtual === undefined || hostAsVirtual < virtual ? hostAsVirtual : virtual;
   }
 
+  /** Timers that never catch up do not keep the CPU from running. */
   #instructionsToDeadline(): number | undefined {
-    const deadline = this.#deadline();
+    const { virtual, host } = this.#o.clocks;
+    const deadline = virtual.behind || host.behind ? undefined : this.#deadline();
     return deadline === undefined ? undefined : Number(this.#o.time.instructionsUntil(deadline));
   }
 }
