@@ -31,13 +31,19 @@ export function requireCpl0({ env }: X86Cpu): void {
   if (env.get('hflags') & HF.CPL) throw generalProtection();
 }
 
+/**
+ * Bits of them that must be 0 (SDM 3A table 4-8), but for bit 5: QEMU's page walk, and so ours, marks these entries as
+ * accessed, which a CPU does not.
+ */
+const PDPTE_RESERVED = 0x1c6;
+
 /** With PAE and not in long mode CR3 leads to four entries that are checked at once. SDM 3A 4.4.1. */
 function checkPdptes({ mmu }: X86Cpu, cr3: bigint): void {
   const table = Number(cr3 & 0xffff_ffe0n);
   for (let i = 0; i < 4; i++) {
     const low = mmu.loadPhysical(table + i * 8, 4);
     const high = mmu.loadPhysical(table + i * 8 + 4, 4) >>> 0;
-    if (low & 1 && (low & 0x1e6 || high >>> (PHYS_ADDR_BITS - 32) !== 0)) throw generalProtection();
+    if (low & 1 && (low & PDPTE_RESERVED || high >>> (PHYS_ADDR_BITS - 32) !== 0)) throw generalProtection();
   }
 }
 

@@ -1,0 +1,68 @@
+/** Interrupts that our machine takes when native did, whatever its own interrupt controllers would have it do. */
+import { testBit, setBit } from '../../../src/lib/emulator/hw/intc/apic_common.ts';
+import type { Machine } from '../../../src/lib/emulator/machine.ts';
+import { CPU_INTERRUPT } from '../../../src/lib/emulator/target/i386/env.ts';
+
+const HARD = CPU_INTERRUPT.HARD | CPU_INTERRUPT.POLL;
+
+/** Keeps the controllers' interrupts from the CPU; those that the CPU is given otherwise (SMI, INIT) go through. */
+export function holdBack({ cpu }: Machine): void {
+  const interrupt = cpu.interrupt.bind(cpu);
+  cpu.resetInterrupt(HARD);
+  cpu.interrupt = (mask) => {
+    if (mask & ~HARD) interrupt(mask & ~HARD);
+  };
+}
+
+/** Whether a vector would come from the two 8259s: one of theirs, not masked. */
+function lineOf({ board }: Machine, vector: number): number | undefined {
+  const { apic, pic } = board.pc;
+  if (!apic.acceptsPic || testBit(apic.irr, vector)) return undefined;
+  const at = [pic.master, pic.slave].findIndex((chip) => chip.irq_base === (vector & ~7));
+  if (at < 0) return undefined;
+  const chip = at === 0 ? pic.master : pic.slave;
+  return (chip.imr >> (vector & 7)) & 1 ? undefined : at * 8 + (vector & 7);
+}
+
+/** Has the CPU take a vector now, acknowledged at its controller as if nothing else were requested. */
+export function take(machine: Machine, vector: number): void {
+  const { apic, pic } = machine.board.pc;
+  const { master, slave } = pic;
+  const line = lineOf(machine, vector);
+  const others = { irr: apic.irr, master: master.irr, slave: slave.irr };
+  apic.irr = apic.irr.map(() => 0);
+  master.irr = slave.irr = 0;
+  if (line === undefined) setBit(apic.irr, vector);
+  else if (line < 8) master.irr = 1 << line;
+  else {
+    slave.irr = 1 << (line - 8);
+    master.irr = 1 << 2;
+  }
+  const { env } = machine.cpu;
+  env.set('interrupt_request', env.get('interrupt_request') | CPU_INTERRUPT.HARD);
+  machine.cpu.run(0);
+  const kept = (vector >> 5) | 0;
+  apic.irr = apic.irr.map((word, i) => {
+    const other = others.irr[i]! & ~(line === undefined && i === kept ? 1 << (vector & 31) : 0);
+    return (word | other) >>> 0;
+  });
+  master.irr |= others.master & ~(line !== undefined && line < 8 ? 1 << line : 0);
+  slave.irr |= others.slave & ~(line !== undefined && line >= 8 ? 1 << (line - 8) : 0);
+}
+
+/** Vectors whose handler in real mode is at a place, those that something here requests first. */
+export function realModeVectors({ cpu, board }: Machine, selector: number, offset: number): number[] {
+  const { env, mmu } = cpu;
+  const { master, slave } = board.pc.pic;
+  const found: number[] = [];
+  for (const chip of [master, slave]) {
+    for (let n = 0; n < 8; n++) {
+      const vector = chip.irq_base + n;
+      const gate = mmu.load32(env.get64('idt_base') + BigInt(vector * 4), 'kernel') >>> 0;
+      if (gate !== selector * 0x1_0000 + offset || (chip.imr >> n) & 1) continue;
+      if ((chip.irr >> n) & 1) found.unshift(vector);
+      else found.push(vector);
+    }
+  }
+  return found;
+}

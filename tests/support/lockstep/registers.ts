@@ -1,0 +1,57 @@
+/** States as QEMU prints them, taken apart: what differs between two, and a value put into our CPU. */
+import type { TcgCpu } from '../../../src/lib/emulator/accel/tcg/cpu-exec.ts';
+import { infoRegisters } from '../../../src/lib/emulator/monitor/info-registers.ts';
+import { CC_MASK, FLAG } from '../../../src/lib/emulator/target/i386/env.ts';
+
+const GENERAL = 'AX CX DX BX SP BP SI DI'.split(' ');
+/** The printed text begins with an empty line and the CPU's number. */
+const HEADER = '\nCPU#0\n'.length;
+
+/** A CPU that has come to its HLT: native logs nothing before it goes on, as one that no longer waits. */
+export const stateOf = (cpu: TcgCpu): string => infoRegisters(cpu).slice(HEADER).replace('HLT=1', 'HLT=0');
+
+const SEGMENT_LINE = /^([CDEFGS]S|LDT|TR|GDT|IDT) *=(.*)$/;
+const FIELD = /([A-Z]+\d*) *=([\da-f]+(?: [\da-f]+)*)/g;
+
+/** Registers by QEMU's name; a segment's value is its whole line. */
+export function fieldsOf(state: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of state.split('\n')) {
+    const [, segment, cache] = SEGMENT_LINE.exec(line) ?? [];
+    if (segment) fields.set(segment, cache!);
+    else for (const [, name, value] of line.matchAll(FIELD)) fields.set(name!, value!);
+  }
+  return fields;
+}
+
+export interface Difference {
+  readonly name: string;
+  readonly native: string;
+  readonly ours: string;
+}
+
+export function differences(native: string, ours: string): Difference[] {
+  const [theirs, mine] = [fieldsOf(native), fieldsOf(ours)];
+  return [...new Set([...theirs.keys(), ...mine.keys()])].flatMap((name) => {
+    const [n, o] = [theirs.get(name) ?? '', mine.get(name) ?? ''];
+    return n === o ? [] : [{ name, native: n, ours: o }];
+  });
+}
+
+/** Number of a general register that the log calls RAX, EAX, R8; undefined for others. */
+export function generalRegister(name: string): number | undefined {
+  const legacy = GENERAL.indexOf(name.slice(1));
+  if (/^[RE]/.test(name) && legacy >= 0) return legacy;
+  return /^R\d+$/.test(name) ? Number(name.slice(1)) : undefined;
+}
+export const isFlags = (name: string): boolean => name === 'RFL' || name === 'EFL';
+
+/** Gives our CPU native's value of a general register, or its arithmetic flags. */
+export function takeOver({ env }: TcgCpu, { name, native }: Difference): void {
+  const register = generalRegister(name);
+  if (register !== undefined) env.set64('regs', BigInt(`0x${native}`), register);
+  else if (isFlags(name)) {
+    env.set64('cc_src', BigInt(parseInt(native, 16) & CC_MASK));
+    env.set('eflags', (env.get('eflags') & ~FLAG.DF) | (parseInt(native, 16) & FLAG.DF));
+  } else throw new RangeError(`${name} is not taken over`);
+}
