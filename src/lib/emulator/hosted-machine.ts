@@ -1,16 +1,12 @@
 /** One machine of a host: what it tells of itself, its wires to the page, and how it is looked into and saved. */
-import { QemuFileReader } from '../vmstate/qemu-file.ts';
-import { load, type Placed, type VMStateDescription } from '../vmstate/vmstate.ts';
 import { Wire } from './chardev/wire.ts';
 import { Breakpoints } from './debug/breakpoints.ts';
 import { aTurn, Running } from './debug/running.ts';
-import { saveDevice } from './hw/core/qdev.ts';
 import type { DriveInfo, MachineReport, MachineStatus } from './machine-api.ts';
 import type { LoadedMachine } from './machine-loading.ts';
 import type { Machine } from './machine.ts';
 import { saveVmState } from './migration/outgoing.ts';
 import type { Symbols } from './symbols.ts';
-import { CPUException } from './target/i386/env.ts';
 
 type Told = (status: MachineStatus) => void;
 interface Debugger {
@@ -30,7 +26,6 @@ const WHILE_RUNNING = 100;
 const WINDOW = 1000;
 /** Pieces of a stream, each a MiB, after which messages are read. */
 const SAVE_PIECES = 32;
-const MAX_READ = 1 << 16;
 const NO_MACHINE = 'there is no machine: its report says why';
 
 export class HostedMachine {
@@ -54,7 +49,7 @@ export class HostedMachine {
     this.#images = images;
     this.#symbols = symbols;
     if (!machine) return;
-    const breakpoints = new Breakpoints(machine);
+    const breakpoints = new Breakpoints(machine, (address) => this.symbols?.nameOf(address));
     this.#debugger = { breakpoints, moves: new Running(machine, breakpoints) };
     machine.runstate.onChange((_state, running) => {
       clearInterval(this.#ticking);
@@ -156,57 +151,10 @@ export class HostedMachine {
     return this;
   }
 
-  // Memory, devices, the stream.
-
-  /** As far as it is mapped, at most 64 KiB. */
-  read(space: 'virtual' | 'physical', address: bigint, bytes: number): Uint8Array<ArrayBuffer> {
-    const { cpu, memory } = this.machine;
-    const out = new Uint8Array(Math.max(0, Math.min(bytes, MAX_READ)));
-    for (let i = 0; i < out.length; i++) {
-      const at = BigInt.asUintN(64, address + BigInt(i));
-      try {
-        out[i] = space === 'virtual' ? cpu.mmu.load8(at, 'kernel') : memory.read(Number(at), 1);
-      } catch (error) {
-        if (error instanceof CPUException) return out.slice(0, i);
-        throw error;
-      }
-    }
-    return out;
-  }
-
-  /** Whether all of it could be written. */
-  write(space: 'virtual' | 'physical', address: bigint, bytes: Uint8Array): boolean {
-    const { cpu, memory } = this.machine;
-    try {
-      for (const [i, byte] of bytes.entries()) {
-        const at = BigInt.asUintN(64, address + BigInt(i));
-        if (space === 'virtual') cpu.mmu.store8(at, byte, 'kernel');
-        else memory.write(Number(at), byte, 1);
-      }
-      return true;
-    } catch (error) {
-      if (error instanceof CPUException) return false;
-      throw error;
-    }
-  }
-
   /** The names of addresses, where the kernel lies now. */
   get symbols(): Symbols | undefined {
     this.#symbols?.relocate(this.machine.cpu.env.get64('lstar'));
     return this.#symbols;
-  }
-
-  /** `name/instance` of each device that has a state. */
-  get deviceLabels(): readonly string[] {
-    return this.machine.devices.entries.map((e) => `${e.idstr}/${e.instance_id}`);
-  }
-
-  /** A device's state as rows, by the way it would go into a stream. */
-  deviceFields(label: string): readonly Placed[] {
-    const entry = this.machine.devices.entries.find((e) => `${e.idstr}/${e.instance_id}` === label);
-    const vmsd = entry?.device.vmsd as VMStateDescription<object> | undefined;
-    if (!entry || !vmsd) throw new RangeError(`there is no device '${label}'`);
-    return load(new QemuFileReader(saveDevice(entry.device).finish()), vmsd, vmsd.version).fields;
   }
 
   /** The paused machine as a migration stream. Pieces are Blobs: the browser may put them to disk. */

@@ -63,7 +63,8 @@ export interface MachineReport {
 /** Why the machine stopped. */
 export type StopReason =
   | { readonly kind: 'pause' | 'step' | 'halt-forever' | 'shutdown' | 'reset' }
-  | { readonly kind: 'breakpoint'; readonly id: number }
+  /** `what` it met, in words, where the place alone does not say it. */
+  | { readonly kind: 'breakpoint'; readonly id: number; readonly what?: string }
   | { readonly kind: 'io-error'; readonly drive: string; readonly message: string }
   | { readonly kind: 'internal-error'; readonly message: string };
 
@@ -82,13 +83,30 @@ export interface MachineStatus {
   readonly drives: readonly DriveInfo[];
 }
 
-export type BreakpointSpec =
-  | { readonly kind: 'code'; readonly address: bigint; readonly condition?: string }
-  | { readonly kind: 'read' | 'write' | 'access'; readonly address: bigint; readonly bytes: number }
-  | { readonly kind: 'port'; readonly port: number }
-  | { readonly kind: 'msr'; readonly index: number }
+/** What an access does. `read` leaves out instructions that read and write at once, which count as writing. */
+export type AccessKind = 'read' | 'write' | 'access';
+
+/** Where the machine stops by itself: before an instruction, or after the one that did what is watched. */
+export type BreakpointSpec = {
+  /** An expression of the monitor, over the registers at that moment. */
+  readonly condition?: string;
+} & (
+  | { readonly kind: 'code'; readonly address: bigint }
+  | {
+      readonly kind: 'data';
+      readonly space: 'virtual' | 'physical';
+      readonly address: bigint;
+      readonly bytes: number;
+      readonly access: AccessKind;
+    }
+  /** `ports` of them from `port` on. */
+  | { readonly kind: 'port'; readonly port: number; readonly ports: number; readonly access: AccessKind }
+  | { readonly kind: 'msr'; readonly index: number; readonly access: AccessKind }
+  /** Exception or interrupt, stopped at its handler. */
   | { readonly kind: 'vector'; readonly vector: number }
-  | { readonly kind: 'field'; readonly section: string; readonly path: string };
+  /** A value of a device has changed: looked at between slices, and after each access to a device. */
+  | { readonly kind: 'field'; readonly section: string; readonly path: string }
+);
 export type Breakpoint = BreakpointSpec & { readonly id: number; readonly enabled: boolean; readonly hits: number };
 
 /** One register: a row of the registers panel. */

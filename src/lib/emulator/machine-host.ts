@@ -1,9 +1,12 @@
 /** The machines' worker without the worker: `MachineHost` of `machine-api.ts`. Runs in Node too. */
 import { transfer } from 'comlink';
 import { cpuView, setRegister } from './cpu-view.ts';
+import { deviceFields, deviceLabels } from './debug/device-fields.ts';
+import { readMemory, writeMemory } from './debug/guest-memory.ts';
 import { HostedMachine } from './hosted-machine.ts';
 import type { MachineHost, MonitorAnswer } from './machine-api.ts';
-import { insertImage, MachineLoader } from './machine-loading.ts';
+import { insertImage } from './block/open-image.ts';
+import { imageOf, MachineLoader } from './machine-loading.ts';
 import { hmp } from './monitor/hmp.ts';
 import { CPUException } from './target/i386/env.ts';
 
@@ -75,17 +78,17 @@ export function createMachineHost(): MachineHost {
       }
     },
     async read(id, space, address, bytes) {
-      const got = get(id).read(space, address, bytes);
+      const got = readMemory(get(id).machine, space, address, bytes);
       return transfer(got, [got.buffer]);
     },
-    write: async (id, space, address, bytes) => get(id).write(space, address, bytes),
+    write: async (id, space, address, bytes) => writeMemory(get(id).machine, space, address, bytes),
     async symbols(id, addresses) {
       const { symbols } = get(id);
       return addresses.map((address) => symbols?.nameOf(address));
     },
     addressOf: async (id, symbol) => get(id).symbols?.addressOf(symbol),
-    devices: async (id) => get(id).deviceLabels,
-    deviceFields: async (id, label) => get(id).deviceFields(label),
+    devices: async (id) => deviceLabels(get(id).machine),
+    deviceFields: async (id, label) => deviceFields(get(id).machine, label),
     async shared(id) {
       const { physmem, cpu } = get(id).machine;
       return {
@@ -110,7 +113,7 @@ export function createMachineHost(): MachineHost {
       const { machine } = get(id);
       const found = machine.drives.find(({ blk }) => blk.name === drive);
       if (!found) throw new RangeError(`there is no drive '${drive}'`);
-      const why = await insertImage(found.blk, file);
+      const why = insertImage(found.blk, await imageOf(file));
       if (why !== undefined) throw new Error(why);
       get(id).attached(drive, file.name);
     },

@@ -131,16 +131,21 @@ function pagingFrom(section: Section | undefined): Paging | undefined {
   };
   const [cr0, cr3, cr4] = [register('env.cr[0]'), register('env.cr[3]'), register('env.cr[4]')];
   if (cr0 === undefined || cr3 === undefined || cr4 === undefined) return undefined;
-  const efer = register('env.efer') ?? 0n;
   const a20 = register('env.a20_mask');
+  const a20Low = a20 !== undefined && (a20 & 0x100000n) === 0n;
+  return pagingBy({ cr0, cr3, cr4, efer: register('env.efer') ?? 0n, a20Low });
+}
+
+/** How addresses are translated with these values of the registers. */
+export function pagingBy({
+  cr0,
+  cr3,
+  cr4,
+  efer,
+  a20Low
+}: Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint> & Pick<Paging, 'a20Low'>): Paging {
   const mode = modeOf(cr0, cr4, efer);
-  return {
-    mode,
-    root: rootOf(mode, cr3),
-    pse: (cr4 & CR4_PSE) !== 0n,
-    nxe: (efer & EFER_NXE) !== 0n,
-    a20Low: a20 !== undefined && (a20 & 0x100000n) === 0n
-  };
+  return { mode, root: rootOf(mode, cr3), pse: (cr4 & CR4_PSE) !== 0n, nxe: (efer & EFER_NXE) !== 0n, a20Low };
 }
 
 function modeOf(cr0: bigint, cr4: bigint, efer: bigint): PagingMode {
@@ -257,6 +262,22 @@ function flagsOf(entry: Entry, lv: Level, paging: Paging): string[] {
 
 /** Translates one virtual address. Never throws for what the guest's tables hold. */
 export async function walk(pages: PhysicalPages, paging: Paging, gva: bigint): Promise<Walk> {
+  const way = walking(paging, gva);
+  let step = way.next();
+  while (!step.done) step = way.next(await pages.page(step.value));
+  return step.value;
+}
+
+/** The same in memory that is at hand. @param page the page that holds a guest-physical address */
+export function walkNow(page: (gpa: number) => DataView, paging: Paging, gva: bigint): Walk {
+  const way = walking(paging, gva);
+  let step = way.next();
+  while (!step.done) step = way.next(page(step.value));
+  return step.value;
+}
+
+/** Asks for the page of each entry. */
+function* walking(paging: Paging, gva: bigint): Generator<number, Walk, DataView> {
   const { mode } = paging;
   const long = mode === '4-level' || mode === '5-level';
   gva = BigInt.asUintN(64, gva);
@@ -274,7 +295,7 @@ export async function walk(pages: PhysicalPages, paging: Paging, gva: bigint): P
   for (const lv of levelsOf[mode]) {
     const index = Number((gva >> BigInt(lv.shift)) & BigInt(2 ** lv.bits - 1));
     const entryGpa = table + index * entryBytes(paging);
-    const entry = entryAt(await pages.page(entryGpa), entryGpa % PAGE, lv, paging);
+    const entry = entryAt(yield entryGpa, entryGpa % PAGE, lv, paging);
     const raw = (BigInt(entry.high) << 32n) | BigInt(entry.low);
     steps.push({ level: lv.name, entryGpa, index, entry: raw, flags: flagsOf(entry, lv, paging) });
     if (!entry.present) return fail(`the ${lv.name} entry is not present`);

@@ -2,7 +2,7 @@
 import { pcOf, stackOf } from '../cpu-view.ts';
 import type { Machine } from '../machine.ts';
 import { stepKind } from '../step-kind.ts';
-import type { Breakpoints } from './breakpoints.ts';
+import type { Breakpoints, Goal } from './breakpoints.ts';
 
 /** Steps between which messages are read. */
 const PIECE = 20_000;
@@ -25,10 +25,9 @@ export class Running {
 
   resume(): void {
     const machine = this.#machine;
-    if (machine.runstate.running) return;
-    // The breakpoint at which it stands has been told.
-    if (machine.cpu.breakpoints.has(pcOf(machine.cpu))) this.#stepOne();
-    if (!this.#broken) machine.start();
+    // The breakpoint at which it stands is known.
+    machine.cpu.passBreakpoint();
+    machine.start();
   }
 
   async pause(): Promise<void> {
@@ -37,29 +36,19 @@ export class Running {
     this.#pausing = false;
   }
 
-  get #broken(): boolean {
-    return this.#machine.runstate.state === 'internal-error';
-  }
-
-  /** One instruction, whatever breakpoint is on it. */
-  #stepOne(): void {
-    this.#machine.cpu.breakpoints.clear();
-    this.#machine.step(1);
-    this.#breakpoints.set();
-  }
-
-  async step(instructions: number): Promise<void> {
+  /** One at a time where `goOn` is given, which is asked after each. */
+  async step(instructions: number, goOn?: () => boolean): Promise<void> {
     const machine = this.#machine;
-    const end = machine.cpu.icount + BigInt(instructions);
-    this.#stepOne();
-    while (!this.#broken && !this.#pausing && machine.runstate.state === 'paused') {
-      const left = Number(end - machine.cpu.icount);
-      if (left <= 0) return;
+    let wanted = true;
+    const goesOn = goOn && ((): boolean => (wanted = goOn()));
+    machine.cpu.passBreakpoint();
+    for (let left = instructions; left > 0; await aTurn()) {
       const before = machine.cpu.icount;
-      machine.step(Math.min(PIECE, left));
+      machine.step(Math.min(PIECE, left), goesOn);
+      const done = Number(machine.cpu.icount - before);
+      left -= done;
       // A CPU that waits for ever gets no farther.
-      if (machine.cpu.icount === before) return;
-      await aTurn();
+      if (left <= 0 || done === 0 || !wanted || this.#pausing || machine.runstate.state !== 'paused') return;
     }
   }
 
@@ -67,42 +56,39 @@ export class Running {
   async stepOver(): Promise<void> {
     const { cpu } = this.#machine;
     const { calls, length } = stepKind(cpu);
-    if (!calls) return this.#stepOne();
+    if (!calls) return this.step(1);
     const top = stackOf(cpu);
     // A deeper call of the same function passes here too, with more on the stack.
-    await this.#runUntil(pcOf(cpu) + BigInt(length), () => stackOf(cpu) >= top);
+    await this.#runUntil({ address: pcOf(cpu) + BigInt(length), reached: () => stackOf(cpu) >= top });
   }
 
   /** Until the function returns: the first return from this depth, at this privilege. */
   async stepOut(): Promise<void> {
-    const machine = this.#machine;
-    const { cpu } = machine;
+    const { cpu } = this.#machine;
     const [top, cpl] = [stackOf(cpu), cpu.env.get('hflags') & 3];
-    for (let n = 1; !this.#broken && !this.#pausing; n++) {
+    const returns = (): boolean => {
       const depth = stackOf(cpu) - top;
       const here = depth >= 0n && depth < LARGEST_FRAME && (cpu.env.get('hflags') & 3) === cpl;
-      const last = here && stepKind(cpu).returns;
-      this.#stepOne();
-      if (last || (cpu.env.get('halted') !== 0 && machine.clocks.virtual.deadline() === undefined)) return;
-      const stop = this.#breakpoints.here();
-      if (stop) return void machine.runstate.set('debug', { kind: 'breakpoint', id: stop.id });
-      if (n % PIECE === 0) await aTurn();
-    }
+      return here && stepKind(cpu).returns;
+    };
+    let last = returns();
+    await this.step(Infinity, () => {
+      if (last) return false;
+      last = returns();
+      return true;
+    });
   }
 
   async runTo(address: bigint): Promise<void> {
-    await this.#runUntil(address, () => true);
+    await this.#runUntil({ address, reached: () => true });
   }
 
-  async #runUntil(address: bigint, reached: () => boolean): Promise<void> {
-    const machine = this.#machine;
-    this.#breakpoints.goal = { address, reached };
-    this.#stepOne();
-    if (pcOf(machine.cpu) !== address || !reached()) {
-      const stopped = new Promise<void>((resolve) => this.#stopped.push(resolve));
-      this.resume();
-      if (machine.runstate.running) await stopped;
-    }
+  async #runUntil(goal: Goal): Promise<void> {
+    const { runstate } = this.#machine;
+    this.#breakpoints.goal = goal;
+    const stopped = new Promise<void>((resolve) => this.#stopped.push(resolve));
+    this.resume();
+    if (runstate.running) await stopped;
     this.#breakpoints.goal = undefined;
   }
 }

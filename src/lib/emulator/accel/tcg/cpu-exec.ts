@@ -6,9 +6,17 @@
  * and one that repeats zero times is one. Delivering exceptions and interrupts counts nothing.
  */
 import { Interpreter } from '../../target/i386/backend/interpreter.ts';
-import { EXIT, type Layout, layOut, layoutBytes } from '../../target/i386/backend/layout.ts';
+import {
+  EXIT,
+  type Layout,
+  layOut,
+  layoutBytes,
+  PAGE_SIZE,
+  RECORD,
+  WATCHING
+} from '../../target/i386/backend/layout.ts';
 import { FEATURE_NAMES } from '../../target/i386/cpu-features.ts';
-import { CPUException, Env, FLAG } from '../../target/i386/env.ts';
+import { CPUException, Env, FLAG, HF, R_CS } from '../../target/i386/env.ts';
 import { decoderFor } from '../../target/i386/isa/decode.ts';
 import { hotShapes } from '../../target/i386/isa/hot.ts';
 import { SEMANTICS } from '../../target/i386/isa/semantics/registry.ts';
@@ -23,10 +31,11 @@ import {
   x86_cpu_exec_interrupt,
   x86_cpu_pending_interrupt
 } from '../../target/i386/tcg/excp_helper.ts';
-import type { CpuModel, CpuOutside, Mmu, X86Cpu } from '../../target/i386/x86-cpu.ts';
+import type { CpuModel, CpuObserver, CpuOutside, Mmu, X86Cpu } from '../../target/i386/x86-cpu.ts';
 import type { CpuExit, Processor } from '../../system/cpus.ts';
 import { CpuTlb, type PhysicalSpace, takeException } from './cputlb.ts';
 import { CodePages } from './tb-maint.ts';
+import { type Watchpoint, Watchpoints } from './watchpoint.ts';
 
 /** Room for decoded instructions: a kernel and some programs. When it is full, all is decoded anew. */
 const ARENA_BYTES = 32 << 20;
@@ -54,6 +63,8 @@ export interface CpuOptions {
   readonly physical: PhysicalSpace;
   readonly model: CpuModel;
   readonly outside: CpuOutside;
+  /** `PhysMem.onFirstWrite` */
+  readonly firstWrite?: (hostPage: number) => void;
   /** Sees each exception before it is delivered; true keeps it from being so, and `run` stops with 'debug'. */
   readonly intercept?: (exception: CPUException) => boolean;
 }
@@ -63,8 +74,7 @@ export class TcgCpu implements X86Cpu, Processor {
   readonly mmu: Mmu;
   readonly outside: CpuOutside;
   readonly model: CpuModel;
-  /** Linear addresses before whose instructions `run` stops with 'debug'. */
-  readonly breakpoints = new Set<bigint>();
+  observer: CpuObserver | undefined;
   readonly #layout: Layout;
   readonly #interpreter: Interpreter;
   readonly #pages: CodePages;
@@ -75,13 +85,31 @@ export class TcgCpu implements X86Cpu, Processor {
   #inEngine = false;
   /** Data breakpoints that the instruction has hit, as in DR6. */
   #watchHits = 0;
-  /** The breakpoint at the next instruction has been told: the next run goes on over it. */
-  #told = false;
+  #breakpoints: ReadonlyMap<bigint, () => boolean> = new Map();
+  readonly #watchpoints = new Watchpoints();
+  /** The breakpoint that has been told, and when: running on passes it. */
+  #told = { address: -1n, count: -1 };
+  /** `run` comes back with 'debug' before the next instruction: a breakpoint on it, or something that was watched. */
+  #stop = false;
+  #running = false;
   readonly #intercept: (exception: CPUException) => boolean;
 
-  constructor({ memory, base, pageFlags, pageMap, physical, model, outside, intercept }: CpuOptions) {
+  constructor({ memory, base, pageFlags, pageMap, physical, model, outside, firstWrite, intercept }: CpuOptions) {
     this.model = model;
-    this.outside = outside;
+    this.outside = {
+      ...outside,
+      ioRead: (port, size) => {
+        const value = outside.ioRead(port, size);
+        this.#observed?.port?.(port, size, value >>> 0, false);
+        this.#observed?.device?.();
+        return value;
+      },
+      ioWrite: (port, value, size) => {
+        this.#observed?.port?.(port, size, value >>> 0, true);
+        outside.ioWrite(port, value, size);
+        this.#observed?.device?.();
+      }
+    };
     this.#intercept = intercept ?? (() => false);
     this.#layout = layOut(base, ARENA_BYTES, { pageFlags, pageMap, physBits: 40 });
     this.env = new Env(memory, this.#layout.env);
@@ -93,11 +121,19 @@ export class TcgCpu implements X86Cpu, Processor {
       this,
       this.#layout,
       {
-        mmio_read: (address, size) => physical.read(address, size),
-        mmio_write: (address, value, size) => physical.write(address, value >>> 0, size),
-        watch: (linear, bytes, write) => {
-          this.#watchHits |= watchpointHits(this.env, BigInt.asUintN(64, linear), bytes, write !== 0);
+        mmio_read: (address, size) => {
+          const value = physical.read(address, size);
+          this.#observed?.device?.();
+          return value;
         },
+        mmio_write: (address, value, size) => {
+          physical.write(address, value >>> 0, size);
+          this.#observed?.device?.();
+        },
+        first_write: (host) => firstWrite?.(host >>> 12),
+        watch: (linear, bytes, write, gpa) => this.#access(BigInt.asUintN(64, linear), bytes, write !== 0, gpa),
+        watched: (linear, gpa) => (this.#watchpoints.inPage(BigInt.asUintN(64, linear), gpa) ? 1 : 0),
+        at_stop: () => (this.#stopsHere() ? 1 : 0),
         new_page: (host, key) => pages.newPage(host >>> 0, key),
         decode: (page, offset) => pages.decode(page >>> 0, offset),
         decode_cross: (record, page) => pages.decodeCross(record >>> 0, page >>> 0)
@@ -124,6 +160,43 @@ export class TcgCpu implements X86Cpu, Processor {
   }
   #budget(): number {
     return this.env.i32[(this.env.base + this.env.offsetOf('budget')) >> 2]!;
+  }
+
+  /**
+   * Linear addresses before whose instructions `run` may stop with 'debug', and what decides it when the CPU is there.
+   * Only records of instructions at their offsets of a page are slower for it.
+   */
+  get breakpoints(): ReadonlyMap<bigint, () => boolean> {
+    return this.#breakpoints;
+  }
+  set breakpoints(breakpoints: ReadonlyMap<bigint, () => boolean>) {
+    this.#breakpoints = breakpoints;
+    this.#pages.setStops(new Set([...breakpoints.keys()].map((address) => Number(address % BigInt(PAGE_SIZE)))));
+  }
+  /** The breakpoint at the next instruction has been told: the next run goes on over it. */
+  passBreakpoint(): void {
+    this.#told = { address: this.#linearEip(), count: this.#count() };
+  }
+  /** Accesses of instructions and interrupts to data; those of a debugger are not told. */
+  get watchpoints(): readonly Watchpoint[] {
+    return this.#watchpoints.list;
+  }
+  set watchpoints(list: readonly Watchpoint[]) {
+    this.#watchpoints.list = list;
+    const others = this.env.get('watching') & ~WATCHING.PAGES;
+    this.env.set('watching', list.length > 0 ? others | WATCHING.PAGES : others);
+    this.flushAll();
+  }
+  /** Has `run` come back with 'debug' after the instruction, or before the first. */
+  requestDebug(): void {
+    this.#stop = true;
+    this.#leaveEngine();
+  }
+  /** eip of the instruction that runs, for those that look on. */
+  get currentEip(): bigint {
+    const { env } = this;
+    if (!this.#inEngine || env.get('record') === 0) return env.get64('eip');
+    return env.get64('eip_page') + BigInt(env.u16[(env.get('record') + RECORD.offset) >>> 1]!);
   }
 
   /** HLT, and nothing has come that would end it. */
@@ -179,7 +252,9 @@ export class TcgCpu implements X86Cpu, Processor {
   run(instructions: number): CpuExit {
     this.#before = this.#count();
     this.#total = this.#rest = Math.min(instructions, LONGEST_RUN);
+    this.#running = true;
     const exit = this.#loop();
+    this.#running = false;
     this.#total -= this.#rest;
     this.#rest = 0;
     this.env.set('exit_request', 0);
@@ -190,26 +265,31 @@ export class TcgCpu implements X86Cpu, Processor {
   #loop(): CpuExit {
     const { env } = this;
     for (;;) {
+      if (this.#stop) {
+        this.#stop = false;
+        return 'debug';
+      }
       if (env.get('interrupt_request') !== 0 && x86_cpu_exec_interrupt(this)) continue;
       if (env.get('halted') !== 0) return 'halted';
       if (env.get('exit_request') !== 0) return 'request';
       if (this.#rest === 0) return 'budget';
-      const debugging = this.breakpoints.size > 0 || breakpointsEnabled(env);
+      const debugging = breakpointsEnabled(env);
       if (debugging) {
-        if (!this.#told && this.breakpoints.has(this.#linearEip())) {
-          this.#told = true;
-          return 'debug';
-        }
+        if (this.breakpoints.has(this.#linearEip()) && this.#stopsHere()) continue;
         if (this.#hitsDebugRegister()) continue;
         env.set('eflags', env.get('eflags') & ~FLAG.RF); // it shields one instruction
         this.#watchHits = 0;
+        this.passBreakpoint();
       }
       const trapped = (env.get('eflags') & FLAG.TF) !== 0;
       const inhibited = env.get('inhibit_irq') !== 0;
       env.set('inhibit_irq', 0);
-      this.#told = false;
+      const before = this.#rest;
       const raised = this.#enter(debugging || trapped || inhibited ? 1 : this.#rest);
-      if (raised) {
+      if (this.#rest === before && !raised) {
+        // Nothing ran: a breakpoint was met.
+        if (inhibited) env.set('inhibit_irq', 1);
+      } else if (raised) {
         if (this.#intercept(raised)) return 'debug';
         deliverException(this, raised);
       } else {
@@ -222,7 +302,30 @@ export class TcgCpu implements X86Cpu, Processor {
 
   #linearEip(): bigint {
     const { env } = this;
-    return BigInt.asUintN(64, env.get64('seg_base', 1) + env.get64('eip'));
+    const long = (env.get('hflags') & HF.CS64) !== 0;
+    return BigInt.asUintN(long ? 64 : 32, (long ? 0n : env.get64('seg_base', R_CS)) + env.get64('eip'));
+  }
+  /** What a debugger does by itself is nothing to look at. */
+  get #observed(): CpuObserver | undefined {
+    return this.#running ? this.observer : undefined;
+  }
+  /** Whether to stop before the instruction at eip. */
+  #stopsHere(): boolean {
+    if (this.#breakpoints.size === 0) return false;
+    const address = this.#linearEip();
+    const decide = this.#breakpoints.get(address);
+    const count = this.#count();
+    if (!decide || (this.#told.count === count && this.#told.address === address)) return false;
+    this.#told = { address, count };
+    this.#interpreter.exports.cc_materialise();
+    return (this.#stop = decide());
+  }
+  #access(linear: bigint, bytes: number, write: boolean, gpa: bigint): void {
+    const watching = this.env.get('watching');
+    if (watching & WATCHING.DR) this.#watchHits |= watchpointHits(this.env, linear, bytes, write);
+    if (watching & WATCHING.PAGES && this.#running) {
+      this.#watchpoints.access({ linear, gpa, bytes, write, eip: this.currentEip });
+    }
   }
   #hitsDebugRegister(): boolean {
     if (this.env.get('eflags') & FLAG.RF) return false;

@@ -30,6 +30,8 @@ export class CodePages {
   #free: number;
   /** Host pages with decoded pages. */
   readonly #hosts = new Set<number>();
+  /** Offsets in a page at whose instructions a record asks whether to stop: of whatever page, as pages have many names. */
+  #stops: ReadonlySet<number> = new Set();
   /** Bytes of an instruction that lies in two pages. */
   readonly #joined = new Uint8Array(2 * LONGEST);
 
@@ -43,6 +45,25 @@ export class CodePages {
 
   attach(interpreter: Interpreter): void {
     this.#interpreter = interpreter;
+  }
+
+  /** Has the instructions at these offsets of a page ask whether to stop; what was decoded of them is given up. */
+  setStops(stops: ReadonlySet<number>): void {
+    const { u16, u32 } = this.#env;
+    const before = this.#stops;
+    const changed = [...[...stops].filter((at) => !before.has(at)), ...[...before].filter((at) => !stops.has(at))];
+    this.#stops = stops;
+    for (const host of this.#hosts) {
+      let page = u32[(this.#layout.decodedPages >>> 2) + (host >>> 12)]!;
+      for (; page !== 0; page = u32[(page + DECODED.next) >>> 2]!) {
+        for (const offset of changed) {
+          const slot = ((page + DECODED.records) >>> 2) + offset;
+          if (u32[slot] === 0) continue;
+          u16[(u32[slot]! + RECORD.handler) >>> 1] = HANDLER.LOOKUP;
+          u32[slot] = 0;
+        }
+      }
+    }
   }
 
   /** Gives up everything. */
@@ -96,8 +117,12 @@ export class CodePages {
         return first;
       }
       const insn = this.#decode(env.u8, host + at, code, host + PAGE_SIZE);
-      const record = this.#take(RECORD.size);
+      let record = this.#take(RECORD.size);
       env.u32[records + at] = record;
+      if (this.#stops.has(at)) {
+        writeMarker(env, record, HANDLER.STOP, at);
+        record = this.#take(RECORD.size);
+      }
       if (insn === 'fetch') {
         writeMarker(env, record, HANDLER.CROSS, at);
         writeMarker(env, this.#take(RECORD.size), HANDLER.LOOKUP, at);

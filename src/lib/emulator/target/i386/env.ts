@@ -43,7 +43,8 @@ const FIELDS = [
   ['code_page', 'u32', 1], // the decoded page that runs
   ['code_flushes', 'u32', 1], // how often all decoded pages were thrown away: records kept before are gone
   ['mmu', 'u32', 1], // TLB of the current mode
-  ['watching', 'u32', 1], // not 0: every access to data is told, so the data TLB is kept empty
+  ['watching', 'u32', 1], // WATCHING (backend/layout.ts): which accesses to data are told
+  ['record', 'u32', 1], // the record that runs, where the loop may be left from
   ['walk_gpa', 'u64', 1], // results of a page walk
   ['walk_prot', 'u32', 1],
   ['walk_level', 'u32', 1],

@@ -54,7 +54,21 @@ export interface CpuOutside {
   log(message: string): void;
 }
 
+/** Who looks on what a CPU does, a debugger: called where it happens, before `run` is left. */
+export interface CpuObserver {
+  /** After IN and INS, before OUT and OUTS. */
+  port?(port: number, size: number, value: number, write: boolean): void;
+  /** After RDMSR, before WRMSR. */
+  msr?(index: number, value: bigint, write: boolean): void;
+  /** Before a handler is entered. `error`: the code of an exception that has one. */
+  interrupt?(vector: number, cause: 'software' | 'exception' | 'hardware', error: number | undefined): void;
+  /** After a device was accessed, by a port or by memory. */
+  device?(): void;
+}
+
 export interface X86Cpu {
+  /** Undefined where nobody looks. */
+  readonly observer?: CpuObserver | undefined;
   readonly env: Env;
   readonly mmu: Mmu;
   readonly outside: CpuOutside;

@@ -21,8 +21,14 @@ import { defineTlb } from './tlb.ts';
 export interface CoreImports {
   mmio_read(address: number, size: number): number;
   mmio_write(address: number, value: number, size: number): void;
-  /** An access to data that does not fault, while the state's `watching` is set. `write`: 1 of stores and updates. */
-  watch(linear: bigint, bytes: number, write: number): void;
+  /** A host page (an address in it) is about to be written to, without DIRTY_CHECKPOINT. */
+  first_write(host: number): void;
+  /** An access to data in one page that does not fault, while `watching` is set. `write`: 1 of stores and updates. */
+  watch(linear: bigint, bytes: number, write: number, gpa: bigint): void;
+  /** Whether accesses to a page are to be told, while `watching` has WATCHING.PAGES. */
+  watched(linear: bigint, gpa: bigint): number;
+  /** At a HANDLER.STOP record, with eip and budget in the state: whether to stop. */
+  at_stop(): number;
   /** A new decoded page of a host page (its address) under a key. */
   new_page(host: number, key: number): number;
   /** Decodes from an offset of a decoded page on; returns the first record. */
@@ -34,7 +40,10 @@ export interface CoreImports {
 const IMPORT_TYPES: Readonly<Record<keyof CoreImports, readonly [readonly ValType[], ValType?]>> = {
   mmio_read: [['f64', 'i32'], 'i32'],
   mmio_write: [['f64', 'i32', 'i32']],
-  watch: [['i64', 'i32', 'i32']],
+  first_write: [['i32']],
+  watch: [['i64', 'i32', 'i32', 'i64']],
+  watched: [['i64', 'i64'], 'i32'],
+  at_stop: [[], 'i32'],
   new_page: [['i32', 'i32'], 'i32'],
   decode: [['i32', 'i32'], 'i32'],
   decode_cross: [['i32', 'i32']]

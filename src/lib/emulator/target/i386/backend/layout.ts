@@ -94,7 +94,9 @@ export const HANDLER = {
   GOTO: 2,
   /** An instruction, in the next record, that ends in the next page: `imm` is that decoded page, `link` its generation. */
   CROSS: 3,
-  FIRST: 4
+  /** A debugger's breakpoint: asks whether to stop, before the instruction in the next record. */
+  STOP: 4,
+  FIRST: 5
 } as const;
 
 /** What a function of the table, and the loop, return. */
@@ -111,7 +113,15 @@ export const STATUS = {
 } as const;
 
 /** Why `run` came back. */
-export const EXIT = { BUDGET: 0, EXCEPTION: 1, REQUEST: 2 } as const;
+export const EXIT = { BUDGET: 0, EXCEPTION: 1, REQUEST: 2, STOP: 3 } as const;
+
+/** Bits of `watching`. */
+export const WATCHING = {
+  /** Debug registers: every access to data is told, so the data TLB is kept empty. */
+  DR: 1,
+  /** A debugger: pages that it watches have no entries. */
+  PAGES: 2
+} as const;
 
 /** Entries that were filled since the last flush, so that flushing costs what was filled: u32 address each. */
 export const FILLED_ENTRIES = 1 << 16;

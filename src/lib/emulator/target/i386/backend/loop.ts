@@ -42,6 +42,7 @@ class LoopBackend extends InterpBackend {
   }
   protected override spill(): void {
     this.setEnv('budget', local('i32', this.#loop.budget).i64S());
+    this.setEnv('record', this.record);
   }
   protected override reload(): void {
     this.lazyEnv('budget').i32().emit(this.f);
@@ -116,7 +117,10 @@ export function defineLoop(
       value.emit(f);
       f.set(index);
     };
-    const spill = (): void => e.setEnv('budget', local('i32', budget).i64S());
+    const spill = (): void => {
+      e.setEnv('budget', local('i32', budget).i64S());
+      e.setEnv('record', P);
+    };
     const reload = (): void => set(budget, e.lazyEnv('budget').i32());
     const here = (): Value =>
       e
@@ -217,6 +221,14 @@ export function defineLoop(
       f.brIf(noFetch);
       reload();
       set(record, page);
+      f.br(next);
+    };
+    handlers[HANDLER.STOP] = () => {
+      uncounted();
+      spill();
+      e.setEnv('eip', here());
+      e.when(call('at_stop'), () => exit(EXIT.STOP));
+      set(record, P.add(RECORD.size));
       f.br(next);
     };
     shapes.forEach((shape, at) => {

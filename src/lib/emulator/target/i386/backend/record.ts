@@ -103,7 +103,7 @@ export function writeMarker(env: Env, at: number, handler: number, offset: numbe
   env.u16[(at + RECORD.offset) >> 1] = offset;
   env.u32[(at + RECORD.link) >> 2] = link;
   // It counts as long as the longest instruction, so that whatever is stored there makes it look again.
-  env.u8[at + RECORD.length] = handler === HANDLER.CROSS ? 15 : 0;
+  env.u8[at + RECORD.length] = handler === HANDLER.CROSS || handler === HANDLER.STOP ? 15 : 0;
 }
 
 /** A CROSS record's expectation: the decoded page in which its instruction ends, and that page's generation. */

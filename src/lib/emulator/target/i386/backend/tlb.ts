@@ -15,14 +15,16 @@ import {
   TLB_INDEX_BITS,
   TLB_MODE_BITS,
   TLB_TABLE_BYTES,
-  TLB_WRITE
+  TLB_WRITE,
+  WATCHING
 } from './layout.ts';
 import { ACCESS, mapEntry, PROT_GLOBAL } from './page-walk.ts';
 
 /** What `fill` returns for what is not RAM; no host address is that low. */
 export const NOT_RAM = 1;
 const PAGE_CODE = 1;
-const PAGE_DIRTY = 6;
+const PAGE_DIRTY = 14;
+const DIRTY_CHECKPOINT = 8;
 const MAP_WRITE = 2;
 
 /** Offset in a table of the entry for a linear address. */
@@ -50,10 +52,10 @@ function emptyEntry(layout: Layout, address: Value): Value {
 export function defineTlb(core: CoreBuilder): void {
   const { layout } = core;
   const call = (e: StateEmitter, name: string, ...args: readonly Term[]): Value => e.invoke(core.callee(name), ...args);
-  /** Tells of an access that will not fault any more. */
-  const watch = (e: StateEmitter, linear: Value, bytes: Value, access: number): void =>
+  /** Tells of an access that will not fault any more, page by page. */
+  const watch = (e: StateEmitter, access: number, ...pieces: readonly (readonly [Value, Value, Value])[]): void =>
     e.when(e.lazyEnv('watching'), () => {
-      call(e, 'watch', linear, bytes, access);
+      for (const [linear, bytes, gpa] of pieces) call(e, 'watch', linear, bytes, access, gpa);
     });
   const bounce = envAt(layout, 'bounce');
 
@@ -158,12 +160,19 @@ export function defineTlb(core: CoreBuilder): void {
         call(e, 'flush', 1);
       });
 
-    e.when(e.lazyEnv('watching'), () => e.return(host));
+    const watching = e.env('watching');
+    e.when(watching, () => {
+      e.when(watching.and(WATCHING.DR), () => e.return(host));
+      e.when(call(e, 'watched', linear, gpa), () => e.return(host));
+    });
     const entry = e.let(entryOffset(linear).add(tlb));
     const contents = e.let(linear.and(-PAGE_SIZE).xor(page.i64()));
     const global = e.let(prot.and(PROT_GLOBAL));
     const flags = e.variable('i32', flagsOf(e, host));
     e.when(writing.and(flags.value.and(PAGE_DIRTY).ne(PAGE_DIRTY)), () => {
+      e.when(flags.value.and(DIRTY_CHECKPOINT).eqz(), () => {
+        call(e, 'first_write', host);
+      });
       flags.set(flags.value.or(PAGE_DIRTY));
       e.poke('i32.store8', host.shrU(12), flags.value, layout.pageFlags);
     });
@@ -182,6 +191,9 @@ export function defineTlb(core: CoreBuilder): void {
   core.define('notdirty', ['i32', 'i32'], undefined, (e, host, bytes) => {
     const flags = e.let(flagsOf(e, host));
     e.when(flags.eq(PAGE_DIRTY), () => e.return());
+    e.when(flags.and(DIRTY_CHECKPOINT).eqz(), () => {
+      call(e, 'first_write', host);
+    });
     e.poke('i32.store8', host.shrU(12), flags.or(PAGE_DIRTY), layout.pageFlags);
     e.when(flags.and(PAGE_CODE), () => {
       call(e, 'code_write', host, bytes);
@@ -262,14 +274,14 @@ export function defineTlb(core: CoreBuilder): void {
     const host = call(e, 'fill', linear, ACCESS.READ, tlb);
     e.when(host.eqz(), () => e.return(0));
     const crosses = first.ltU(bytes);
-    e.when(crosses.eqz(), () => watch(e, linear, bytes, ACCESS.READ));
+    e.when(crosses.eqz(), () => watch(e, ACCESS.READ, [linear, bytes, e.lazyEnv('walk_gpa')]));
     e.when(host.ne(NOT_RAM).and(crosses.eqz()), () => e.return(host));
     const gpa = e.env('walk_gpa');
     e.when(crosses, () => {
       const next = call(e, 'fill', nextPage(e, linear), ACCESS.READ, tlb);
       e.when(next.eqz(), () => e.return(0));
-      watch(e, linear, bytes, ACCESS.READ);
       const nextGpa = e.env('walk_gpa');
+      watch(e, ACCESS.READ, [linear, first, gpa], [nextPage(e, linear), bytes.sub(first), nextGpa]);
       call(e, 'bounce_in', next, nextGpa, bytes.sub(first), first.add(bounce));
     });
     call(e, 'bounce_in', host, gpa, first, bounce);
@@ -283,7 +295,7 @@ export function defineTlb(core: CoreBuilder): void {
     const host = call(e, 'fill', linear, ACCESS.WRITE, tlb);
     e.when(host.eqz(), () => e.return(0));
     const crosses = first.ltU(bytes);
-    e.when(crosses.eqz(), () => watch(e, linear, bytes, ACCESS.WRITE));
+    e.when(crosses.eqz(), () => watch(e, ACCESS.WRITE, [linear, bytes, e.lazyEnv('walk_gpa')]));
     e.when(host.ne(NOT_RAM).and(crosses.eqz()), () => {
       call(e, 'notdirty', host, bytes);
       e.return(host);
@@ -293,8 +305,9 @@ export function defineTlb(core: CoreBuilder): void {
     e.when(crosses, () => {
       const next = call(e, 'fill', nextPage(e, linear), ACCESS.WRITE, tlb);
       e.when(next.eqz(), () => e.return(0));
-      watch(e, linear, bytes, ACCESS.WRITE);
-      e.setEnv('bounce_gpa', e.lazyEnv('walk_gpa'), 1);
+      const nextGpa = e.env('walk_gpa');
+      watch(e, ACCESS.WRITE, [linear, first, gpa], [nextPage(e, linear), bytes.sub(first), nextGpa]);
+      e.setEnv('bounce_gpa', nextGpa, 1);
       e.setEnv('bounce_host', next, 1);
       e.setEnv('bounce_bytes', bytes.sub(first), 1);
       e.when(next.ne(NOT_RAM), () => {

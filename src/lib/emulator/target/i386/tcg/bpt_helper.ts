@@ -1,5 +1,6 @@
 /** Debug registers and the exceptions they raise. SDM 3B 17.2, 17.3; source: QEMU target/i386/tcg/sysemu/bpt_helper.c. */
 import { CR4 } from '../control-registers.ts';
+import { WATCHING } from '../backend/layout.ts';
 import { CPUException, ENV, EXCP, R_CS, type Env } from '../env.ts';
 import type { X86Cpu } from '../x86-cpu.ts';
 import { generalProtection } from './exceptions.ts';
@@ -37,7 +38,8 @@ export function cpu_x86_update_dr7({ env, mmu }: X86Cpu, value: number): void {
     [0, 1, 2, 3].some((i) => isEnabled(value, i) && wanted(typeOf(value, i)));
   const io = has((type) => type === BREAKPOINT.IO);
   env.set('hflags', io ? env.get('hflags') | HF_IOBPT : env.get('hflags') & ~HF_IOBPT);
-  const watching = has((type) => type === BREAKPOINT.WRITE || type === BREAKPOINT.ACCESS) ? 1 : 0;
+  const data = has((type) => type === BREAKPOINT.WRITE || type === BREAKPOINT.ACCESS);
+  const watching = (env.get('watching') & ~WATCHING.DR) | (data ? WATCHING.DR : 0);
   if (env.get('watching') === watching) return;
   env.set('watching', watching);
   mmu.flush(true);

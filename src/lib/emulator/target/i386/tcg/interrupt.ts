@@ -41,6 +41,7 @@ export function do_interrupt_all(
   nextEip: bigint = cpu.env.get64('eip')
 ): void {
   const hflags = cpu.env.get('hflags');
+  cpu.observer?.interrupt?.(vector, cause, error);
   if (!(hflags & HF.PE)) interruptReal(cpu, vector, nextEip);
   else if (hflags & HF.LMA) interrupt64(cpu, vector, cause, error, nextEip);
   else interruptProtected(cpu, vector, cause, error, nextEip);

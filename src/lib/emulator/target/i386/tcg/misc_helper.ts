@@ -186,6 +186,17 @@ export function helper_rdtscp(cpu: X86Cpu): void {
   helper_rdtsc(cpu);
   setReg32(cpu.env, R_ECX, cpu.env.get('tsc_aux'));
 }
+/**
+ * What RDRAND and RDSEED give, 64 bits. It is made of the clock, the place and what the destination held, so that a run
+ * can be repeated: nothing to keep secrets with. The mixing is SplitMix64's (Steele, Lea, Flood: Fast splittable
+ * pseudorandom number generators).
+ */
+export function helper_rdrand({ outside }: X86Cpu, old: bigint, eip: bigint): bigint {
+  let mixed = BigInt.asUintN(64, outside.tsc() * 0x9e37_79b9_7f4a_7c15n + (old ^ (eip << 32n)));
+  mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58_476d_1ce4_e5b9n);
+  mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d0_49bb_1331_11ebn);
+  return mixed ^ (mixed >> 31n);
+}
 /** No counters are there. QEMU: #UD where it is allowed. */
 export function helper_rdpmc({ env, outside }: X86Cpu): void {
   if (!(env.get('cr', 4 * 2) & CR4.PCE) && env.get('hflags') & HF.CPL) throw generalProtection();

@@ -206,10 +206,15 @@ export function writeMsr(cpu: X86Cpu, index: number, value: bigint): void {
 
 export function helper_rdmsr(cpu: X86Cpu): void {
   requireCpl0(cpu);
-  setEdxEax64(cpu.env, readMsr(cpu, cpu.env.get('regs', R_ECX * 2)));
+  const index = cpu.env.get('regs', R_ECX * 2);
+  const value = readMsr(cpu, index);
+  cpu.observer?.msr?.(index, value, false);
+  setEdxEax64(cpu.env, value);
 }
 
 export function helper_wrmsr(cpu: X86Cpu): void {
   requireCpl0(cpu);
-  writeMsr(cpu, cpu.env.get('regs', R_ECX * 2), edxEax(cpu.env));
+  const [index, value] = [cpu.env.get('regs', R_ECX * 2), edxEax(cpu.env)];
+  cpu.observer?.msr?.(index, value, true);
+  writeMsr(cpu, index, value);
 }
