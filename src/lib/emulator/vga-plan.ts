@@ -86,7 +86,7 @@ export const hasDefaultVga = ({ vga, nodefaults, devices }: MachineOptions): boo
 export function vgaOf(snapshot: Snapshot, version: number): VGAPlan | undefined {
   for (const { kind, name, fields } of snapshot.sections) {
     const [, path, slot] = /^(0000:00:([\da-f]{2})\.0)\/vga$/.exec(name) ?? [];
-    const config = path && kind === 'full' ? placedAt(fields, 'dev.config')?.value : undefined;
+    const config = path && kind === 'full' ? placedAt(fields, 'dev.config[0]')?.value : undefined;
     if (!(config instanceof Uint8Array)) continue;
     if ((config[CLASS_DEVICE]! | (config[CLASS_DEVICE + 1]! << 8)) !== CLASS_DISPLAY_VGA) continue;
     const size = (block: string): number => {
