@@ -230,6 +230,16 @@ describe('time', () => {
     cpu.env.set64('cr', BigInt(CR4.PAE | CR4.TSD), 4);
     expect(raised(() => misc.helper_rdtsc(cpu))).toEqual(GP0);
   });
+  test('RDRAND gives other numbers at other times, at other places and twice in a row, and the same in the same state', () => {
+    const cpu = longCpu(3);
+    const first = misc.helper_rdrand(cpu, 0n, 0x1000n);
+    const others = [misc.helper_rdrand(cpu, first, 0x1000n), misc.helper_rdrand(cpu, 0n, 0x1004n)];
+    expect(misc.helper_rdrand(cpu, 0n, 0x1000n)).toBe(first);
+    cpu.outside.ticks = 1n;
+    others.push(misc.helper_rdrand(cpu, 0n, 0x1000n));
+    expect(new Set([first, ...others]).size).toBe(4);
+    for (const value of [first, ...others]) expect(BigInt.asUintN(64, value)).toBe(value);
+  });
   test('RDPMC has no counters', () => {
     expect(raised(() => misc.helper_rdpmc(longCpu(3)))).toEqual(GP0);
     expect(raised(() => misc.helper_rdpmc(longCpu(0)))).toEqual(UD);

@@ -77,6 +77,12 @@ export const MONITOR = helper('monitor', [], misc.helper_monitor);
 export const MWAIT = helper('mwait', ['i64'], (cpu, next: bigint) => misc.helper_mwait(cpu, u64(next)));
 export const RDTSC = helper('rdtsc', [], misc.helper_rdtsc);
 export const RDTSCP = helper('rdtscp', [], misc.helper_rdtscp);
+export const RDRAND = helper(
+  'rdrand',
+  ['i64', 'i64'],
+  (cpu, old: bigint, eip: bigint) => misc.helper_rdrand(cpu, u64(old), u64(eip)),
+  'i64'
+);
 export const RDPMC = helper('rdpmc', [], misc.helper_rdpmc);
 export const CPUID = helper('cpuid', [], misc.helper_cpuid);
 export const XGETBV = helper('xgetbv', [], misc.helper_xgetbv);

@@ -207,6 +207,13 @@ const rdpid: Semantics = (b) => {
   const [destination] = b.operands;
   b.write(destination!, sized(b.env('tsc_aux'), destination!.bytes));
 };
+/** There is always a number: CF. */
+const rdrand: Semantics = (b) => {
+  const destination = b.operands[0]!;
+  const value = b.let(b.call(call.RDRAND, b.reg(b.index(destination), 8), b.eip()));
+  b.write(destination, sized(value, destination.bytes));
+  b.setFlags('EFLAGS', 4, { src: i32(FLAG.CF) });
+};
 const lmsw: Semantics = (b) => {
   b.call(call.LMSW, b.read(b.operands[0]!, 2));
   b.endBlock();
@@ -255,6 +262,8 @@ export const system: Readonly<Record<string, Semantics>> = {
   rdtscp: plain(call.RDTSCP),
   rdpmc: plain(call.RDPMC),
   rdpid,
+  rdrand,
+  rdseed: rdrand,
   rdmsr: plain(call.RDMSR),
   wrmsr: ending(call.WRMSR),
   xgetbv: plain(call.XGETBV),
