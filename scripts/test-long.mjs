@@ -9,6 +9,8 @@ import { counting, printTable, root, runStages, vitest } from './stages.mjs';
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string' } } });
 const seed = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
 const fuzz = join(root, 'tests/fuzz/run.mjs');
+const lockstep = 'tests/unit/emulator/lockstep.test.ts';
+const machineFuzz = 'tests/unit/emulator/machine-fuzz.test.ts';
 const instructions = 'tests/unit/emulator/target/i386/isa/semantics.test.ts';
 
 /** @type {readonly import('./stages.mjs').Stage[]} */
@@ -36,12 +38,26 @@ const campaigns = [
     env: { MIGRASCOPE_RUNS_FACTOR: '300', MIGRASCOPE_SEED: seed }
   },
   {
+    // Beside each native QEMU: 2 million instructions after the seed state, 1 million each in user space and real mode.
+    ...vitest('lockstep', [lockstep], `MIGRASCOPE_RUNS_FACTOR=5 npx vitest run ${lockstep}`),
+    env: { MIGRASCOPE_RUNS_FACTOR: '5' }
+  },
+  {
     ...vitest(
       'chips',
       ['tests/unit/emulator/hw/qtest.test.ts', '--testTimeout=3600000'],
       `MIGRASCOPE_SEEDS=100 npx vitest run tests/unit/emulator/hw/qtest.test.ts`
     ),
     env: { MIGRASCOPE_SEEDS: '100' }
+  },
+  {
+    // Garbled states that are run.
+    ...vitest(
+      'machine-fuzz',
+      [machineFuzz, '--testTimeout=36000000'],
+      `MIGRASCOPE_MUTATIONS=20000 MIGRASCOPE_SEED=${seed} npx vitest run ${machineFuzz}`
+    ),
+    env: { MIGRASCOPE_MUTATIONS: '20000', MIGRASCOPE_SEED: seed }
   }
 ];
 
