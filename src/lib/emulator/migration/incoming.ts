@@ -9,7 +9,7 @@ import { sentPages, visitPages } from '../../vmstate/ram-contents.ts';
 import type { RamBlock } from '../../vmstate/ram-index.ts';
 import { sectionLabel, type Section, type Snapshot } from '../../vmstate/snapshot.ts';
 import { readRange } from '../../vmstate/source.ts';
-import { isSent, loadDevice, type DeviceList } from '../hw/core/qdev.ts';
+import { isSent, loadDevice, saveDevice, type DeviceList } from '../hw/core/qdev.ts';
 import { RAM_MIGRATABLE, type PhysMem, type RAMBlock } from '../system/physmem.ts';
 
 /** What a stream goes into and comes out of. */
@@ -100,7 +100,10 @@ async function loadSection(
   if (!device) return { ...slot, frozen: body, description: descriptionOf(snapshot, name, instance) };
   const file = new QemuFileReader(body, bodyStart);
   const label = sectionLabel(section);
+  const before = saveDevice(device).finish();
   const { complaints, failure, refusal } = loadDevice(device, file, version);
+  // Half of a state is none: the device is as it was, so that the rest can be looked at, and run if somebody insists.
+  if (failure ?? refusal) loadDevice(device, new QemuFileReader(before), (device.vmsd as { version: number }).version);
   problems.push(...complaints.map((c) => complaintProblem(c, label)));
   if (failure) {
     problems.push({ code: 'load-failed', severity: 'fatal', at: failure.at, section: label, message: failure.message });

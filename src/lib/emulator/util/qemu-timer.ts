@@ -60,6 +60,7 @@ export class QEMUClock {
   readonly #now: () => bigint;
   /** By expiry; those that expire together in the order in which they were armed. */
   readonly #active: QEMUTimer[] = [];
+  #behind = false;
   /** Called when the first deadline came nearer, so that the CPU loop shortens its slice (QEMU: timerlist_notify). */
   onRearm: (() => void) | undefined;
 
@@ -92,11 +93,20 @@ export class QEMUClock {
     this.#active.splice(0, Infinity, ...list.map(({ timer }) => timer));
   }
 
+  /** The last `run` left timers that had expired: there is no end to them. */
+  get behind(): boolean {
+    return this.#behind;
+  }
+
   /** Calls the timers that have expired. Returns whether there were any. */
   run(now = this.now()): boolean {
     let called = 0;
+    this.#behind = false;
     for (let first = this.#active[0]; first && first.expire_time <= now; first = this.#active[0]) {
-      if (called++ === MAX_CALLBACKS) break;
+      if (called++ === MAX_CALLBACKS) {
+        this.#behind = true;
+        break;
+      }
       this.#active.shift();
       first.expire_time = -1n;
       first.callback();
