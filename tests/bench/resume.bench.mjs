@@ -11,7 +11,7 @@ import { inMs, median } from './timing.mjs';
 const ROUNDS = 3;
 const PATIENCE = 120_000;
 const POLL = 50;
-const ANSWER = /before-migration\s+test/;
+const ANSWER = /before-migration\s*test/;
 
 export async function run() {
   const qemu = qemus().find((q) => existsSync(join(golden, q.version, 'linux-seed', 'state')));
