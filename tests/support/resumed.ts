@@ -10,6 +10,7 @@ import { HostPace } from '../../src/lib/emulator/host/pace.ts';
 import { Machine } from '../../src/lib/emulator/machine.ts';
 import { planOf } from '../../src/lib/emulator/machine-plan.ts';
 import { loadVmState, type LoadReport } from '../../src/lib/emulator/migration/incoming.ts';
+import type { TimeTravelOptions } from '../../src/lib/emulator/replay/time-travel.ts';
 import { readSnapshot } from '../../src/lib/vmstate/savevm.ts';
 import { withState, type Golden } from './golden.ts';
 
@@ -38,15 +39,22 @@ const imagesOf = (golden: Golden): string[] =>
 
 const ANSWER_SECONDS = 60;
 
+export interface ResumeOptions {
+  readonly icountShift?: number;
+  /** ns since 1970; now when absent. */
+  readonly hostTime?: bigint;
+  readonly timeTravel?: TimeTravelOptions;
+}
+
 /** Loads a stream into a machine with its disk; paused. */
-export async function resumed(golden: Golden, icountShift?: number): Promise<Resumed> {
+export async function resumed(golden: Golden, options: ResumeOptions = {}): Promise<Resumed> {
   return withState(golden, async (source) => {
     const snapshot = await readSnapshot(source, { descriptions });
     const { plan, problems } = planOf(snapshot);
     if (!plan) throw new Error(problems.map((p) => p.message).join('; '));
     const machine = new Machine(plan, {
       ...{ host: new HostMemory(), pace: new HostPace(), hostTime: BigInt(Date.now()) * 1_000_000n },
-      ...(icountShift === undefined ? {} : { icountShift })
+      ...options
     });
     const report = await loadVmState(machine, snapshot);
     const images = imagesOf(golden);

@@ -264,9 +264,10 @@ export class TimeTravel {
         await this.#goBack(from);
         if ((await this.#play({ icount: end, debug: note })) === 'paused') return false;
         if (last) {
-          let { icount, nth } = last as { icount: number; nth: number };
+          const { icount, nth } = last as { icount: number; nth: number };
+          let left = nth;
           await this.#goBack(this.#start(icount));
-          await this.#play({ icount: end, debug: () => hit() && this.icount === icount && --nth === 0 });
+          await this.#play({ icount: end, debug: () => hit() && this.icount === icount && --left === 0 });
           return true;
         }
         end = begin;
