@@ -3,6 +3,7 @@ import { writer } from '../qemu/guest.mjs';
 import { Recorder } from '../qemu/recorder.mjs';
 import { guests } from './guests.mjs';
 import { busyGuest, compressibleGuest, disk, idleGuest, SMALL } from './parts.mjs';
+import { lockstep } from './lockstep.mjs';
 import { moments } from './moments.mjs';
 import { zoo } from './zoo.mjs';
 
@@ -308,4 +309,4 @@ const benches = [
   { name: 'bench-2g', onDemand: true, args: ['-m', '2G', '-nic', 'none'], guest: () => writer({ pages: 480 << 10 }) }
 ];
 
-export const scenarios = [...machines, ...capabilities, ...guests, ...moments, ...benches];
+export const scenarios = [...machines, ...capabilities, ...guests, ...moments, ...lockstep, ...benches];

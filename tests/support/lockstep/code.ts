@@ -3,8 +3,18 @@ import iced from 'iced-x86';
 import type { TcgCpu } from '../../../src/lib/emulator/accel/tcg/cpu-exec.ts';
 import { FLAG, HF, R_CS } from '../../../src/lib/emulator/target/i386/env.ts';
 
-const { Decoder, DecoderOptions, FlowControl, Formatter, FormatterSyntax, InstructionInfoFactory, OpAccess, Register, RegisterExt } =
-  iced;
+const {
+  Decoder,
+  DecoderOptions,
+
+  Formatter,
+  FormatterSyntax,
+  InstructionInfoFactory,
+  Mnemonic,
+  OpAccess,
+  Register,
+  RegisterExt
+} = iced;
 const LONGEST = 15;
 
 export interface Place {
@@ -48,13 +58,20 @@ export function disassembled(cpu: TcgCpu, place: Place): string {
 
 /** iced's RflagsBits in order, as bits of EFLAGS. */
 const RFLAGS = [FLAG.OF, FLAG.SF, FLAG.ZF, FLAG.AF, FLAG.CF, FLAG.PF, FLAG.DF, FLAG.IF, FLAG.AC];
+/** From bit 10 on: C0 to C3, as bits of the x87's status word. */
+const CONDITIONS = [0x100, 0x200, 0x400, 0x4000];
 
 export interface Effects {
-  /** INT n, INT3, INTO, INT1. */
-  readonly interrupts: boolean;
+  /** Of INT n. */
+  readonly vector: number | undefined;
   /** Flags that it leaves undefined, and that it may change at all. */
   readonly undefinedFlags: number;
   readonly changedFlags: number;
+  /** Of the x87's status word. */
+  readonly undefinedConditions: number;
+  readonly isCpuid: boolean;
+  /** It reads what it then writes, in memory. */
+  readonly modifiesMemory: boolean;
   /** General registers that it writes, by number. */
   readonly writes: ReadonlySet<number>;
   /** A string instruction that repeats. */
@@ -73,17 +90,24 @@ export function effectsOf(cpu: TcgCpu, place: Place): Effects {
 }
 
 function workOut(insn: iced.Instruction): Effects {
-  const flags = (bits: number): number => RFLAGS.reduce((sum, flag, i) => sum | ((bits >> i) & 1 ? flag : 0), 0);
+  const picked = (masks: readonly number[], bits: number): number =>
+    masks.reduce((sum, mask, i) => sum | ((bits >> i) & 1 ? mask : 0), 0);
   const writes = new Set<number>();
-  for (const used of new InstructionInfoFactory().info(insn).usedRegisters()) {
+  const info = new InstructionInfoFactory().info(insn);
+  for (const used of info.usedRegisters()) {
     const reads = used.access === OpAccess.Read || used.access === OpAccess.CondRead;
     const full = RegisterExt.fullRegister(used.register);
     if (!reads && RegisterExt.isGPR(used.register)) writes.add(full - Register.RAX);
   }
   return {
-    interrupts: insn.flowControl === FlowControl.Interrupt,
-    undefinedFlags: flags(insn.rflagsUndefined),
-    changedFlags: flags(insn.rflagsModified),
+    vector: insn.mnemonic === Mnemonic.Int ? insn.immediate8 : undefined,
+    undefinedFlags: picked(RFLAGS, insn.rflagsUndefined),
+    changedFlags: picked(RFLAGS, insn.rflagsModified),
+    undefinedConditions: picked(CONDITIONS, insn.rflagsUndefined >> 10),
+    modifiesMemory: info
+      .usedMemory()
+      .some(({ access }) => access === OpAccess.ReadWrite || access === OpAccess.ReadCondWrite),
+    isCpuid: insn.mnemonic === Mnemonic.Cpuid,
     writes,
     repeats: insn.isStringInstruction && (insn.hasRepePrefix || insn.hasRepnePrefix)
   };

@@ -50,16 +50,20 @@ export function take(machine: Machine, vector: number): void {
   slave.irr |= others.slave & ~(line !== undefined && line >= 8 ? 1 << (line - 8) : 0);
 }
 
-/** Vectors whose handler in real mode is at a place, those that something here requests first. */
-export function realModeVectors({ cpu, board }: Machine, selector: number, offset: number): number[] {
+/** Where a vector's handler is in real mode: its segment in the upper half. */
+export function realModeHandler({ cpu }: Machine, vector: number): number {
   const { env, mmu } = cpu;
-  const { master, slave } = board.pc.pic;
+  return mmu.load32(env.get64('idt_base') + BigInt(vector * 4), 'kernel') >>> 0;
+}
+
+/** Vectors of the two 8259s that have this handler in real mode, what is requested here before what is not. */
+export function realModeVectors(machine: Machine, handler: number): number[] {
+  const { master, slave } = machine.board.pc.pic;
   const found: number[] = [];
   for (const chip of [master, slave]) {
     for (let n = 0; n < 8; n++) {
       const vector = chip.irq_base + n;
-      const gate = mmu.load32(env.get64('idt_base') + BigInt(vector * 4), 'kernel') >>> 0;
-      if (gate !== selector * 0x1_0000 + offset || (chip.imr >> n) & 1) continue;
+      if (realModeHandler(machine, vector) !== handler || (chip.imr >> n) & 1) continue;
       if ((chip.irr >> n) & 1) found.unshift(vector);
       else found.push(vector);
     }

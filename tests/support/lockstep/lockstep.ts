@@ -11,20 +11,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withMachine } from '../../../scripts/qemu/machine.mjs';
 import type { Qemu } from '../../../scripts/qemu/qemu.mjs';
 import type { Machine } from '../../../src/lib/emulator/machine.ts';
-import { ENV_SIZE, FLAG, HF, R_ECX, R_ESP } from '../../../src/lib/emulator/target/i386/env.ts';
+import { ENV_SIZE, EXCP, FLAG, HF, R_ECX, R_ESP } from '../../../src/lib/emulator/target/i386/env.ts';
 import type { Golden } from '../golden.ts';
 import { metaOf, resumed } from '../resumed.ts';
 import { ClockReads } from './clocks.ts';
 import { disassembled, effectsOf, placeOf, type Place } from './code.ts';
 import { EXCEPTIONS, type Context } from './exceptions.ts';
-import { holdBack, realModeVectors, take } from './interrupts.ts';
+import { holdBack, realModeHandler, realModeVectors, take } from './interrupts.ts';
 import { NativeLog, withoutFpu, type Entry } from './native-log.ts';
-import { differences, fieldsOf, stateOf, takeOver, type Difference } from './registers.ts';
+import { differences, stateOf, takeOver, type Difference } from './registers.ts';
 
 /** Instructions shown before one that went wrong. */
 const REMEMBERED = 20;
 /** Vectors below are exceptions, wherever an interrupt is logged: outside of real mode. */
 const FIRST_INTERRUPT = 32;
+
+/** Bits of a page fault's error code: a write to a page that is there; CPL 3. */
+const WRITE_PROTECTED = 3;
+const BY_USER = 4;
 
 export interface Tally {
   instructions: number;
@@ -37,6 +41,10 @@ export interface Tally {
 }
 
 const count = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
+
+/** CS and IP of a state, as real mode's vectors have them. */
+const codeAt = (state: string): number =>
+  parseInt(/CS =(\w+)/.exec(state)![1]!, 16) * 0x1_0000 + parseInt(/[RE]IP=(\w+)/.exec(state)![1]!, 16);
 
 class Follower {
   readonly tally: Tally = { instructions: 0, repeated: 0, interrupts: new Map(), taken: new Map() };
@@ -61,12 +69,13 @@ class Follower {
   /** From one logged state to the next. */
   async follow({ state, deliveries }: Entry, to: string): Promise<void> {
     let left = false;
-    for (const { vector, software, before } of deliveries) {
+    for (const { vector, error, software, before } of deliveries) {
       const hardware = !software && vector >= FIRST_INTERRUPT;
       if (!left && !hardware) {
         // The instruction raises it here too; of a repeated one, the turn that does.
         this.#execute();
         while (this.#atPlace) this.#machine.cpu.run(1);
+        if (vector === EXCP.PF) this.#readBeforeWrite(error);
       } else if (!left && withoutFpu(state) !== before) {
         this.#execute(before);
         await this.#settle(before);
@@ -107,6 +116,17 @@ class Follower {
     if (to === undefined || !this.#atPlace || !effectsOf(cpu, this.#place).repeats) return;
     const left = BigInt(`0x${/[RE]CX=(\w+)/.exec(to)![1]}`);
     while (this.#atPlace && env.get64('regs', R_ECX) !== left) cpu.run(1);
+  }
+
+  /**
+   * TCG reads what an instruction changes before it finds that it may not be written, so that the page counts as accessed;
+   * here, as on CPUs, the page is asked for writing at once.
+   */
+  #readBeforeWrite(error: number): void {
+    const { cpu } = this.#machine;
+    if ((error & WRITE_PROTECTED) !== WRITE_PROTECTED || !effectsOf(cpu, this.#place).modifiesMemory) return;
+    cpu.mmu.load8(cpu.env.get64('cr', 2), error & BY_USER ? 'user' : 'kernel');
+    count(this.tally.taken, 'page accessed before it was found read-only');
   }
 
   async #interrupt(vector: number): Promise<void> {
@@ -163,17 +183,12 @@ class Follower {
     const open = (env.get('eflags') & FLAG.IF) !== 0 && env.get('inhibit_irq') === 0;
     if (!this.#inRealMode || !open) return undefined;
     const pushed = BigInt.asUintN(16, env.get64('regs', R_ESP) - 6n);
-    if (BigInt(`0x${/ESP=(\w+)/.exec(to)![1]}`) !== ((env.get64('regs', R_ESP) & 0xffff_0000n) | pushed)) return undefined;
-    const changed = this.#differences(to).filter(({ name }) => !/^(EIP|CS|ESP|EFL)$/.test(name));
-    const place = placeOf(this.#machine.cpu);
-    if (changed.length > 0 || effectsOf(this.#machine.cpu, place).interrupts) return undefined;
-    return this.#vectorOf(to);
-  }
-
-  #vectorOf(state: string): number | undefined {
-    const fields = fieldsOf(state);
-    const selector = parseInt(fields.get('CS')!, 16);
-    return realModeVectors(this.#machine, selector, parseInt(fields.get('EIP')!, 16))[0];
+    if (BigInt(`0x${/ESP=(\w+)/.exec(to)![1]}`) !== ((env.get64('regs', R_ESP) & 0xffff_0000n) | pushed))
+      return undefined;
+    if (this.#differences(to).some(({ name }) => !/^(EIP|CS|ESP|EFL)$/.test(name))) return undefined;
+    const own = effectsOf(this.#machine.cpu, placeOf(this.#machine.cpu)).vector;
+    if (own !== undefined && realModeHandler(this.#machine, own) === codeAt(to)) return undefined;
+    return realModeVectors(this.#machine, codeAt(to))[0];
   }
 
   /** Native took an interrupt behind the instruction, or it turns out that it had executed the doubtful one before. */
@@ -185,7 +200,7 @@ class Follower {
       count(this.tally.taken, 'interrupted after, not before an instruction');
       return this.#differences(native);
     }
-    const vector = this.#vectorOf(native);
+    const [vector] = realModeVectors(this.#machine, codeAt(native));
     if (vector === undefined) return [...all];
     await this.#interrupt(vector);
     return this.#differences(native);
@@ -223,17 +238,22 @@ export async function lockstep(golden: Golden, qemu: Qemu, instructions: number)
       ...[...metaOf(golden).commandLine.slice(1), ...oneAtATime(qemu), '-S', '-incoming', `exec:cat ${golden.state}`],
       ...['-d', 'cpu,fpu,int,nochain', '-D', fifo]
     ];
-    return await withMachine(qemu, args, async (native) => {
-      const log = await opening;
-      try {
-        while ((await native.qmp('query-status')).status === 'inmigrate') await sleep(20);
-        await native.qmp('cont');
-        return await followLog(machine, qemu, log, instructions);
-      } finally {
-        native.kill();
-        await log.close();
-      }
-    }, { cwd: golden.folder });
+    return await withMachine(
+      qemu,
+      args,
+      async (native) => {
+        const log = await opening;
+        try {
+          while ((await native.qmp('query-status')).status === 'inmigrate') await sleep(20);
+          await native.qmp('cont');
+          return await followLog(machine, qemu, log, instructions);
+        } finally {
+          native.kill();
+          await log.close();
+        }
+      },
+      { cwd: golden.folder }
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
     machine.destroy();
@@ -242,8 +262,7 @@ export async function lockstep(golden: Golden, qemu: Qemu, instructions: number)
 
 async function followLog(machine: Machine, qemu: Qemu, log: NativeLog, instructions: number): Promise<Tally> {
   // Goes on as after a load; its clocks stand still, as only the CPU is run.
-  machine.step(0);
-  machine.runstate.set('running');
+  machine.enter();
   const follower = new Follower(machine, qemu);
   let entry = await log.first(stateOf(machine.cpu));
   while (follower.tally.instructions < instructions) {

@@ -8,6 +8,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 /** An interrupt or exception that native delivered; in real mode QEMU logs none. */
 export interface Delivery {
   readonly vector: number;
+  /** 0 where the vector has none. */
+  readonly error: number;
   /** INT n and the like. */
   readonly software: boolean;
   /** The state just before, as `Entry.state` but without the FPU's part. */
@@ -24,7 +26,7 @@ export interface Entry {
 
 /** Lines that belong to a state: registers behind EFER, which the log may leave out. */
 const FPU_LINE = /^(FCW|FPR|XMM|YMM)/;
-const DELIVERED = /^ *\d+: v=([0-9a-f]{2}) e=[0-9a-f]{4} i=(\d)/;
+const DELIVERED = /^ *\d+: v=([0-9a-f]{2}) e=([0-9a-f]{4}) i=(\d)/;
 /** These are followed by a state of their own. */
 const SMM = /^SMM: /;
 
@@ -89,8 +91,9 @@ export class NativeLog {
       const delivered = notes.map((note) => DELIVERED.exec(note)).find((match) => match !== null);
       if (!delivered && !notes.some((note) => SMM.test(note))) break;
       if (delivered) {
-        const [, vector, software] = delivered;
-        deliveries.push({ vector: parseInt(vector!, 16), software: software === '1', before: this.#ahead.state });
+        const [vector, error] = [1, 2].map((n) => parseInt(delivered[n]!, 16));
+        const software = delivered[3] === '1';
+        deliveries.push({ vector: vector!, error: error!, software, before: this.#ahead.state });
       }
       ({ notes } = this.#ahead);
       this.#ahead = await this.#block();
@@ -104,7 +107,7 @@ export class NativeLog {
       if (block) return block;
       const { bytesRead } = await this.#file.read(this.#bytes, 0, this.#bytes.length);
       if (bytesRead === 0) return undefined;
-      this.#text += this.#bytes.latin1Slice(0, bytesRead);
+      this.#text += this.#bytes.toString('latin1', 0, bytesRead);
     }
   }
 
