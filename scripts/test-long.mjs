@@ -9,6 +9,7 @@ import { counting, printTable, root, runStages, vitest } from './stages.mjs';
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string' } } });
 const seed = values.seed ?? String(Math.floor(Math.random() * 2 ** 31));
 const fuzz = join(root, 'tests/fuzz/run.mjs');
+const steps = 'tests/unit/emulator/steps.test.ts';
 const lockstep = 'tests/unit/emulator/lockstep.test.ts';
 const machineFuzz = 'tests/unit/emulator/machine-fuzz.test.ts';
 const instructions = 'tests/unit/emulator/target/i386/isa/semantics.test.ts';
@@ -41,6 +42,11 @@ const campaigns = [
     // Beside each native QEMU: 2 million instructions after the seed state, 1 million each in user space and real mode.
     ...vitest('lockstep', [lockstep], `MIGRASCOPE_RUNS_FACTOR=5 npx vitest run ${lockstep}`),
     env: { MIGRASCOPE_RUNS_FACTOR: '5' }
+  },
+  {
+    // 10 million single steps and one run of as many.
+    ...vitest('steps', [steps], `MIGRASCOPE_RUNS_FACTOR=20 npx vitest run ${steps}`),
+    env: { MIGRASCOPE_RUNS_FACTOR: '20' }
   },
   {
     ...vitest(
