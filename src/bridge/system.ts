@@ -8,9 +8,10 @@ import { HostPace } from '../lib/emulator/host/pace.ts';
 import { Machine } from '../lib/emulator/machine.ts';
 import { DEBUGCON_CHARDEV } from '../lib/emulator/isa-options.ts';
 import { planOfOptions } from '../lib/emulator/machine-options.ts';
-import { loadReceived, receive, type Received } from '../lib/emulator/machine-incoming.ts';
+import { loadReceived, receive, waitForGuest, type Received } from '../lib/emulator/machine-incoming.ts';
 import type { IdePlan } from '../lib/emulator/machine-plan.ts';
 import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
+import { QmpServer, sendEvents, type QmpEvent } from '../lib/emulator/monitor/qmp.ts';
 import {
   OptionError,
   optionNames,
@@ -27,7 +28,7 @@ import { fileSource, InputError } from './file-source.ts';
 import { fileSink } from './file-sink.ts';
 import { findFirmware, needFirmware } from './firmware.ts';
 import type { Io } from './io.ts';
-import { incoming, outgoing } from './migration-uri.ts';
+import { connect as connectTo, incoming, listen } from './migration-uri.ts';
 
 const NS_A_MS = 1_000_000n;
 
@@ -40,12 +41,18 @@ function optionsOf(words: readonly string[]): MachineOptions {
   }
 }
 
-async function received(options: MachineOptions, io: Io): Promise<Received | undefined> {
-  const [uri, ...more] = options.incoming;
-  if (uri === undefined) return undefined;
+/** What -incoming names, if anything. */
+function incomingUri({ incoming: [uri, ...more] }: MachineOptions): string | undefined {
   if (more.length > 0) throw new UsageError('-incoming: one channel is supported');
-  if (uri === 'defer' || uri.startsWith('{'))
-    throw new UsageError(`-incoming ${uri}: give a URI: file:, exec:, tcp:, unix:`);
+  if (uri?.startsWith('{')) throw new UsageError(`-incoming ${uri}: give a URI: file:, exec:, tcp:, unix:`);
+  return uri;
+}
+
+/** A sender that is still to come: the machine waits for it. What lies in a file says itself of what machine it is. */
+const isLive = (uri: string | undefined): boolean => uri !== undefined && /^(defer$|tcp:|unix:)/.test(uri);
+
+async function received(uri: string | undefined, io: Io): Promise<Received | undefined> {
+  if (uri === undefined || isLive(uri)) return undefined;
   const stream = await incoming(uri, (message) => io.err(message));
   return receive(fromChunks(stream));
 }
@@ -153,8 +160,18 @@ function serveMonitor(session: MonitorSession, wire: Endpoint, greet: boolean): 
   });
 }
 
+/** JSON both ways. */
+function serveQmp(session: MonitorSession, wire: Endpoint): QmpEvent {
+  const server = new QmpServer(session, (line) => wire.write(encode(`${line}\r\n`)));
+  const decoder = new TextDecoder();
+  wire.onData((bytes) => server.feed(decoder.decode(bytes, { stream: true })));
+  return server.event;
+}
+
 interface Wires {
   readonly all: Endpoint[];
+  /** To all QMP monitors. */
+  readonly tell: QmpEvent;
 }
 
 async function connect(machine: Machine, options: MachineOptions, session: MonitorSession): Promise<Wires> {
@@ -188,7 +205,9 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
     chr.onOutput = (bytes) => wire.write(bytes);
   }
   for (const spec of options.monitors) serveMonitor(session, await open(spec), true);
-  return { all };
+  const qmps: QmpEvent[] = [];
+  for (const spec of options.qmps) qmps.push(serveQmp(session, await open(spec)));
+  return { all, tell: (event, data) => qmps.forEach((tell) => tell(event, data)) };
 }
 
 /** Returns whether the machine may run. */
@@ -201,24 +220,54 @@ async function load(machine: Machine, received: Received, io: Io): Promise<boole
   return !problems.some((p) => p.severity === 'fatal');
 }
 
+/** Takes the guest of who connects. Without one there is nothing to run. */
+async function receiveGuest(
+  { incoming, host }: MonitorSession,
+  uri: string,
+  io: Io,
+  failed: () => void
+): Promise<void> {
+  const { problems } = await incoming!.start(() => host.listen(uri));
+  for (const p of problems) if (p.severity !== 'note') io.err(`${p.severity}: ${p.message}`);
+  const { status, 'error-desc': why } = incoming!.info();
+  if (status !== 'failed') return;
+  io.err(why ?? 'load of migration failed');
+  failed();
+}
+
 async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
-  const incoming = await received(options, io);
-  const boot = bootFilesOf(options, incoming !== undefined);
+  const uri = incomingUri(options);
+  const incoming = await received(uri, io);
+  const boot = bootFilesOf(options, uri !== undefined);
   const { machine, files } = machineFor(options, incoming, boot?.bios?.length);
   await attachDrives(machine, options, files, io);
   if (boot) {
     const romfile = machine.plan.vga?.romfile;
-    const vgaRom = incoming || romfile === undefined ? undefined : findFirmware(romfile, options.firmwarePaths);
+    const vgaRom =
+      uri !== undefined || romfile === undefined ? undefined : findFirmware(romfile, options.firmwarePaths);
     prepareBoot(machine, { ...boot, vgaRom });
   }
   machine.reset();
   if (incoming && !(await load(machine, incoming, io))) return Exit.failed;
   let quit: (code: ExitCode) => void = () => {};
   const ended = new Promise<ExitCode>((resolve) => (quit = resolve));
-  const session: MonitorSession = { machine, host: { quit: () => quit(Exit.done), write: outgoing } };
+  let tell: QmpEvent = () => {};
+  const session: MonitorSession = {
+    machine,
+    host: {
+      ...{ connect: connectTo, detaches: true, listen: (from) => listen(from, (message) => io.err(message)) },
+      quit() {
+        tell('SHUTDOWN', { guest: false, reason: 'host-qmp-quit' });
+        quit(Exit.done);
+      }
+    },
+    incoming: isLive(uri) ? waitForGuest(machine, !options.paused) : undefined
+  };
   const wires = await connect(machine, options, session);
-  if (options.qmps.length > 0) throw new UsageError('-qmp is not supported yet; -monitor is');
+  ({ tell } = wires);
+  sendEvents(session, tell);
   machine.onReset = () => {
+    tell('RESET', { guest: true, reason: 'guest-reset' });
     if (options.noReboot) {
       machine.runstate.set('shutdown', { kind: 'reset' });
       if (!options.noShutdown) quit(Exit.done);
@@ -226,13 +275,15 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   };
   const { onShutdown } = machine;
   machine.onShutdown = (status = Exit.done) => {
+    tell('SHUTDOWN', { guest: true, reason: 'guest-shutdown' });
     onShutdown();
     if (!options.noShutdown) quit(status & 0xff);
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
+  if (session.incoming && uri !== 'defer') void receiveGuest(session, uri!, io, () => quit(Exit.failed));
   if (incoming) machine.startIncoming(!options.paused);
-  else if (!options.paused) machine.start();
+  else if (!session.incoming && !options.paused) machine.start();
   const code = await ended;
   await machine.stop();
   for (const wire of wires.all) wire.close();

@@ -7,6 +7,8 @@ import { HostedMachine } from './hosted-machine.ts';
 import type { MachineHost, MonitorAnswer } from './machine-api.ts';
 import { insertImage } from './block/open-image.ts';
 import { imageOf, MachineLoader } from './machine-loading.ts';
+import { sink } from './migration/channel.ts';
+import { byHand, changeMemory, changeRegister, RESET } from './replay/by-hand.ts';
 import { hmp } from './monitor/hmp.ts';
 import { CPUException } from './target/i386/env.ts';
 
@@ -62,16 +64,32 @@ export function createMachineHost(): MachineHost {
       await get(id).standing.moves.runTo(address);
       return get(id).status;
     },
-    stepBack: async () => notYet('time travel'),
+    async stepBack(id, instructions = 1) {
+      await get(id).standing.reverses.stepBack(instructions);
+      return get(id).status;
+    },
+    async goTo(id, icount) {
+      await get(id).standing.reverses.to(icount);
+      return get(id).status;
+    },
+    async reverseContinue(id) {
+      await get(id).standing.reverses.toBreakpoint();
+      return get(id).status;
+    },
+    backToWrite: (id, space, address, bytes) => get(id).standing.reverses.toWrite(space, address, bytes),
+    async forgetFuture(id) {
+      get(id).machine.timeTravel.forgetFuture();
+      return get(id).status;
+    },
     async reset(id) {
-      get(id).machine.reset();
+      byHand(get(id).machine, RESET, new Uint8Array(0));
       get(id).tell();
     },
 
     cpu: async (id) => cpuView(get(id).machine.cpu),
     async setRegister(id, name, value) {
       try {
-        setRegister(get(id).machine.cpu, name, value);
+        changeRegister(get(id).machine, name, value);
       } catch (error) {
         if (!(error instanceof CPUException)) throw error;
         throw new Error(`the CPU refuses this value of ${name}: exception ${error.vector}`);
@@ -81,7 +99,7 @@ export function createMachineHost(): MachineHost {
       const got = readMemory(get(id).machine, space, address, bytes);
       return transfer(got, [got.buffer]);
     },
-    write: async (id, space, address, bytes) => writeMemory(get(id).machine, space, address, bytes),
+    write: async (id, space, address, bytes) => changeMemory(get(id).machine, space, address, bytes),
     async symbols(id, addresses) {
       const { symbols } = get(id);
       return addresses.map((address) => symbols?.nameOf(address));
@@ -140,11 +158,17 @@ async function monitor(hosted: HostedMachine, line: string): Promise<MonitorAnsw
         quit() {
           void hosted.moves.pause().then(() => hosted.machine.runstate.set('shutdown', { kind: 'shutdown' }));
         },
-        async write(uri, pieces) {
+        detaches: false,
+        async connect(uri) {
           const [, path] = /^file:([^,]*)/.exec(uri) ?? [];
           if (path === undefined) throw new Error(`a page cannot write to ${uri}: file:NAME becomes a download`);
-          file = { name: path.replace(/^.*\//, '') || 'vm.state', blob: await hosted.save(pieces) };
-        }
+          const pieces: Uint8Array<ArrayBuffer>[] = [];
+          const ended = (): void => {
+            file = { name: path.replace(/^.*\//, '') || 'vm.state', blob: new Blob(pieces) };
+          };
+          return sink((piece) => pieces.push(piece), ended);
+        },
+        listen: (uri) => Promise.reject(new Error(`a page cannot listen at ${uri}: drop the state on it`))
       }
     },
     line

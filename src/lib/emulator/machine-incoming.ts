@@ -9,6 +9,7 @@ import type { ByteSource, ByteStream } from '../vmstate/source.ts';
 import { descriptions } from './descriptions.ts';
 import { planOf, type Planned } from './machine-plan.ts';
 import { loadVmState, type LoadReport, type MigratableMachine } from './migration/incoming.ts';
+import { IncomingMigration, type ReceivingMachine } from './migration/incoming-state.ts';
 import type { X86CPU } from './target/i386/cpu.ts';
 import { supportedFeatures } from './target/i386/cpu-models.ts';
 import { featuresInUse } from './target/i386/features-in-use.ts';
@@ -41,6 +42,13 @@ export async function loadReceived(
   const { problems, frozen } = await loadVmState(machine, snapshot, signal);
   return { frozen, problems: [...planned.problems, ...problems, ...cpuProblems(machine, snapshot)] };
 }
+
+/** A machine that waits for another host's guest. @param autostart false: it stays paused (-S) */
+export const waitForGuest = (machine: ReceivingMachine, autostart: boolean): IncomingMigration =>
+  new IncomingMigration(machine, {
+    ...{ descriptions, autostart },
+    check: (snapshot) => [...planOf(snapshot).problems, ...cpuProblems(machine, snapshot)]
+  });
 
 /** Features that the guest has turned on and that this CPU has not. */
 function cpuProblems(machine: MigratableMachine, snapshot: Snapshot): Problem[] {

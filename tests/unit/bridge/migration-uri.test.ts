@@ -4,18 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, expect, test, vi } from 'vitest';
-import { incoming, outgoing } from '../../../src/bridge/migration-uri.ts';
+import { connect as connectTo, incoming, listen } from '../../../src/bridge/migration-uri.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string): string => join(folder, name);
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const nobody = (): void => {};
 
 async function all(stream: Readable): Promise<string> {
   let text = '';
   for await (const piece of stream) text += String(piece);
   return text;
+}
+
+/** All pieces through the channel of a URI. */
+async function outgoing(uri: string, pieces: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
+  const channel = await connectTo(uri);
+  for (const piece of pieces) await channel.write(piece);
+  await channel.end();
 }
 
 test('file: reads a file, from an offset where one is given', async () => {
@@ -71,12 +78,39 @@ test('tcp: writes to who listens', async () => {
 
 test.each([
   ['exec:cat > /dev/null; exit 4', 'the command ended with status 4'],
-  ['file:/nowhere/state', 'ENOENT'],
+  ['file:/nowhere/state', "Failed to open file '/nowhere/state': No such file or directory"],
   ['file:state,offset=4k', 'offset= is only supported for incoming streams']
 ])('A failure rejects with its reason: %s', async (uri, message) => {
   await expect(outgoing(uri, [bytes('QEVM')])).rejects.toThrow(message);
 });
 
+test('A peer that nobody is, and one that goes away, are told in the words of QEMU', async () => {
+  await expect(connectTo(`unix:${at('nobody')}`)).rejects.toThrow(
+    `Failed to connect to '${at('nobody')}': No such file or directory`
+  );
+  const coming = listen(`unix:${at('gone.sock')}`, nobody);
+  const out = await vi.waitFor(() => connectTo(`unix:${at('gone.sock')}`));
+  (await coming).destroy();
+  const sending = async (): Promise<void> => {
+    for (;;) await out.write(new Uint8Array(1 << 20));
+  };
+  await expect(sending()).rejects.toThrow(/^Unable to write to socket: (Broken pipe|Connection reset by peer)$/);
+});
+
+test('What is sent through a socket arrives, and its end', async () => {
+  const coming = listen(`unix:${at('pair.sock')}`, nobody);
+  const out = await vi.waitFor(() => connectTo(`unix:${at('pair.sock')}`));
+  const input = await coming;
+  await out.write(bytes('QE'));
+  await out.write(bytes('VM'));
+  await out.end();
+  let heard = '';
+  for (let piece; (piece = await input.read());) heard += Buffer.from(piece).toString();
+  expect(heard).toBe('QEVM');
+});
+
 test('A command that does not read its input ends the writing', { timeout: 20_000 }, async () => {
-  await expect(outgoing('exec:exit 1', Array(200).fill(new Uint8Array(65536)))).rejects.toThrow();
+  await expect(
+    outgoing('exec:exit 1', Array<Uint8Array<ArrayBuffer>>(200).fill(new Uint8Array(65536)))
+  ).rejects.toThrow();
 });

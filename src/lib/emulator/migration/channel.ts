@@ -189,3 +189,22 @@ export async function* received(channel: ByteDuplex): AsyncGenerator<Uint8Array>
     yield piece;
   }
 }
+
+/** A channel that only takes: a file in memory. @param ended is told when nothing more comes */
+export function sink(take: (bytes: Uint8Array<ArrayBuffer>) => void, ended: () => void = () => {}): ByteDuplex {
+  let broken = false;
+  return {
+    write(bytes) {
+      if (broken) throw new Error(BROKEN_PIPE);
+      take(bytes);
+      return undefined;
+    },
+    read: () => Promise.resolve(undefined),
+    end() {
+      if (broken) return Promise.reject(new Error(BROKEN_PIPE));
+      ended();
+      return Promise.resolve();
+    },
+    destroy: () => void (broken = true)
+  };
+}

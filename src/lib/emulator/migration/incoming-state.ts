@@ -30,6 +30,8 @@ export interface IncomingOptions {
   readonly descriptions: Descriptions;
   /** False: the guest stays paused (-S). */
   readonly autostart: boolean;
+  /** What speaks against running what was loaded. */
+  readonly check?: (snapshot: Snapshot) => readonly Problem[];
   /** The stream as far as it was read, now and then. */
   readonly progress?: (snapshot: Snapshot) => void;
 }
@@ -42,12 +44,14 @@ export class IncomingMigration {
   readonly #options: IncomingOptions;
   #status: MigrationStatus = 'none';
   #error: string | undefined;
+  #autostart: boolean;
   onStatus: (status: MigrationStatus) => void = () => {};
 
   /** The machine says `inmigrate` from now on. */
   constructor(machine: ReceivingMachine, options: IncomingOptions) {
     this.#machine = machine;
     this.#options = options;
+    this.#autostart = options.autostart;
     machine.runstate.set('inmigrate');
   }
 
@@ -59,6 +63,11 @@ export class IncomingMigration {
   info(): MigrationInfo {
     if (this.#status === 'none') return {};
     return { status: this.#status, ...(this.#error === undefined ? {} : { 'error-desc': this.#error }) };
+  }
+
+  /** cont: the guest goes on when it is here. */
+  goOn(): void {
+    this.#autostart = true;
   }
 
   /**
@@ -94,14 +103,14 @@ export class IncomingMigration {
       this.#error = `load of migration failed: ${why.message}`;
       this.#set('failed');
     } else {
-      this.#machine.startIncoming(this.#options.autostart);
+      this.#machine.startIncoming(this.#autostart);
       this.#set('completed');
     }
     return report;
   }
 
   async #load(channel: ByteDuplex): Promise<LoadReport> {
-    const { descriptions, progress } = this.#options;
+    const { descriptions, progress, check } = this.#options;
     const machine = this.#machine;
     const targets: RAMBlock[] = [];
     const into = (block: RamBlock, index: number): Uint8Array => targets[block.index]!.bytes(index * PAGE, PAGE);
@@ -130,7 +139,7 @@ export class IncomingMigration {
     // Devices of a stream that cannot be followed would be loaded in part.
     if (problems.some((p) => p.severity === 'fatal')) return { problems, frozen: [] };
     const loaded = await loadDevices(machine, snapshot);
-    return { ...loaded, problems: [...problems, ...loaded.problems] };
+    return { ...loaded, problems: [...problems, ...loaded.problems, ...(check?.(snapshot) ?? [])] };
   }
 
   #set(status: MigrationStatus): void {

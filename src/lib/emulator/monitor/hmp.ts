@@ -3,49 +3,39 @@
  * Source: QEMU monitor/hmp.c, hmp-commands.hx, hmp-commands-info.hx.
  */
 import type { Machine } from '../machine.ts';
-import { saveVmState } from '../migration/outgoing.ts';
+import type { ByteDuplex } from '../migration/channel.ts';
+import type { IncomingMigration } from '../migration/incoming-state.ts';
 import { parseExpression, registersOf } from './expression.ts';
 import { infoRegisters } from './info-registers.ts';
 import { examine, FORMAT, printValue } from './examine.ts';
+import { MIGRATION_COMMANDS, MIGRATION_INFO } from './migration-hmp-cmds.ts';
 import { MonitorError } from './monitor-error.ts';
 import { infoBlock, infoLapic, infoMtree, infoPci, infoPic, infoQtree } from './info.ts';
 
 /** What a monitor's owner can do that the machine cannot: files, processes, the end. */
 export interface MonitorHost {
   quit(): void;
-  /** Writes a stream where a migration URI says; rejects with the reason. */
-  write(uri: string, pieces: Iterable<Uint8Array>): Promise<void>;
+  /** Opens the channel that a migration URI names; rejects with the reason, in QEMU's words. */
+  connect(uri: string): Promise<ByteDuplex>;
+  /** Waits there for a sender. */
+  listen(uri: string): Promise<ByteDuplex>;
+  /** False: what is written is the answer, so that `migrate -d` waits too. */
+  readonly detaches: boolean;
 }
 
 export interface MonitorSession {
   readonly machine: Machine;
   readonly host: MonitorHost;
+  /** Of a machine that waits for another host's guest. */
+  readonly incoming?: IncomingMigration | undefined;
 }
 
-interface HmpCommand {
+export interface HmpCommand {
   readonly name: string;
   readonly params: string;
   readonly help: string;
   readonly run: (session: MonitorSession, args: string) => Promise<string> | string;
 }
-
-const migrate = async ({ machine, host }: MonitorSession, args: string): Promise<string> => {
-  const uri = args.replace(/^-d\s+/, '').trim();
-  if (uri === '') throw new MonitorError("migrate: no argument for 'uri'");
-  const { running } = machine.runstate;
-  await machine.stopForMigration();
-  try {
-    await host.write(unquoted(uri), saveVmState(machine));
-  } catch (error) {
-    if (running) machine.start();
-    else machine.runstate.set('paused', { kind: 'pause' });
-    throw error;
-  }
-  machine.runstate.set('postmigrate');
-  return '';
-};
-
-const unquoted = (text: string): string => /^"(.*)"$/s.exec(text)?.[1]?.replace(/\\(.)/g, '$1') ?? text;
 
 /** `x/8xg 0x1000`, `xp/4i $pc`: memory as values or code. */
 const dump = (space: 'virtual' | 'physical'): HmpCommand['run'] => {
@@ -66,6 +56,7 @@ const INFO: readonly HmpCommand[] = [
   { name: 'qtree', params: '', help: 'devices by bus', run: ({ machine }) => infoQtree(machine) },
   { name: 'pci', params: '', help: 'PCI devices', run: ({ machine }) => infoPci(machine) },
   { name: 'block', params: '', help: 'drives and their images', run: ({ machine }) => infoBlock(machine) },
+  ...MIGRATION_INFO,
   { name: 'version', params: '', help: 'version of the machine type', run: ({ machine }) => machine.machine }
 ];
 
@@ -73,6 +64,14 @@ const status = ({ runstate }: Machine): string =>
   runstate.running
     ? 'VM status: running'
     : `VM status: paused${runstate.state === 'paused' ? '' : ` (${runstate.state})`}`;
+
+/** Source: qmp_cont. @throws MonitorError */
+export function goOn({ machine, incoming }: MonitorSession): void {
+  const { state } = machine.runstate;
+  if (state === 'finish-migrate') throw new MonitorError('Error: Migration is not finalized yet');
+  if (state === 'inmigrate') incoming?.goOn();
+  else machine.start();
+}
 
 const COMMANDS: readonly HmpCommand[] = [
   { name: 'help', params: '[cmd]', help: 'the commands', run: (_s, args) => help(args.trim()) },
@@ -86,8 +85,8 @@ const COMMANDS: readonly HmpCommand[] = [
   },
   {
     ...{ name: 'cont', params: '', help: 'goes on' },
-    run: ({ machine }) => {
-      machine.start();
+    run: (session) => {
+      goOn(session);
       return '';
     }
   },
@@ -107,12 +106,7 @@ const COMMANDS: readonly HmpCommand[] = [
       return printValue(format, parseExpression(expression, registersOf(machine.cpu)));
     }
   },
-  {
-    name: 'migrate',
-    params: '[-d] uri',
-    help: 'stops the machine and writes it to file:PATH or exec:CMD',
-    run: migrate
-  },
+  ...MIGRATION_COMMANDS,
   {
     ...{ name: 'quit', params: '', help: 'ends' },
     run: ({ host }) => {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { sink } from '../../../../src/lib/emulator/migration/channel.ts';
 import { complete, hmp, type MonitorSession } from '../../../../src/lib/emulator/monitor/hmp.ts';
 import { smallMachine } from '../../../support/small-machine.ts';
 
@@ -9,11 +10,18 @@ const session: MonitorSession = {
   machine,
   host: {
     quit,
-    write(uri, pieces) {
+    detaches: true,
+    connect(uri) {
       if (uri === 'exec:false') return Promise.reject(new Error('the command ended with status 1'));
-      written = Buffer.concat([...pieces]);
-      return Promise.resolve();
-    }
+      const pieces: Uint8Array[] = [];
+      return Promise.resolve(
+        sink(
+          (piece) => pieces.push(piece),
+          () => (written = Buffer.concat(pieces))
+        )
+      );
+    },
+    listen: () => Promise.reject(new Error('nobody'))
   }
 };
 const say = (line: string): Promise<string> => hmp(session, line);
@@ -32,7 +40,7 @@ test.each([
   ['p/d -1', '-1'],
   ['print $cs', '0xf000'],
   ['x', 'x: an address is missing'],
-  ['migrate', "migrate: no argument for 'uri'"],
+  ['migrate', 'migrate: string expected\nTry "help migrate" for more information'],
   ['info status', 'VM status: paused'],
   ['info stat', 'VM status: paused'],
   ['info version', 'pc-i440fx-7.2'],
@@ -52,7 +60,8 @@ test('Names may be cut short while only one begins so', async () => {
 test('help lists every command on a line', async () => {
   const lines = (await say('help')).split('\n');
   expect(lines.map((l) => l.split(' ')[0])).toEqual(
-    'help info stop cont system_reset x xp print migrate quit'.split(' ')
+    'help info stop cont system_reset x xp print migrate migrate_cancel migrate_continue migrate_incoming ' +
+      'migrate_set_capability migrate_set_parameter quit'.split(' ')
   );
 });
 
@@ -64,7 +73,7 @@ test('cont and stop change the state that info status tells', async () => {
 });
 
 test('migrate writes a stream and leaves the machine in postmigrate', async () => {
-  expect(await say('migrate -d "file:/a b"')).toBe('');
+  expect(await say('migrate "file:/a b"')).toBe('');
   expect(written!.subarray(0, 8).toString('hex')).toBe('5145564d00000003');
   expect(await say('info status')).toBe('VM status: paused (postmigrate)');
 });
