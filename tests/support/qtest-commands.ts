@@ -24,8 +24,12 @@ const SIZES: Readonly<Record<string, number>> = { b: 1, w: 2, l: 4 };
 
 /** Does an access to ports or memory. */
 export function runCommand({ host, in: read, out: write }: PCBoard, command: string): bigint | undefined {
-  const [name = '', first = '0', second = '0'] = command.split(' ');
+  const [name = '', first = '0', second = '0', third = ''] = command.split(' ');
   const [at, value, size] = [Number(first), Number(second), SIZES[name.at(-1)!]!];
+  if (name === 'write') {
+    host.memory.writeBytes(at, Buffer.from(third.slice(2), 'hex'));
+    return undefined;
+  }
   if (name.startsWith('in')) return BigInt(read(at, size));
   if (name.startsWith('read')) return BigInt(host.memory.read(at, size));
   if (name.startsWith('out')) write(at, value, size);

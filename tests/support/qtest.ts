@@ -26,10 +26,17 @@ export interface Answers {
   readonly values: readonly (bigint | undefined)[];
   /** The migration stream of the machine after that. */
   readonly state: Uint8Array;
+  /** What `screendump` wrote before that, where it was asked for. */
+  readonly picture: Uint8Array | undefined;
 }
 
 /** Runs the commands (`outb 0x20 0x11`, `inl 0x40`, `readl 0xfed00000`, `clock_step 1000`) and then saves the machine. */
-export async function qtest(qemu: Qemu, machine: readonly string[], commands: readonly string[]): Promise<Answers> {
+export async function qtest(
+  qemu: Qemu,
+  machine: readonly string[],
+  commands: readonly string[],
+  { screendump = false } = {}
+): Promise<Answers> {
   const folder = mkdtempSync(join(tmpdir(), 'migrascope-qtest-'));
   const socket = join(folder, 'qmp');
   const [program = '', ...before] = qemu.argv;
@@ -52,9 +59,12 @@ export async function qtest(qemu: Qemu, machine: readonly string[], commands: re
       if (!line.startsWith('OK')) throw new Error(line);
       return line === 'OK' ? undefined : BigInt(line.slice(3));
     });
-    const file = join(folder, 'state');
-    await migrate(socket, `exec:cat > ${file}`);
-    return { values, state: new Uint8Array(readFileSync(file)) };
+    const [file, picture] = [join(folder, 'state'), join(folder, 'picture')];
+    await migrate(socket, `exec:cat > ${file}`, screendump ? [['screendump', { filename: picture }]] : []);
+    return {
+      ...{ values, state: new Uint8Array(readFileSync(file)) },
+      picture: screendump ? new Uint8Array(readFileSync(picture)) : undefined
+    };
   } finally {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -69,14 +79,15 @@ async function until(done: () => boolean, why: () => string, timeout = 60_000): 
   }
 }
 
-/** Migrates through QMP and waits for the end. */
-async function migrate(path: string, uri: string): Promise<void> {
+/** Migrates through QMP, after other commands, and waits for the end. */
+async function migrate(path: string, uri: string, before: readonly (readonly [string, object])[]): Promise<void> {
   const socket = connect(path);
   let output = '';
   socket.setEncoding('utf8').on('data', (text: string) => (output += text));
   const say = (execute: string, more = {}): unknown =>
     socket.write(`${JSON.stringify({ execute, arguments: more })}\n`);
   say('qmp_capabilities');
+  for (const [command, args] of before) say(command, args);
   say('migrate', { uri });
   for (let tries = 0; !/"status": "(completed|failed)"/.test(output); tries++) {
     if (tries > 600) throw new Error(`no migration: ${output}`);

@@ -184,6 +184,7 @@ export const VGA_GR06_CHAIN_ODD_EVEN = 0x02;
 /** Registers of the attribute controller behind the 16 of the palette, and their bits. */
 export const VGA_ATC = { MODE: 16, OVERSCAN: 17, PLANE_ENABLE: 18, PEL: 19, COLOR_PAGE: 20 } as const;
 export const VGA_AR10_LINE_GRAPHICS = 0x04;
+export const VGA_AR10_BLINK = 0x08;
 export const VGA_AR10_PIXEL_PANNING = 0x20;
 export const VGA_AR10_P54S = 0x80;
 /** Of the index: the picture is shown. */

@@ -168,7 +168,8 @@ test.each([
 
 // Against native QEMU.
 
-const native = nativeQemus.find(takesQtest);
+/** Text blinks from QEMU 11 on; before 7.3 planes were addressed in another way. */
+const native = nativeQemus.findLast(takesQtest);
 if (!native) console.warn('SKIPPED: no native QEMU with -accel qtest; install it with: node scripts/qemu/install.mjs');
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)]!;
