@@ -81,6 +81,8 @@ interface Current {
   wake: () => void;
   /** migrate-continue has been said. */
   continued: boolean;
+  /** It was cancelled while it was connecting: what comes of that does not matter. */
+  abandoned: boolean;
 }
 
 export class Migration {
@@ -130,7 +132,8 @@ export class Migration {
       ...{ stats: new MigrationStats(), start: now, mbps: 0, pages_per_second: 0, threshold_size: 0 },
       ...{ expected_downtime: this.options.number('downtime-limit'), setup_time: 0, total_time: 0, downtime: 0 },
       ...{ downtime_start: undefined, vm_old_state: undefined, iteration_start_time: now },
-      ...{ iteration_initial_bytes: 0, iteration_initial_pages: 0, iteration_initial_icount: 0n, continued: false },
+      ...{ iteration_initial_bytes: 0, iteration_initial_pages: 0, iteration_initial_icount: 0n },
+      ...{ continued: false, abandoned: false },
       ...{ channel: undefined, file: undefined, ram: undefined, rounds: undefined, wake: () => {} }
     };
     this.#current = current;
@@ -163,7 +166,9 @@ export class Migration {
     this.#set('cancelling');
     current.channel?.destroy();
     current.wake();
-    if (connecting) this.#set('cancelled');
+    if (!connecting) return;
+    current.abandoned = true;
+    this.#set('cancelled');
   }
 
   /** migrate-continue. @param state that it is expected to be in @throws MigrationError */
@@ -217,7 +222,7 @@ export class Migration {
   async #run(current: Current, connect: () => Promise<ByteDuplex>, stopFirst: boolean): Promise<void> {
     try {
       const channel = await connect();
-      if (this.#current !== current || this.#status !== 'setup') {
+      if (current.abandoned) {
         channel.destroy();
         return;
       }
@@ -225,17 +230,11 @@ export class Migration {
       await this.#send(current, stopFirst);
       this.#completed(current);
     } catch (error) {
-      if (!(error instanceof Cancelled) && this.#isCurrent(current) && this.#status !== 'cancelling') {
-        this.#error = error instanceof Error ? error.message : String(error);
-      }
+      if (current.abandoned) return;
+      if (this.#status !== 'cancelling') this.#error = error instanceof Error ? error.message : String(error);
       current.channel?.destroy();
     }
-    if (this.#isCurrent(current)) this.#finish(current);
-  }
-
-  /** It has not been cancelled while it was connecting, which is its end. */
-  #isCurrent(current: Current): boolean {
-    return this.#current === current && this.running;
+    this.#finish(current);
   }
 
   /** Source: migration_thread. */

@@ -126,8 +126,8 @@ const infoMigrate = (session: MonitorSession, args: string): string => {
 
 export const MIGRATION_COMMANDS: readonly HmpCommand[] = [
   {
-    ...{ name: 'migrate', params: '[-d] [-r] uri', run: migrate },
-    help: 'migrate to URI (using -d to not wait for completion)\n\t\t\t -r to resume a paused postcopy migration'
+    ...{ name: 'migrate', params: '[-d] uri', run: migrate },
+    help: 'migrate to URI (using -d to not wait for completion)'
   },
   {
     ...{ name: 'migrate_cancel', params: '', help: 'cancel the current VM migration' },
