@@ -60,8 +60,10 @@ test('Names may be cut short while only one begins so', async () => {
 test('help lists every command on a line', async () => {
   const lines = (await say('help')).split('\n');
   expect(lines.map((l) => l.split(' ')[0])).toEqual(
-    'help info stop cont system_reset x xp print migrate migrate_cancel migrate_continue migrate_incoming ' +
-      'migrate_set_capability migrate_set_parameter quit'.split(' ')
+    (
+      'help info stop cont system_reset x xp print migrate migrate_cancel migrate_continue migrate_incoming ' +
+      'migrate_set_capability migrate_set_parameter quit'
+    ).split(' ')
   );
 });
 
