@@ -17,5 +17,6 @@ export function encodeRow(row: Row, reg: number): number[] {
     const vvvv = row.operands.some((operand) => /^[BH]/.test(operand)) ? 0x50 : 0x78;
     bytes.push(0xc4, 0xe0 | map, (row.vex.w ? 0x80 : 0) | vvvv | (row.vex.l ? 4 : 0) | pp);
   }
+  if (row.suffix !== undefined) return [...bytes, row.opcode, modrm, row.suffix];
   return [...bytes, row.opcode, modrm, 0x88, 0, 0, 0, 0, 0, 0, 0, 0];
 }

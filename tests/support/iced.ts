@@ -127,7 +127,7 @@ const ABSENT: ReadonlySet<number> = new Set([
   ...[CpuidFeature.SERIALIZE, CpuidFeature.WRMSRNS, CpuidFeature.MSRLIST, CpuidFeature.CLZERO],
   ...[CpuidFeature.MONITORX, CpuidFeature.MCOMMIT, CpuidFeature.RDPRU, CpuidFeature.INVLPGB],
   ...[CpuidFeature.RTM, CpuidFeature.HLE_or_RTM, CpuidFeature.TSXLDTRK, CpuidFeature.CET_SS],
-  ...[CpuidFeature.XSAVEC, CpuidFeature.XSAVES, CpuidFeature.D3NOW, CpuidFeature.D3NOWEXT, CpuidFeature.XOP],
+  ...[CpuidFeature.XSAVEC, CpuidFeature.XSAVES, CpuidFeature.XOP],
   ...[CpuidFeature.FMA4, CpuidFeature.TBM, CpuidFeature.LWP, CpuidFeature.PADLOCK_ACE, CpuidFeature.PADLOCK_PHE],
   ...[CpuidFeature.PADLOCK_PMM, CpuidFeature.PADLOCK_RNG, CpuidFeature.PADLOCK_GMI, CpuidFeature.PADLOCK_UNDOC]
 ]);

@@ -2,7 +2,7 @@
  * Bytes to instructions, by the table. What depends on more than the bytes and the code size is left to semantics:
  * privilege, CR0.PE and EFLAGS.VM (rows of mode `protected`), CR4, XCR0.
  *
- *   instruction ::= prefix* (rex? opcode | vex opcode) modrm? sib? displacement? immediate*      at most 15 bytes
+ *   instruction ::= prefix* (rex? opcode | vex opcode) modrm? sib? displacement? (immediate* | suffix)      at most 15 bytes
  *
  * SDM 2A, chapter 2; QEMU target/i386/tcg/decode-new.c.inc disas_insn, translate.c gen_lea_modrm_0.
  */
@@ -30,6 +30,8 @@ interface Candidate {
   /** VEX.vvvv is an operand. */
   readonly vvvv: boolean;
   readonly rep: 0 | 1 | 2;
+  /** 3DNow!: all of a slot have one, and the same operands. */
+  readonly suffix: number | undefined;
 }
 
 /** The rows of one opcode. */
@@ -64,7 +66,8 @@ function candidate(row: Row): Candidate {
     key,
     reads: row.operands.map(readerOf),
     vvvv: row.operands.some((operand) => /^[BH]/.test(operand)),
-    rep: row.rep === undefined ? 0 : row.rep === 'rep' ? 1 : 2
+    rep: row.rep === undefined ? 0 : row.rep === 'rep' ? 1 : 2,
+    suffix: row.suffix
   };
 }
 
@@ -241,7 +244,8 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
     if (found === undefined) return 'undefined';
     // 90 is XCHG with R8 under REX.B, PAUSE and NOP else.
     if (opcode === 0x90 && map === 0 && d.rexB !== 0) found = list[list.length - 1]!;
-    const { row, reads } = found;
+    const { reads } = found;
+    let { row } = found;
     if (unused !== 0 && !found.vvvv) return 'undefined';
 
     if (long) {
@@ -255,6 +259,12 @@ export function decoderFor(has: (feature: string) => boolean = () => true): Deco
 
     const operands: Operand[] = [];
     for (let i = 0; i < reads.length; i++) operands.push(reads[i]!(d));
+    if (found.suffix !== undefined) {
+      const suffix = d.u8();
+      const named = list.find((each) => each.suffix === suffix);
+      if (named === undefined) return d.fault ?? 'undefined';
+      row = named.row;
+    }
     if (d.fault !== undefined) return d.fault;
     if (d.lock && !(row.lock === true && operands[0]!.kind === 'mem')) return 'undefined';
 

@@ -72,6 +72,8 @@ export interface Row {
   readonly mod?: 'reg' | 'mem';
   /** ModRM.rm as an opcode extension (0F 01 D0). */
   readonly rm?: number;
+  /** Of 3DNow!: the opcode behind the operands. */
+  readonly suffix?: number;
   readonly vex?: { readonly l?: 0 | 1; readonly w?: 0 | 1 };
   /** REX.W or VEX.W as an opcode extension. */
   readonly w?: 0 | 1;

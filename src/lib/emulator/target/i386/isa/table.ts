@@ -35,13 +35,14 @@
  */
 import type { Row } from './insn.ts';
 import { twoByte } from './table-0f.ts';
+import { threeDNow } from './table-3dnow.ts';
 import { avx } from './table-avx.ts';
 import { oneByte } from './table-one-byte.ts';
 import { sse } from './table-sse.ts';
 import { x87 } from './table-x87.ts';
 
 /** Where several rows fit the same bytes, the first counts. */
-export const TABLE: readonly Row[] = [...oneByte, ...twoByte, ...x87, ...sse, ...avx];
+export const TABLE: readonly Row[] = [...oneByte, ...twoByte, ...x87, ...sse, ...threeDNow, ...avx];
 
 /** Rows that have no semantics among `names`: #UD when run. For the support page and the tests. */
 export function rowsWithoutSemantics(names: ReadonlySet<string>): readonly Row[] {

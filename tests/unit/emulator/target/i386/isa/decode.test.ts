@@ -280,7 +280,8 @@ describe('opcodes that mean several things', () => {
     expect(text(64, 0xc0, 0xf0, 1)).toBe('3 shl al,1');
     expect(text(64, 0xdb, 0xe0)).toBe('2 fneni ');
     expect(text(64, 0xdd, 0xca)).toBe('2 fxch st0,st2');
-    expect(text(64, 0x0f, 0x0f, 0xc0, 0x9e)).toBe('undefined'); // 3DNow!
+    expect(text(64, 0x0f, 0x0f, 0xc0, 0x9e)).toBe('4 pfadd mm0,mm0');
+    expect(text(64, 0x0f, 0x0f, 0xc0, 0x00)).toBe('undefined');
   });
 
   test('what a CPU lacks is an older instruction or none', () => {

@@ -88,7 +88,22 @@ test('features have the names that QEMU gives them on its command line', () => {
         'clwb',
         'cmov'
       ],
-      ...['cmpccxadd', 'cx16', 'cx8', 'f16c', 'fma', 'fpu', 'fsgsbase', 'fxsr', 'invpcid', 'mmx', 'monitor', 'movbe'],
+      ...[
+        '3dnow',
+        '3dnowext',
+        'cmpccxadd',
+        'cx16',
+        'cx8',
+        'f16c',
+        'fma',
+        'fpu',
+        'fsgsbase',
+        'fxsr',
+        'invpcid',
+        'mmx',
+        'monitor',
+        'movbe'
+      ],
       ...[
         'pclmulqdq',
         'pku',

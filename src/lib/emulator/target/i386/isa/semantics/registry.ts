@@ -19,6 +19,7 @@ import { stack } from './stack.ts';
 import { stringCompare } from './string-compare.ts';
 import { strings } from './strings.ts';
 import { system } from './system.ts';
+import { threeDNow } from './three-d-now.ts';
 import { x87 } from './x87.ts';
 import { extendedState } from './xsave.ts';
 
@@ -43,7 +44,8 @@ const GROUPS: readonly Readonly<Record<string, Semantics>>[] = [
   aes,
   avx,
   sha,
-  stringCompare
+  stringCompare,
+  threeDNow
 ];
 
 export const SEMANTICS: ReadonlyMap<string, Semantics> = new Map(GROUPS.flatMap((group) => Object.entries(group)));
