@@ -25,7 +25,10 @@ export const MODEL: CpuModel = {
   stepping: 1,
   modelId: 'test',
   features: Object.fromEntries(
-    ['1_EDX', '1_ECX', '7_0_EBX', '7_0_ECX', '8000_0001_EDX', '8000_0001_ECX', 'XSAVE'].map((word) => [word, ALL])
+    ['1_EDX', '1_ECX', '7_0_EBX', '7_0_ECX', '7_1_EAX', '8000_0001_EDX', '8000_0001_ECX', 'XSAVE'].map((word) => [
+      word,
+      ALL
+    ])
   )
 };
 

@@ -1,4 +1,4 @@
-/** ADD to CMP, INC, DEC, NEG, NOT, TEST, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B. SDM 2. */
+/** ADD to CMP, INC, DEC, NEG, NOT, TEST, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B, CMPccXADD. SDM 2. */
 import { EXCP, FLAG, R_EAX, R_EBX, R_ECX, R_EDX } from '../../env.ts';
 import type { Backend, FlagRule, OperandShape, Semantics } from '../backend.ts';
 import type { Size } from '../insn.ts';
@@ -142,6 +142,17 @@ const cmpxchg16b: Semantics = (b) => {
   setZero(b, equal);
 };
 
+/** Compares memory with a register, adds another to it where the condition holds, and leaves what was there in the first. */
+const cmpccxadd: Semantics = (b) => {
+  const [memory, compared, added] = b.operands as [OperandShape, OperandShape, OperandShape];
+  const [right, addend] = [b.read(compared), b.read(added)];
+  const target = b.rmw(memory);
+  const found = b.let(target.value);
+  b.setFlags('SUB', sizeOf(memory), { dst: b.let(found.sub(right)), src: right, src2: found });
+  target.write(b.let(b.condition().select(found.add(addend), found)));
+  b.write(compared, found);
+};
+
 export const arithmetic: Readonly<Record<string, Semantics>> = {
   add: binary('ADD', (a, c) => a.add(c)),
   adc: binary('ADC', (a, c, carry) => a.add(c).add(carry), true),
@@ -159,5 +170,6 @@ export const arithmetic: Readonly<Record<string, Semantics>> = {
   xadd,
   cmpxchg,
   cmpxchg8b,
-  cmpxchg16b
+  cmpxchg16b,
+  cmpccxadd
 };
