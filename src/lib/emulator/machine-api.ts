@@ -191,9 +191,10 @@ export interface MachineHost {
   serialInput(id: number, port: number, bytes: Uint8Array): Promise<void>;
   /** A key by QEMU's name (`sendkey`). */
   key(id: number, qcode: string, down: boolean): Promise<void>;
+  /** Right, down, wheel away from the person; buttons 1 left, 2 right, 4 middle. */
   mouse(id: number, dx: number, dy: number, dz: number, buttons: number): Promise<void>;
-  /** RGBA of the display, or undefined when it has not changed since `frame`. */
-  display(id: number, frame: number): Promise<DisplayFrame | undefined>;
+  /** What has changed since a frame that is there; -1 where none is. */
+  display(id: number, frame: number): Promise<DisplayAnswer>;
   /** One line of the human monitor; what it prints. */
   monitor(id: number, line: string): Promise<MonitorAnswer>;
   /** Gives a drive its image; the requests that waited go on. */
@@ -208,9 +209,19 @@ export interface MonitorAnswer {
   readonly file?: { readonly name: string; readonly blob: Blob };
 }
 
+export interface DisplayAnswer {
+  /** The machine has a screen. */
+  readonly there: boolean;
+  /** Undefined: nothing has changed. */
+  readonly picture: DisplayFrame | undefined;
+}
+
+/** Rows of the picture that have changed; all of them where its size has. */
 export interface DisplayFrame {
   readonly frame: number;
   readonly width: number;
   readonly height: number;
-  readonly rgba: Uint8ClampedArray;
+  /** First row of `rgba`. */
+  readonly top: number;
+  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
 }

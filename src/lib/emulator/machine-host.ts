@@ -4,7 +4,8 @@ import { cpuView, setRegister } from './cpu-view.ts';
 import { deviceFields, deviceLabels } from './debug/device-fields.ts';
 import { readMemory, writeMemory } from './debug/guest-memory.ts';
 import { HostedMachine } from './hosted-machine.ts';
-import type { MachineHost, MonitorAnswer } from './machine-api.ts';
+import type { VGAScreen } from './hw/display/vga-screen.ts';
+import type { DisplayFrame, MachineHost, MonitorAnswer } from './machine-api.ts';
 import { insertImage } from './block/open-image.ts';
 import { imageOf, MachineLoader } from './machine-loading.ts';
 import { sink } from './migration/channel.ts';
@@ -123,9 +124,13 @@ export function createMachineHost(): MachineHost {
 
     serialOutput: async (id, port, told) => get(id).listen(port, told),
     serialInput: async (id, port, bytes) => get(id).machine.serialInput(port, bytes),
-    key: async () => notYet('the keyboard'),
-    mouse: async () => notYet('the mouse'),
-    display: async () => notYet('the display'),
+    key: async (id, qcode, down) => get(id).machine.ui.key(qcode, down),
+    mouse: async (id, dx, dy, dz, buttons) => get(id).machine.ui.mouse({ dx, dy, dz, buttons }),
+    async display(id, frame) {
+      const { screen } = get(id).machine.ui;
+      const picture = screen && pictureSince(screen, frame);
+      return transfer({ there: screen !== undefined, picture }, picture ? [picture.rgba.buffer] : []);
+    },
     monitor: (id, line) => monitor(get(id), line),
     async attachDisk(id, drive, file) {
       const { machine } = get(id);
@@ -137,6 +142,16 @@ export function createMachineHost(): MachineHost {
     },
     save: (id) => get(id).save()
   };
+}
+
+/** The rows that somebody who has a frame has not. */
+function pictureSince(screen: VGAScreen, frame: number): DisplayFrame | undefined {
+  screen.update();
+  const rows = screen.rowsSince(frame);
+  if (!rows) return undefined;
+  const { width, height, pixels } = screen.surface;
+  const part = pixels.slice(rows.first * width, (rows.first + rows.count) * width);
+  return { frame: screen.frame, width, height, top: rows.first, rgba: new Uint8ClampedArray(part.buffer) };
 }
 
 /** What goes on is asked for as by the button; files become downloads. */

@@ -17,6 +17,7 @@ import { devfnOf } from './hw/pci/pci_device.ts';
 import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
 import type { RunState, StopReason } from './machine-api.ts';
 import type { IdePlan, MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import { MachineUi } from './machine-ui.ts';
 import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
 import type { SectionSlot } from './migration/incoming.ts';
 import { Migration, type LiveMachine } from './migration/migration.ts';
@@ -82,6 +83,7 @@ export class Machine implements LiveMachine {
   readonly completions = new Completions();
   /** What comes from outside, by the name of what takes it: `serial0`, `reset`. */
   readonly inputs = new Inputs();
+  readonly ui: MachineUi;
   readonly timeTravel: TimeTravel;
   /** Ports by number; undefined where there is none. */
   readonly serials: readonly (Chardev | undefined)[];
@@ -216,6 +218,7 @@ export class Machine implements LiveMachine {
     const chardevs = [...this.serials.flatMap((chr) => chr ?? []), ...this.chardevs.values()];
     for (const chr of chardevs) this.inputs.register(chr.label, (bytes) => chr.input(bytes));
     this.inputs.register('reset', () => this.reset());
+    this.ui = new MachineUi(this.board, this.inputs);
     const { cpu: processor, devices, time, clocks, completions } = this;
     const drives = this.drives.map(({ blk }) => blk);
     const parts = { cpu: processor, devices, time, clocks, completions, chardevs, drives };

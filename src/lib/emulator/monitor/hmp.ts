@@ -8,6 +8,7 @@ import type { IncomingMigration } from '../migration/incoming-state.ts';
 import { parseExpression, registersOf } from './expression.ts';
 import { infoRegisters } from './info-registers.ts';
 import { examine, FORMAT, printValue } from './examine.ts';
+import { UI_COMMANDS } from './ui-hmp-cmds.ts';
 import { MIGRATION_COMMANDS, MIGRATION_INFO } from './migration-hmp-cmds.ts';
 import { MonitorError } from './monitor-error.ts';
 import { infoBlock, infoLapic, infoMtree, infoPci, infoPic, infoQtree } from './info.ts';
@@ -106,6 +107,7 @@ const COMMANDS: readonly HmpCommand[] = [
       return printValue(format, parseExpression(expression, registersOf(machine.cpu)));
     }
   },
+  ...UI_COMMANDS,
   ...MIGRATION_COMMANDS,
   {
     ...{ name: 'quit', params: '', help: 'ends' },

@@ -10,7 +10,13 @@ import type { VGACommon } from './vga.ts';
 const CURSOR_HALF_PERIOD = 266_000_000n;
 const PAGE_BITS = 12;
 
+/** Changes that are remembered, for those who look seldom. */
+const HISTORY = 8;
+
 export class VGAScreen {
+  /** Counts changes of the surface. */
+  frame = 0;
+  readonly #history: DirtyRows[] = [];
   surface: DisplaySurface = createSurface(640, 480);
   readonly #vga: VGACommon;
   readonly #physmem: PhysMem;
@@ -29,6 +35,26 @@ export class VGAScreen {
 
   /** Brings the surface up to date. Returns which rows have changed, undefined when none has. */
   update(): DirtyRows | undefined {
+    const rows = this.#update();
+    if (!rows) return undefined;
+    this.frame++;
+    this.#history.push(rows);
+    if (this.#history.length > HISTORY) this.#history.shift();
+    return rows;
+  }
+
+  /** What has changed since a frame that somebody has; all of it where that is too long ago. */
+  rowsSince(frame: number): DirtyRows | undefined {
+    const behind = this.frame - frame;
+    if (behind === 0) return undefined;
+    if (behind < 0 || behind > this.#history.length) return this.#whole();
+    const rows = this.#history.slice(-behind);
+    const first = Math.min(...rows.map((r) => r.first));
+    const end = Math.max(...rows.map((r) => r.first + r.count));
+    return { first, count: Math.min(end, this.surface.height) - first };
+  }
+
+  #update(): DirtyRows | undefined {
     const { vram } = this.#vga;
     const mode = modeOf(this.#vga);
     const blinked = this.#blink(mode.kind);
