@@ -104,7 +104,8 @@ async function loadSection(
   const { complaints, failure, refusal } = loadDevice(device, file, version);
   // Half of a state is none: the device is as it was, so that the rest can be looked at, and run if somebody insists.
   if (failure ?? refusal) loadDevice(device, new QemuFileReader(before), (device.vmsd as { version: number }).version);
-  problems.push(...complaints.map((c) => complaintProblem(c, label)));
+  // What QEMU would refuse to load.
+  problems.push(...complaints.map((c) => ({ ...complaintProblem(c, label), severity: 'fatal' as const })));
   if (failure) {
     problems.push({ code: 'load-failed', severity: 'fatal', at: failure.at, section: label, message: failure.message });
   } else if (refusal) {
