@@ -23,7 +23,8 @@ export function send(from: Workload, to: Workload, options: LinkOptions & StartO
   const wire = link(options);
   const seen: MigrationObservation[] = [];
   const observer = { observe: (o: MigrationObservation) => void seen.push(o) };
-  const incoming = waitForGuest(to.machine, false);
+  // One host has one clock: the sender's, which stands then.
+  const incoming = waitForGuest(to.machine, false, () => from.machine.clocks.host.now());
   const loaded = incoming.start(() => Promise.resolve(wire.ends[1]));
   const { migration } = from.machine;
   migration.observers.add(observer);

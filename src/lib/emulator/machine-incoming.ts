@@ -16,6 +16,8 @@ import { featuresInUse } from './target/i386/features-in-use.ts';
 import { SEMANTICS } from './target/i386/isa/semantics/registry.ts';
 import { TABLE } from './target/i386/isa/table.ts';
 
+const NS_A_MS = 1_000_000n;
+
 export interface Received {
   readonly snapshot: Snapshot;
   readonly planned: Planned;
@@ -43,10 +45,18 @@ export async function loadReceived(
   return { frozen, problems: [...planned.problems, ...problems, ...cpuProblems(machine, snapshot)] };
 }
 
-/** A machine that waits for another host's guest. @param autostart false: it stays paused (-S) */
-export const waitForGuest = (machine: ReceivingMachine, autostart: boolean): IncomingMigration =>
+/**
+ * A machine that waits for another host's guest.
+ * @param autostart false: it stays paused (-S)
+ * @param hostTime ns since 1970
+ */
+export const waitForGuest = (
+  machine: ReceivingMachine,
+  autostart: boolean,
+  hostTime = (): bigint => BigInt(Date.now()) * NS_A_MS
+): IncomingMigration =>
   new IncomingMigration(machine, {
-    ...{ descriptions, autostart },
+    ...{ descriptions, autostart, hostTime },
     check: (snapshot) => [...planOf(snapshot).problems, ...cpuProblems(machine, snapshot)]
   });
 

@@ -116,13 +116,14 @@ export class Machine implements LiveMachine {
     this.plan = plan;
     this.machine = plan.machine;
     this.#host = host;
+    this.#hostTime = hostTime;
     // Devices look at the clock while they are made; the CPU comes after the memory that it runs in.
     let cpu: TcgCpu | undefined;
     this.time = new VirtualClock(() => cpu?.icount ?? 0n, icountShift);
     this.clocks = {
       virtual: new QEMUClock(() => this.time.now()),
       // Host time is the moment of the start and virtual time from there: one clock drives all.
-      host: new QEMUClock(() => hostTime + this.time.now() - this.#hostBase)
+      host: new QEMUClock(() => this.#hostTime + this.time.now() - this.#hostBase)
     };
     const log = (device: string, message: string): void => {
       if (this.guestErrors.length < MAX_LOG) this.guestErrors.push(`${device}: ${message}`);
@@ -230,8 +231,15 @@ export class Machine implements LiveMachine {
     });
   }
   #debugging = false;
-  /** Virtual time at which the machine was started or loaded. */
+  /** The host's clock, and virtual time, when the machine was started or loaded. */
+  #hostTime = 0n;
   #hostBase = 0n;
+
+  /** The host's clock has gone on while the machine waited for its guest. @param ns since 1970 */
+  setHostTime(ns: bigint): void {
+    this.#hostTime = ns;
+    this.#hostBase = this.time.now();
+  }
 
   get physmem(): PhysMem {
     return this.board.pc.physmem;

@@ -22,6 +22,7 @@ const PAGE = 4096;
 /** A machine that a guest can come into. */
 export interface ReceivingMachine extends MigratableMachine {
   readonly runstate: RunStateMachine;
+  setHostTime(ns: bigint): void;
   /** Goes on as the sender did. */
   startIncoming(autostart: boolean): void;
 }
@@ -30,6 +31,8 @@ export interface IncomingOptions {
   readonly descriptions: Descriptions;
   /** False: the guest stays paused (-S). */
   readonly autostart: boolean;
+  /** The host's clock: ns since 1970. */
+  readonly hostTime: () => bigint;
   /** What speaks against running what was loaded. */
   readonly check?: (snapshot: Snapshot) => readonly Problem[];
   /** The stream as far as it was read, now and then. */
@@ -110,7 +113,7 @@ export class IncomingMigration {
   }
 
   async #load(channel: ByteDuplex): Promise<LoadReport> {
-    const { descriptions, progress, check } = this.#options;
+    const { descriptions, progress, check, hostTime } = this.#options;
     const machine = this.#machine;
     const targets: RAMBlock[] = [];
     const into = (block: RamBlock, index: number): Uint8Array => targets[block.index]!.bytes(index * PAGE, PAGE);
@@ -138,6 +141,7 @@ export class IncomingMigration {
     );
     // Devices of a stream that cannot be followed would be loaded in part.
     if (problems.some((p) => p.severity === 'fatal')) return { problems, frozen: [] };
+    machine.setHostTime(hostTime());
     const loaded = await loadDevices(machine, snapshot);
     return { ...loaded, problems: [...problems, ...loaded.problems, ...(check?.(snapshot) ?? [])] };
   }
