@@ -1,8 +1,9 @@
 /** One machine of a host: what it tells of itself, its wires to the page, and how it is looked into and saved. */
 import { Wire } from './chardev/wire.ts';
 import { Breakpoints } from './debug/breakpoints.ts';
+import { Reversing } from './debug/reversing.ts';
 import { aTurn, Running } from './debug/running.ts';
-import type { DriveInfo, MachineReport, MachineStatus } from './machine-api.ts';
+import type { DriveInfo, MachineReport, MachineStatus, PastInfo } from './machine-api.ts';
 import type { LoadedMachine } from './machine-loading.ts';
 import type { Machine } from './machine.ts';
 import { saveVmState } from './migration/outgoing.ts';
@@ -12,6 +13,7 @@ type Told = (status: MachineStatus) => void;
 interface Debugger {
   readonly breakpoints: Breakpoints;
   readonly moves: Running;
+  readonly reverses: Reversing;
 }
 interface Sample {
   readonly at: number;
@@ -50,7 +52,12 @@ export class HostedMachine {
     this.#symbols = symbols;
     if (!machine) return;
     const breakpoints = new Breakpoints(machine, (address) => this.symbols?.nameOf(address));
-    this.#debugger = { breakpoints, moves: new Running(machine, breakpoints) };
+    this.#debugger = {
+      breakpoints,
+      moves: new Running(machine, breakpoints),
+      reverses: new Reversing(machine, breakpoints)
+    };
+    machine.timeTravel.onChange = () => this.tell();
     machine.runstate.onChange((_state, running) => {
       clearInterval(this.#ticking);
       if (running) this.#ticking = setInterval(() => this.tell(), WHILE_RUNNING);
@@ -59,6 +66,7 @@ export class HostedMachine {
     for (const { blk } of machine.drives) {
       blk.onWait = () => this.tell();
       blk.onStop = (message) => {
+        if (machine.timeTravel.inPast) return; // when it happened first, it stopped
         machine.runstate.set('io-error', { kind: 'io-error', drive: blk.name, message });
         void machine.cpus.stop();
       };
@@ -77,6 +85,9 @@ export class HostedMachine {
   }
   get moves(): Running {
     return this.#debuggerOf().moves;
+  }
+  get reverses(): Reversing {
+    return this.#debuggerOf().reverses;
   }
   #debuggerOf(): Debugger {
     if (!this.#debugger) throw new Error(NO_MACHINE);
@@ -104,7 +115,8 @@ export class HostedMachine {
       drives: machine.drives.map(({ blk, plan, device }): DriveInfo => {
         const { name, removable, waiting } = blk;
         return { id: name, device, wanted: plan.size, removable, file: this.#images.get(name), waiting };
-      })
+      }),
+      past: pastOf(machine)
     };
   }
 
@@ -116,17 +128,14 @@ export class HostedMachine {
   /** Says how it is: now, or as soon as enough time has passed since it was last said. */
   tell(): void {
     if (this.#watchers.length === 0 || this.#soon !== undefined) return;
-    const wait = this.#lastTold + SOONEST - performance.now();
-    if (wait > 0) {
-      this.#soon = setTimeout(() => {
-        this.#soon = undefined;
-        this.tell();
-      }, wait);
-      return;
-    }
-    this.#lastTold = performance.now();
-    const { status } = this;
-    for (const told of this.#watchers) told(status);
+    // Never at once: a step starts and stops the machine in one go.
+    const wait = Math.max(0, this.#lastTold + SOONEST - performance.now());
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.#lastTold = performance.now();
+      const { status } = this;
+      for (const told of this.#watchers) told(status);
+    }, wait);
   }
 
   listen(n: number, told: (bytes: Uint8Array) => void): void {
@@ -180,4 +189,9 @@ export class HostedMachine {
     clearTimeout(this.#soon);
     this.#machine.destroy();
   }
+}
+
+function pastOf({ timeTravel }: Machine): PastInfo | undefined {
+  const { range, inPast, playing, checkpoints, bytes, limit } = timeTravel;
+  return range && { ...range, inPast, replaying: playing, checkpoints: checkpoints.map((c) => c.icount), bytes, limit };
 }

@@ -68,6 +68,16 @@ export class Breakpoints {
     this.#set();
   }
 
+  /** The machine is at another moment. @param before what was met on the way was met before: hits are as they were */
+  moved(before: readonly Breakpoint[]): void {
+    for (const { id, hits } of before) {
+      const now = this.#all.get(id);
+      if (now) this.#all.set(id, { ...now, hits });
+    }
+    this.#fields.clear();
+    this.#set();
+  }
+
   /** Where the machine stops although nobody put a breakpoint there; undefined: no more. */
   set goal(goal: Goal | undefined) {
     this.#goal = goal;

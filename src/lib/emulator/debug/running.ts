@@ -39,6 +39,12 @@ export class Running {
   /** One at a time where `goOn` is given, which is asked after each. */
   async step(instructions: number, goOn?: () => boolean): Promise<void> {
     const machine = this.#machine;
+    if (machine.timeTravel.inPast) {
+      machine.cpu.passBreakpoint();
+      await machine.timeTravel.step(instructions, goOn);
+      if (machine.runstate.state !== 'debug') machine.runstate.set('paused', { kind: 'step' });
+      return;
+    }
     let wanted = true;
     const goesOn = goOn && ((): boolean => (wanted = goOn()));
     machine.cpu.passBreakpoint();

@@ -5,12 +5,14 @@
 import type { Machine } from '../machine.ts';
 import type { ByteDuplex } from '../migration/channel.ts';
 import type { IncomingMigration } from '../migration/incoming-state.ts';
+import { byHand, RESET } from '../replay/by-hand.ts';
 import { parseExpression, registersOf } from './expression.ts';
 import { infoRegisters } from './info-registers.ts';
 import { examine, FORMAT, printValue } from './examine.ts';
 import { UI_COMMANDS } from './ui-hmp-cmds.ts';
 import { MIGRATION_COMMANDS, MIGRATION_INFO } from './migration-hmp-cmds.ts';
 import { MonitorError } from './monitor-error.ts';
+import { REPLAY_COMMANDS, REPLAY_INFO } from './replay-hmp-cmds.ts';
 import { infoBlock, infoLapic, infoMtree, infoPci, infoPic, infoQtree } from './info.ts';
 
 /** What a monitor's owner can do that the machine cannot: files, processes, the end. */
@@ -58,6 +60,7 @@ const INFO: readonly HmpCommand[] = [
   { name: 'pci', params: '', help: 'PCI devices', run: ({ machine }) => infoPci(machine) },
   { name: 'block', params: '', help: 'drives and their images', run: ({ machine }) => infoBlock(machine) },
   ...MIGRATION_INFO,
+  ...REPLAY_INFO,
   { name: 'version', params: '', help: 'version of the machine type', run: ({ machine }) => machine.machine }
 ];
 
@@ -94,7 +97,7 @@ const COMMANDS: readonly HmpCommand[] = [
   {
     ...{ name: 'system_reset', params: '', help: 'resets the machine' },
     run: ({ machine }) => {
-      machine.onReset();
+      byHand(machine, RESET, new Uint8Array(0));
       return '';
     }
   },
@@ -109,6 +112,7 @@ const COMMANDS: readonly HmpCommand[] = [
   },
   ...UI_COMMANDS,
   ...MIGRATION_COMMANDS,
+  ...REPLAY_COMMANDS,
   {
     ...{ name: 'quit', params: '', help: 'ends' },
     run: ({ host }) => {

@@ -64,7 +64,12 @@ export class TimeTravel {
   /** Where the recording began, or the reason why there is none. */
   #on = true;
   #playing = false;
+  #done: Promise<unknown> = Promise.resolve();
   #pausing = false;
+  /** Where a run again to the end stops before that. */
+  breakAt = Infinity;
+  /** The file that is written or played, where it is one. */
+  filename: string | undefined;
   /** Told when the moment, or what is known of the past, has changed by other means than running. */
   onChange: () => void = () => {};
 
@@ -211,7 +216,7 @@ export class TimeTravel {
     if (!(icount >= range.first && icount <= range.last)) {
       throw new TimeTravelError(`there are instructions ${range.first} to ${range.last} to go to, not ${icount}`);
     }
-    return this.#busy(async () => {
+    return this.#unwatched(async () => {
       if (icount <= this.icount) await this.#goBack(this.#start(icount));
       return this.#play({ icount });
     });
@@ -225,7 +230,11 @@ export class TimeTravel {
   /** Runs again to where recording ended, or until the debugger stops it. */
   playOn(): Promise<PlayEnd> {
     this.#standing();
-    return this.#busy(() => this.#play({ icount: Infinity, debug: () => this.#machine.onDebug() }));
+    return this.#busy(async () => {
+      const ended = await this.#play({ icount: this.breakAt, debug: () => this.#machine.onDebug() });
+      if (ended === 'there') this.breakAt = Infinity;
+      return ended;
+    });
   }
 
   /** Runs again so many instructions. @param goOn asked after each, where it is given */
@@ -258,7 +267,8 @@ export class TimeTravel {
         // Which hit at which count: a breakpoint may be met twice at one.
         let last: { readonly icount: number; readonly nth: number } | undefined;
         const note = (): false => {
-          if (hit()) last = { icount: this.icount, nth: last?.icount === this.icount ? last.nth + 1 : 1 };
+          if (hit() && this.icount < end)
+            last = { icount: this.icount, nth: last?.icount === this.icount ? last.nth + 1 : 1 };
           return false;
         };
         await this.#goBack(from);
@@ -288,7 +298,7 @@ export class TimeTravel {
     this.#standing();
     const here = this.icount;
     const pages = this.#ram.pagesOf(this.#machine, address, bytes);
-    return this.#busy(async () => {
+    return this.#unwatched(async () => {
       let end = here;
       for (let from = this.#checkpoints.before(end); from; from = this.#checkpoints.before(end)) {
         const begin = from.icount;
@@ -315,7 +325,6 @@ export class TimeTravel {
   ): Promise<{ readonly icount: number; readonly device: boolean } | undefined> {
     const { cpu, physmem } = this.#machine;
     let last: { icount: number; device: boolean } | undefined;
-    const before = cpu.watchpoints;
     const hit = (): void => void (last = { icount: this.icount - 1, device: false });
     cpu.watchpoints = [{ space: 'physical', address, bytes: BigInt(bytes), read: false, write: true, hit }];
     const host = this.#ram.hostAddress(this.#machine, address);
@@ -325,15 +334,16 @@ export class TimeTravel {
     try {
       await this.#play({ icount: end });
     } finally {
-      cpu.watchpoints = before;
+      cpu.watchpoints = [];
       physmem.onDeviceWrite = () => {};
     }
     return last;
   }
 
-  /** Stops a run again where it is. */
-  pause(): void {
-    if (this.#playing) this.#pausing = true;
+  /** Stops a run again where it is; resolves when it has. */
+  async pause(): Promise<void> {
+    this.#pausing = this.#playing;
+    await this.#done;
   }
 
   /** The present moment becomes the last: what came after it is forgotten, and the machine may go on from here. */
@@ -373,7 +383,30 @@ export class TimeTravel {
     return this.#checkpoints.before(icount) ?? this.#checkpoints.list[0]!;
   }
 
-  async #busy<T>(what: () => Promise<T>): Promise<T> {
+  /** The same without the debugger, which knows what it will see. */
+  #unwatched<T>(what: () => Promise<T>): Promise<T> {
+    return this.#busy(async () => {
+      const machine = this.#machine;
+      const { cpu, onSlice } = machine;
+      const { breakpoints, watchpoints, observer } = cpu;
+      cpu.breakpoints = new Map();
+      cpu.watchpoints = [];
+      cpu.observer = undefined;
+      machine.onSlice = () => {};
+      try {
+        return await what();
+      } finally {
+        Object.assign(cpu, { breakpoints, watchpoints, observer });
+        machine.onSlice = onSlice;
+      }
+    });
+  }
+  #busy<T>(what: () => Promise<T>): Promise<T> {
+    const result = this.#again(what);
+    this.#done = result.catch(() => {});
+    return result;
+  }
+  async #again<T>(what: () => Promise<T>): Promise<T> {
     this.#playing = true;
     this.#pausing = false;
     if (this.#mode === 'record') {

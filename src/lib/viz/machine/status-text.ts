@@ -6,6 +6,8 @@ const whys: Readonly<Record<StopReason['kind'], (reason: never) => string>> = {
   pause: () => 'paused',
   step: () => 'stepped',
   'halt-forever': () => 'halted, and nothing will wake it',
+  back: () => 'in its past',
+  'replay-end': () => 'where its recording ends',
   shutdown: () => 'shut down',
   reset: () => 'reset',
   breakpoint: ({ id }: { id: number }) => `at breakpoint ${id}`,

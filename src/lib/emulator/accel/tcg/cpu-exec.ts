@@ -152,6 +152,7 @@ export class TcgCpu implements X86Cpu, Processor {
     return BigInt(this.#count());
   }
   set icount(value: bigint) {
+    this.#told = { address: -1n, count: -1 };
     this.#before = Number(value) - (this.#count() - this.#before);
   }
   #count(): number {
