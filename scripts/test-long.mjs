@@ -17,6 +17,11 @@ const instructions = 'tests/unit/emulator/target/i386/isa/semantics.test.ts';
 /** @type {readonly import('./stages.mjs').Stage[]} */
 const campaigns = [
   counting(
+    'conformance',
+    [process.execPath, join(root, 'scripts/conformance.mjs')],
+    'npm run conformance -- --only NAME'
+  ),
+  counting(
     'fuzz',
     [process.execPath, fuzz, '200000', '--seed', seed],
     `node tests/fuzz/run.mjs 1 --seed ${seed} --first N`

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Everything that CI runs, set up from nothing: packages, native QEMU and its test streams, verify, build, end to end.
 // Without apt or root the checks that need them are skipped, and it says which and why.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPackages } from './packages.mjs';
 import { qemus } from './qemu/qemu.mjs';
@@ -14,17 +14,23 @@ const skipped = [];
 /**
  * Programs that checks need beside QEMU, which scripts/qemu/install.mjs unpacks without installing; their Debian packages
  * have their names. `or`: what does as well, but slower. `with`: packages that it needs beside.
- * @type {readonly { program: string, or?: string, with?: readonly string[], for: string }[]}
+ * `file`: by which it shows, where that is no program of its name.
+ * @type {readonly { program: string, file?: string, or?: string, with?: readonly string[], for: string }[]}
  */
 const debian = [
   { program: 'chromium-headless-shell', or: 'chromium', for: 'the end-to-end tests' },
   { program: 'firefox-esr', for: 'the smoke test in Firefox' },
   { program: 'python3', for: "the comparison with QEMU's analyze-migration.py" },
-  { program: 'gcc', with: ['libc6-dev'], for: "the comparison of instructions with this machine's CPU" }
+  { program: 'gcc', with: ['libc6-dev'], for: "the comparison of instructions with this machine's CPU" },
+  { program: 'make', for: "the programs of QEMU's tests/tcg" },
+  { program: 'gcc-multilib', file: '/usr/lib32/libc.a', with: ['libc6-dev-i386'], for: 'those of them for i386' }
 ];
 
+/** @param {typeof debian[0]} what */
+const isThere = ({ program, file }) => (file === undefined ? present(program) : existsSync(file));
+
 function installDebian() {
-  const missing = debian.filter(({ program }) => !present(program));
+  const missing = debian.filter((m) => !isThere(m));
   if (missing.length === 0) return;
   const able = present('apt-get') && process.getuid?.() === 0;
   const names = missing.flatMap((m) => [m.program, ...(m.with ?? [])]);
@@ -36,7 +42,7 @@ function installDebian() {
   }
   const why = !present('apt-get') ? 'there is no apt' : able ? 'apt could not install it' : 'only root may install it';
   for (const m of debian) {
-    if (!present(m.program) && !(m.or && present(m.or))) skipped.push(`${m.for}: ${m.program} is missing and ${why}`);
+    if (!isThere(m) && !(m.or && present(m.or))) skipped.push(`${m.for}: ${m.program} is missing and ${why}`);
   }
 }
 
@@ -62,6 +68,7 @@ if (qemus().length > 0) {
 outcomes.push(
   ...runStages([
     ...verifyStages({ allGolden: true }),
+    counting('conformance', script('scripts/conformance.mjs', '--quick'), 'npm run conformance -- --only NAME'),
     counting('fuzz', script('tests/fuzz/run.mjs', '20000'), 'node tests/fuzz/run.mjs COUNT --seed N, both as printed'),
     { name: 'build', command: script('scripts/build.mjs'), fix: 'npm run build' }
   ])

@@ -49,6 +49,7 @@ export class Machine {
 
   /** @type {import('node:child_process').ChildProcessWithoutNullStreams} */
   #process;
+  #monitored;
   /** @type {import('node:net').Socket | undefined} */
   #qmp;
   #folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
@@ -67,7 +68,8 @@ export class Machine {
    * @param {{ cwd?: string }} [options]
    */
   constructor(qemu, args, { cwd } = {}) {
-    const qmp = ['-qmp', `unix:${this.#socket},server=on,wait=off`];
+    this.#monitored = !qemu.serialOnly;
+    const qmp = this.#monitored ? ['-qmp', `unix:${this.#socket},server=on,wait=off`] : [];
     this.commandLine = ['qemu-system-x86_64', ...args];
     const [command = '', ...before] = qemu.argv;
     this.#process = spawn(command, [...before, ...qemu.firmwareArgs, '-nographic', ...args, ...qmp], { cwd });
@@ -88,13 +90,13 @@ export class Machine {
   }
 
   /**
-   * Starts QEMU and waits until its QMP answers.
+   * Starts QEMU and waits until its QMP answers, where it has one.
    * @param {ConstructorParameters<typeof Machine>} args
    */
   static async start(...args) {
     const machine = new Machine(...args);
     try {
-      await machine.connect();
+      if (machine.#monitored) await machine.connect();
     } catch (error) {
       machine.kill();
       throw error;
@@ -289,7 +291,8 @@ export class Machine {
 
   /** Ends QEMU in order. */
   async quit() {
-    if (this.exitCode === undefined) this.qmp('quit').catch(() => undefined);
+    if (!this.#monitored) this.#process.kill('SIGTERM');
+    else if (this.exitCode === undefined) this.qmp('quit').catch(() => undefined);
     try {
       await within(this.exited, 10 * SECOND, () => 'quit');
     } catch {

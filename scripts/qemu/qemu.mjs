@@ -30,6 +30,7 @@ export const suites = [
  * @property {string} version as `qemu-system-x86_64 --version` prints it, for example 7.2.22
  * @property {readonly string[]} argv the program and what must precede its arguments
  * @property {readonly string[]} firmwareArgs `-L` options, to be put before a machine's own options
+ * @property {boolean} [serialOnly] it has no QMP
  * @property {string} analyze that version's scripts/analyze-migration.py (for sid perhaps an older one's)
  */
 
