@@ -7,6 +7,7 @@ import type { Insn, Row } from '../../src/lib/emulator/target/i386/isa/insn.ts';
 import { TABLE } from '../../src/lib/emulator/target/i386/isa/table.ts';
 import { FpuBatch, type FpuRecord } from './native-fpu.ts';
 import { OneInstruction } from './one-instruction.ts';
+import { isHere, rounds } from './random-instructions.ts';
 
 const VECTOR_HFLAGS = HF.CS64 | HF.PE | HF.LMA | HF.OSFXSR | HF.AVX_EN | 3;
 const ARITHMETIC = 0x8d5;
@@ -168,8 +169,17 @@ function difference(
  * the immediates, as a compiler does.
  */
 export function fuzz(semantics: Readonly<Record<string, Semantics>>, perRow: number, constants = false): string[] {
-  const next = random(1);
-  const rows = TABLE.filter((row) => row.semantics !== undefined && row.semantics in semantics);
+  const rows = TABLE.filter((row) => row.semantics !== undefined && row.semantics in semantics && isHere(row));
+  return rounds(rows.length * perRow, (seed) => fuzzOnce(semantics, rows, perRow, constants, random(seed)));
+}
+
+function fuzzOnce(
+  semantics: Readonly<Record<string, Semantics>>,
+  rows: readonly Row[],
+  perRow: number,
+  constants: boolean,
+  next: () => number
+): string[] {
   const machine = new OneInstruction(new Map(Object.entries(semantics)), constants);
   const batch = FpuBatch.fresh(rows.length * perRow);
   const codes: number[][] = [];

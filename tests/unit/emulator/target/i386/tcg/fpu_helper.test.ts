@@ -1,6 +1,6 @@
 /**
  * Each x87 instruction on random stacks, control and status words, against this machine's CPU: registers, tags, TOP,
- * status word, memory. MIGRASCOPE_FPU_CASES is the number of cases of each (500 by default).
+ * status word, memory.
  */
 import { describe, expect, test } from 'vitest';
 import { FLOAT32, FLOAT64, FLOAT80, FloatStatus } from '../../../../../../src/lib/emulator/fpu/float.ts';
@@ -9,8 +9,11 @@ import { Random } from '../../../../../fuzz/random.ts';
 import { randomBits, randomFloat } from '../../../../../support/floats.ts';
 import { FpuMachine } from '../../../../../support/fpu-machine.ts';
 import { FpuBatch, noNativeFpu, type FpuRecord } from '../../../../../support/native-fpu.ts';
+import { rounds, tellCount, timeout } from '../../../../../support/random-instructions.ts';
 
-const CASES = Number(process.env.MIGRASCOPE_FPU_CASES ?? 500);
+/** Of each in a round. */
+const CASES = 500;
+tellCount('x87');
 const hex = (value: bigint | number): string => value.toString(16);
 
 interface Case {
@@ -214,8 +217,8 @@ function same(c: Case, ours: FpuRecord, theirs: FpuRecord): boolean {
 
 describe.skipIf(noNativeFpu)('as this CPU', () => {
   const machine = new FpuMachine();
-  test.each(cases.map((c) => [c.name, c] as const))('%s', (_name, c) => {
-    const random = new Random(7);
+  const round = (seed: number, c: Case): string[] => {
+    const random = new Random(seed);
     const batch = FpuBatch.fresh(CASES);
     for (let i = 0; i < CASES; i++) prepare(batch.at(i), random, c);
     const after = batch.run();
@@ -226,6 +229,9 @@ describe.skipIf(noNativeFpu)('as this CPU', () => {
       if (c.skip?.(batch.at(i)) || same(c, ours, theirs)) continue;
       wrong.push(`${describeRecord(batch.at(i))}\n  ours ${describeRecord(ours)}\n  CPU  ${describeRecord(theirs)}`);
     }
-    expect(wrong.slice(0, 5)).toEqual([]);
+    return wrong;
+  };
+  test.each(cases.map((c) => [c.name, c] as const))('%s', { timeout }, (_name, c) => {
+    expect(rounds(CASES, (seed) => round(seed, c)).slice(0, 5)).toEqual([]);
   });
 });

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { aes } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/aes.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine computes the same rounds', () => {
+tellCount('AES');
+
+test.skipIf(noNativeFpu !== undefined)('the CPU of this machine computes the same rounds', { timeout }, () => {
   expect(fuzz(aes, 60)).toEqual([]);
 });
 

@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
 import { avx } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/avx.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine permutes, shifts and masks the same', () => {
-  expect(fuzz(avx, 30)).toEqual([]);
-});
+tellCount('AVX');
+
+test.skipIf(noNativeFpu !== undefined)(
+  'the CPU of this machine permutes, shifts and masks the same',
+  { timeout },
+  () => {
+    expect(fuzz(avx, 30)).toEqual([]);
+  }
+);
 
 test('VPERMD takes doublewords from all of 256 bits', () => {
   const dwords = (...values: readonly number[]): bigint =>

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { sha } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/sha.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine computes the same steps', () => {
+tellCount('SHA');
+
+test.skipIf(noNativeFpu !== undefined)('the CPU of this machine computes the same steps', { timeout }, () => {
   expect(fuzz(sha, 60)).toEqual([]);
 });
 

@@ -2,17 +2,28 @@ import { describe, expect, test } from 'vitest';
 import { HF } from '../../../../../../../src/lib/emulator/target/i386/env.ts';
 import { sseInteger } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/sse-integer.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine computes the same from random integers', () => {
-  expect(fuzz(sseInteger, 20)).toEqual([]);
-});
+tellCount('SSE integers');
 
-test.skipIf(noNativeFpu !== undefined)('the same with immediates that are known when code is generated', () => {
-  const names = ['palignr', 'psrldq', 'pslldq', 'psllw', 'psrad', 'psrlq', 'mpsadbw'];
-  const some = Object.fromEntries(names.map((name) => [name, sseInteger[name]!]));
-  expect(fuzz(some, 20, true)).toEqual([]);
-});
+test.skipIf(noNativeFpu !== undefined)(
+  'the CPU of this machine computes the same from random integers',
+  { timeout },
+  () => {
+    expect(fuzz(sseInteger, 20)).toEqual([]);
+  }
+);
+
+test.skipIf(noNativeFpu !== undefined)(
+  'the same with immediates that are known when code is generated',
+  { timeout },
+  () => {
+    const names = ['palignr', 'psrldq', 'pslldq', 'psllw', 'psrad', 'psrlq', 'mpsadbw'];
+    const some = Object.fromEntries(names.map((name) => [name, sseInteger[name]!]));
+    expect(fuzz(some, 20, true)).toEqual([]);
+  }
+);
 
 test('a legacy result leaves the upper half of YMM, a VEX result clears it', () => {
   const registers = { 0: (7n << 128n) | 1n, 1: (9n << 128n) | 2n };

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { sseMove } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/sse-move.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine moves the same', () => {
+tellCount('SSE moves');
+
+test.skipIf(noNativeFpu !== undefined)('the CPU of this machine moves the same', { timeout }, () => {
   expect(fuzz(sseMove, 20)).toEqual([]);
 });
 

@@ -1,15 +1,22 @@
 import { expect, test } from 'vitest';
 import { sseShuffle } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/sse-shuffle.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine selects the same elements', () => {
+tellCount('SSE shuffles');
+
+test.skipIf(noNativeFpu !== undefined)('the CPU of this machine selects the same elements', { timeout }, () => {
   expect(fuzz(sseShuffle, 20)).toEqual([]);
 });
 
-test.skipIf(noNativeFpu !== undefined)('the same with immediates that are known when code is generated', () => {
-  expect(fuzz(sseShuffle, 5, true)).toEqual([]);
-});
+test.skipIf(noNativeFpu !== undefined)(
+  'the same with immediates that are known when code is generated',
+  { timeout },
+  () => {
+    expect(fuzz(sseShuffle, 5, true)).toEqual([]);
+  }
+);
 
 test('PSHUFD, SHUFPS and BLENDPS take what the immediate says', () => {
   const a = 0x3_00000002_00000001_00000000n;

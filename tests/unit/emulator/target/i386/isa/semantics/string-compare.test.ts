@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { stringCompare } from '../../../../../../../src/lib/emulator/target/i386/isa/semantics/string-compare.ts';
 import { noNativeFpu } from '../../../../../../support/native-fpu.ts';
+import { tellCount, timeout } from '../../../../../../support/random-instructions.ts';
 import { computed, fuzz } from '../../../../../../support/vector-fuzz.ts';
 
-test.skipIf(noNativeFpu !== undefined)('the CPU of this machine finds the same in random strings', () => {
+tellCount('PCMPxSTRx');
+
+test.skipIf(noNativeFpu !== undefined)('the CPU of this machine finds the same in random strings', { timeout }, () => {
   expect(fuzz(stringCompare, 300)).toEqual([]);
 });
 
