@@ -81,7 +81,7 @@ class Follower {
         await this.#settle(before);
       }
       left = true;
-      if (hardware) await this.#interrupt(vector);
+      if (hardware) this.#interrupt(vector);
     }
     if (!left) {
       if (to === state) {
@@ -92,7 +92,7 @@ class Follower {
       if (vector === undefined) this.#execute(to);
       else {
         this.#doubtful = this.#machine.cpu.env.get64('eip');
-        await this.#interrupt(vector);
+        this.#interrupt(vector);
       }
     }
     await this.#settle(to);
@@ -129,8 +129,7 @@ class Follower {
     count(this.tally.taken, 'page accessed before it was found read-only');
   }
 
-  async #interrupt(vector: number): Promise<void> {
-    await this.#machine.completions.drain();
+  #interrupt(vector: number): void {
     count(this.tally.interrupts, vector);
     take(this.#machine, vector);
   }
@@ -144,16 +143,17 @@ class Follower {
   /** Ours has come to where native is, or this throws. */
   async #settle(native: string): Promise<void> {
     let left = this.#differences(native);
+    if (left.length > 0) left = this.#takeExceptions(left);
     if (left.length > 0 && this.#before) {
-      // Native's disk may have been faster.
+      // The answer of a disk has come to native, and shows now: here nothing else lets it in.
       const { env } = this.#machine.cpu;
       env.u8.set(this.#before, env.base);
       await this.#machine.completions.drain();
+      this.tally.instructions--;
       this.#execute(native);
-      left = this.#differences(native);
+      left = this.#takeExceptions(this.#differences(native));
     }
-    if (left.length > 0) left = this.#takeExceptions(left);
-    if (left.length > 0 && this.#inRealMode) left = await this.#realModeInterrupt(native, left);
+    if (left.length > 0 && this.#inRealMode) left = this.#realModeInterrupt(native, left);
     if (left.length > 0) throw new Error(this.#report(native, left));
   }
 
@@ -192,7 +192,7 @@ class Follower {
   }
 
   /** Native took an interrupt behind the instruction, or it turns out that it had executed the doubtful one before. */
-  async #realModeInterrupt(native: string, all: readonly Difference[]): Promise<Difference[]> {
+  #realModeInterrupt(native: string, all: readonly Difference[]): Difference[] {
     const { cpu } = this.#machine;
     const eip = cpu.env.get64('eip');
     if (eip === this.#doubtful && all.every(({ name }) => name === 'EIP')) {
@@ -202,7 +202,7 @@ class Follower {
     }
     const [vector] = realModeVectors(this.#machine, codeAt(native));
     if (vector === undefined) return [...all];
-    await this.#interrupt(vector);
+    this.#interrupt(vector);
     return this.#differences(native);
   }
 
