@@ -189,8 +189,8 @@ export interface MachineHost {
   /** Output of a serial port from its beginning here, then as it comes, batched. */
   serialOutput(id: number, port: number, told: (bytes: Uint8Array) => void): Promise<void>;
   serialInput(id: number, port: number, bytes: Uint8Array): Promise<void>;
-  /** A key by QEMU's name (`sendkey`). */
-  key(id: number, qcode: string, down: boolean): Promise<void>;
+  /** A key by QEMU's name (`sendkey`), or by the browser's KeyboardEvent.code. */
+  key(id: number, code: string, down: boolean): Promise<void>;
   /** Right, down, wheel away from the person; buttons 1 left, 2 right, 4 middle. */
   mouse(id: number, dx: number, dy: number, dz: number, buttons: number): Promise<void>;
   /** What has changed since a frame that is there; -1 where none is. */

@@ -4,6 +4,7 @@ import { cpuView, setRegister } from './cpu-view.ts';
 import { deviceFields, deviceLabels } from './debug/device-fields.ts';
 import { readMemory, writeMemory } from './debug/guest-memory.ts';
 import { HostedMachine } from './hosted-machine.ts';
+import { qcodeOf } from './hw/input/keys.ts';
 import type { VGAScreen } from './hw/display/vga-screen.ts';
 import type { DisplayFrame, MachineHost, MonitorAnswer } from './machine-api.ts';
 import { insertImage } from './block/open-image.ts';
@@ -124,7 +125,7 @@ export function createMachineHost(): MachineHost {
 
     serialOutput: async (id, port, told) => get(id).listen(port, told),
     serialInput: async (id, port, bytes) => get(id).machine.serialInput(port, bytes),
-    key: async (id, qcode, down) => get(id).machine.ui.key(qcode, down),
+    key: async (id, code, down) => get(id).machine.ui.key(qcodeOf(code) ?? code, down),
     mouse: async (id, dx, dy, dz, buttons) => get(id).machine.ui.mouse({ dx, dy, dz, buttons }),
     async display(id, frame) {
       const { screen } = get(id).machine.ui;

@@ -43,12 +43,36 @@ const rows = [
     load: () => import('../machine/Disassembly.svelte')
   },
   {
+    ...{ id: 'display', title: 'Display', area: 'main', needs: 'machine' },
+    load: () => import('../machine/Display.svelte')
+  },
+  {
     ...{ id: 'registers', title: 'Registers', area: 'side', needs: 'machine' },
     load: () => import('../machine/Registers.svelte')
   },
   {
     ...{ id: 'stack', title: 'Stack', area: 'bottomRight', needs: 'machine' },
     load: () => import('../machine/Stack.svelte')
+  },
+  {
+    ...{ id: 'calls', title: 'Calls', area: 'bottomRight', needs: 'machine' },
+    load: () => import('../machine/Calls.svelte')
+  },
+  {
+    ...{ id: 'cpuTables', title: 'CPU tables', area: 'main', needs: 'machine' },
+    load: () => import('../machine/CpuTables.svelte')
+  },
+  {
+    ...{ id: 'interrupts', title: 'Interrupts', area: 'main', needs: 'machine' },
+    load: () => import('../machine/Interrupts.svelte')
+  },
+  {
+    ...{ id: 'board', title: 'Board', area: 'main', needs: 'machine' },
+    load: () => import('../machine/Board.svelte')
+  },
+  {
+    ...{ id: 'virtqueues', title: 'Virtqueues', area: 'main', needs: 'machine' },
+    load: () => import('../machine/Virtqueues.svelte')
   },
   {
     ...{ id: 'console', title: 'Serial console', area: 'bottomLeft', needs: 'machine' },
