@@ -10,6 +10,8 @@ import { parseOptions } from '../../src/lib/emulator/system/vl.ts';
 
 const bios = new Uint8Array(readFileSync(image));
 const PROMPT = '\nworkload> ';
+/** What a counted run says at its end. */
+export const FINISHED = /dirty: finished, \d+ written\r\nworkload> /;
 const SECONDS = 60;
 
 /** Options that native QEMU takes too, but for the firmware. */
@@ -21,7 +23,9 @@ export interface Workload {
   readonly machine: Machine;
   output(): string;
   /** Resolves when the guest has said something. */
-  says(text: string, from?: number): Promise<void>;
+  says(text: RegExp | string, from?: number): Promise<void>;
+  /** Resolves when a counted run of `dirty` has ended and the prompt is back. */
+  finished(): Promise<void>;
   /** Types a command and resolves with what is answered before the next prompt. */
   ask(command: string): Promise<string>;
   /** Checksum of the guest's work pages. */
@@ -46,11 +50,15 @@ export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new
     output += Buffer.from(bytes).toString('latin1');
     heard();
   };
-  const says = async (text: string, from = 0): Promise<void> => {
+  const says = async (text: RegExp | string, from = 0): Promise<void> => {
     const deadline = Date.now() + SECONDS * 1000;
-    while (!output.slice(from).includes(text)) {
+    const said = (): boolean => {
+      const part = output.slice(from);
+      return typeof text === 'string' ? part.includes(text) : text.test(part);
+    };
+    while (!said()) {
       if (Date.now() > deadline)
-        throw new Error(`not said: ${JSON.stringify(text)}; but ${JSON.stringify(output.slice(-300))}`);
+        throw new Error(`not said: ${String(text)}; but ${JSON.stringify(output.slice(-300))}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 200);
         heard = () => {
@@ -71,6 +79,7 @@ export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new
     machine,
     output: () => output,
     says,
+    finished: () => says(FINISHED),
     ask,
     sum: async () => /^sum (\w{16})/.exec(await ask('sum'))?.[1] ?? 'no sum',
     async end() {

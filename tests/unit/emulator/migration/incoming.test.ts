@@ -48,6 +48,8 @@ function boardFor(snapshot: Snapshot): MigratableMachine {
     {
       ...{
         machine: snapshot.configuration!.machine,
+        version: 702,
+        firmwareCpu: { vendor: 'AuthenticAMD', version: 0, features: 0 },
         ramName: 'pc.ram',
         memory,
         lowmem: lowmemOf(memory),

@@ -44,7 +44,7 @@ function random(seed: number): (n: number) => number {
 async function sumAfter(run: string): Promise<string> {
   const still = await guest();
   await still.ask(run);
-  await still.says('finished');
+  await still.finished();
   const sum = await still.sum();
   await gone(still);
   return sum;
@@ -62,7 +62,7 @@ describe('A guest that writes all the time', () => {
     expect(a.machine.runstate.state).toBe('postmigrate');
     expect(differences(a.machine, b.machine)).toEqual([]);
     b.machine.start();
-    await b.says('finished');
+    await b.finished();
     expect(await b.ask('note')).toMatch(/: from here\n$/);
     const sum = await b.sum();
     await gone(a, b);
@@ -341,7 +341,7 @@ test(
       }
     }
     expect(arrivals).toBeGreaterThan(RUNS / 4);
-    if (!/finished/.test(at.output())) await at.says('dirty: finished');
+    await at.finished();
     const sum = await at.sum();
     await gone(at);
     expect(sum).toBe(await sumAfter(`dirty 1000000 2M xor ${5000 * RUNS}`));

@@ -1,0 +1,165 @@
+/**
+ * Guests that go live between our machine and native QEMU, both ways, and keep what they wrote. QEMU 7.2 under TCG loses
+ * writes of its own guests at the switchover, so from there a guest comes that does not write.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ask as askNative, booted, image } from '../../../../guests/workload.mjs';
+import { Machine as Native } from '../../../../scripts/qemu/machine.mjs';
+import { qemus } from '../../../../scripts/qemu/qemu.mjs';
+import { connect, listen } from '../../../../src/bridge/migration-uri.ts';
+import { waitForGuest } from '../../../../src/lib/emulator/machine-incoming.ts';
+import { FINISHED, runningWorkload, workloadMachine, type Workload } from '../../../support/workload.ts';
+
+const installed = qemus();
+if (installed.length === 0) console.warn('SKIPPED: no native QEMU; get it with: node scripts/qemu/install.mjs');
+/** The oldest, and the newest of those that lose nothing. */
+const chosen = installed.filter(({ suite }) => suite === 'bookworm' || suite === 'trixie');
+const typeOf = (version: string): string => `pc-i440fx-${/^\d+\.\d+/.exec(version)![0]}`;
+const ROUND_TRIPS = 5 * Number(process.env.MIGRASCOPE_TRIPS_FACTOR ?? 1);
+
+const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const argsOf = (version: string, more: readonly string[] = []): string[] => [
+  ...['-M', typeOf(version), '-m', '16M', '-vga', 'none', '-nic', 'none', '-bios', image],
+  ...more
+];
+const sumOf = async (native: Native): Promise<string> =>
+  /^sum (\w{16})/.exec(await askNative(native, 'sum'))?.[1] ?? 'no sum';
+
+/** Sends our guest. */
+async function sendTo(guest: Workload, uri: string): Promise<void> {
+  const { migration } = guest.machine;
+  await migration.start(() => connect(uri));
+  expect([migration.status, migration.error]).toEqual(['completed', undefined]);
+}
+
+/** Takes native QEMU's guest, which goes on here. */
+async function takeFrom(native: Native, version: string): Promise<Workload> {
+  const guest = workloadMachine(typeOf(version));
+  const incoming = waitForGuest(guest.machine, true);
+  const socket = join(folder, 'incoming');
+  const loaded = incoming.start(() => listen(`unix:${socket}`, () => {}));
+  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 5));
+  await native.migrate(`unix:${socket}`);
+  const { problems } = await loaded;
+  expect(problems.filter((p) => p.severity === 'fatal')).toEqual([]);
+  expect(incoming.status).toBe('completed');
+  return guest;
+}
+
+/** The sum of a counted run that stays where it is: it does not depend on the rate, so at the highest. */
+async function sumAfter(run: string): Promise<string> {
+  const guest = await runningWorkload();
+  await guest.ask(run.replace('5000', '1000000'));
+  await guest.finished();
+  const sum = await guest.sum();
+  await guest.end();
+  return sum;
+}
+
+describe.each(chosen)('native QEMU $version', (qemu) => {
+  const { version } = qemu;
+  const run = 'dirty 5000 4M xor 12000';
+  const natively = async <T>(more: readonly string[], use: (native: Native) => Promise<T>): Promise<T> => {
+    const native = await Native.start(qemu, argsOf(version, more));
+    try {
+      return await use(native);
+    } finally {
+      native.kill();
+    }
+  };
+
+  test('takes a guest over tcp: while it writes, and loses nothing', { timeout: 120_000 }, async () => {
+    const uri = `tcp:127.0.0.1:${await freePort()}`;
+    const guest = await runningWorkload(typeOf(version));
+    await guest.ask('note made here');
+    await guest.ask(run);
+    const sum = await natively(['-incoming', uri], async (native) => {
+      await sendTo(guest, uri);
+      await native.event('RESUME');
+      await native.until(() => FINISHED.test(native.serial), 'end of the run');
+      expect(await askNative(native, 'note')).toMatch(/: made here\n$/);
+      expect(await askNative(native, 'ticks')).toMatch(/^ticks \d+/);
+      return sumOf(native);
+    });
+    await guest.end();
+    expect(sum).toBe(await sumAfter(run));
+  });
+
+  test('takes a guest from a file that was written while it ran', { timeout: 120_000 }, async () => {
+    const state = join(folder, `state-${version}`);
+    const guest = await runningWorkload(typeOf(version));
+    await guest.ask(run);
+    guest.machine.migration.options.setCapabilities([{ capability: 'xbzrle', state: true }]);
+    guest.machine.migration.options.setParameters({ 'max-bandwidth': 10 << 20, 'downtime-limit': 20 });
+    await sendTo(guest, `exec:cat > ${state}`);
+    await guest.end();
+    const sum = await natively(['-incoming', `exec:cat ${state}`], async (native) => {
+      await native.event('RESUME');
+      await native.until(() => FINISHED.test(native.serial), 'end of the run');
+      return sumOf(native);
+    });
+    expect(sum).toBe(await sumAfter(run));
+  });
+
+  test('sends a guest that goes on here', { timeout: 120_000 }, async () => {
+    const writes = !version.startsWith('7.');
+    const guest = await natively([], async (native) => {
+      await booted(native);
+      await askNative(native, 'note made there');
+      await askNative(native, writes ? run : 'fill 4M noise');
+      const before = writes ? undefined : await sumOf(native);
+      const taken = await takeFrom(native, version);
+      if (before !== undefined) expect(await taken.sum()).toBe(before);
+      return taken;
+    });
+    expect(await guest.ask('note')).toMatch(/: made there\n$/);
+    if (writes) {
+      await guest.finished();
+      expect(await guest.sum()).toBe(await sumAfter(run));
+    }
+    await guest.end();
+  });
+});
+
+const newer = chosen.find(({ suite }) => suite === 'trixie');
+test.skipIf(!newer)(
+  `${ROUND_TRIPS} round trips of one busy guest to native QEMU and back`,
+  { timeout: 60_000 + ROUND_TRIPS * 30_000 },
+  async () => {
+    const { version } = newer!;
+    const run = `dirty 5000 2M xor ${10_000 * ROUND_TRIPS}`;
+    let here = await runningWorkload(typeOf(version));
+    await here.ask(run);
+    for (let trip = 0; trip < ROUND_TRIPS; trip++) {
+      const uri = `tcp:127.0.0.1:${await freePort()}`;
+      const native = await Native.start(newer!, argsOf(version, ['-incoming', uri]));
+      try {
+        await sendTo(here, uri);
+        await here.end();
+        await native.event('RESUME');
+        here = await takeFrom(native, version);
+        expect(await here.ask('ticks')).toMatch(/ticks \d+/);
+      } finally {
+        native.kill();
+      }
+    }
+    await here.finished();
+    const sum = await here.sum();
+    await here.end();
+    expect(sum).toBe(await sumAfter(run));
+  }
+);
