@@ -63,6 +63,20 @@ const rows = [
   { id: 'machine.stepOver', title: 'Step over', group: 'Machine', keys: ['F10'] },
   { id: 'machine.stepOut', title: 'Step out', group: 'Machine', keys: ['Shift+F11'] },
   { id: 'machine.runTo', title: 'Run to…', group: 'Machine', keys: ['Ctrl+F10'] },
+  { id: 'machine.stepBack', title: 'Step back', group: 'Machine', keys: ['Alt+F11'], hmp: 'reverse_step' },
+  { id: 'machine.runBack', title: 'Run back to the last breakpoint', group: 'Machine', keys: ['Alt+F9'] },
+  {
+    id: 'machine.backToWrite',
+    title: 'Run back to the last write of this address…',
+    group: 'Machine',
+    hmp: 'reverse_write'
+  },
+  {
+    id: 'machine.forgetFuture',
+    title: 'Go on from this moment, forget what came after',
+    group: 'Machine',
+    hmp: 'replay_forget'
+  },
   { id: 'machine.reset', title: 'Reset the machine', group: 'Machine', hmp: 'system_reset' },
   { id: 'machine.save', title: 'Save state', group: 'Machine', hmp: 'migrate file:…' },
   { id: 'machine.attach', title: 'Attach image…', group: 'Machine' },
