@@ -3,6 +3,7 @@
  * crosses through comlink; what changes while the guest runs (RAM, dirty pages, registers) lies in shared memory.
  * 64-bit values are bigint, addresses of guest memory too.
  */
+import type { Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { Meaning, Placed } from '../vmstate/vmstate.ts';
 
@@ -63,10 +64,32 @@ export interface MachineReport {
 /** Why the machine stopped. */
 export type StopReason =
   | { readonly kind: 'pause' | 'step' | 'halt-forever' | 'shutdown' | 'reset' }
+  /** It stands where it was sent back to; or where its recording ends. */
+  | { readonly kind: 'back' | 'replay-end' }
   /** `what` it met, in words, where the place alone does not say it. */
   | { readonly kind: 'breakpoint'; readonly id: number; readonly what?: string }
   | { readonly kind: 'io-error'; readonly drive: string; readonly message: string }
   | { readonly kind: 'internal-error'; readonly message: string };
+
+/** What can be come back to. Moments are counts of instructions. */
+export interface PastInfo {
+  readonly first: number;
+  readonly last: number;
+  /** The machine stands, or runs again, before `last`: to go on by itself, what came after is to be forgotten. */
+  readonly inPast: boolean;
+  /** It runs again. */
+  readonly replaying: boolean;
+  readonly checkpoints: readonly number[];
+  /** Memory that the past takes, and may take. */
+  readonly bytes: number;
+  readonly limit: number;
+}
+
+/** Who wrote: the instruction that is the next to run, or a device when the one before it had ended. */
+export interface LastWrite {
+  readonly device: boolean;
+  readonly icount: number;
+}
 
 /** Told to the page at most some thirty times a second. */
 export interface MachineStatus {
@@ -81,6 +104,8 @@ export interface MachineStatus {
   /** Share of the last second that the CPU was halted, 0 to 1. */
   readonly idle: number;
   readonly drives: readonly DriveInfo[];
+  /** Undefined: nothing is recorded. */
+  readonly past: PastInfo | undefined;
 }
 
 /** What an access does. `read` leaves out instructions that read and write at once, which count as writing. */
@@ -139,6 +164,73 @@ export interface CpuView {
   readonly instructions: number;
 }
 
+/** One value on the stack. */
+export interface StackSlot {
+  readonly address: bigint;
+  readonly value: bigint;
+  /** Of what the value points to, where that is code with a name. */
+  readonly name: string | undefined;
+}
+
+/** One function that was called and has not returned. */
+export interface Frame {
+  /** Where it goes on. */
+  readonly address: bigint;
+  readonly name: string | undefined;
+  /** Where the return address lies; of the running function, the top of the stack. */
+  readonly stack: bigint;
+  /**
+   * How it was found: it runs; by the chain of frame pointers; a CALL of the function before stands in front of the
+   * address; some CALL stands there, so it may be what is left of an earlier call.
+   */
+  readonly how: 'runs' | 'frame pointer' | 'calls' | 'guess';
+}
+
+/** A table of what the machine has, in words. */
+export interface Sheet {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly SheetRow[];
+  /** What there is to say where it has no rows. */
+  readonly none?: string;
+}
+export interface SheetRow {
+  readonly cells: readonly string[];
+  /** Linear address of code that the row leads to. */
+  readonly code?: bigint;
+}
+/** GDT, LDT, IDT and TSS; PIC, IOAPIC and local APIC; PCI, memory map and ports; rings of virtio devices. */
+export type SheetName = 'tables' | 'interrupts' | 'board' | 'virtqueues';
+
+/** What of the machine is shown: asked for together, so that a step costs one round trip. */
+export interface LookRequest {
+  /** Bytes around an address; with `follow`, around the next instruction where that is not among the first half. */
+  readonly code?: { readonly at: bigint; readonly follow: boolean; readonly before: number; readonly after: number };
+  /** Values from the top of the stack on. */
+  readonly stack?: number;
+  readonly calls?: boolean;
+  /** Labels of devices. */
+  readonly devices?: readonly string[];
+  readonly sheets?: readonly SheetName[];
+  /** A virtual address whose way through the page tables is wanted. @param cr3 other tables than those in force */
+  readonly walk?: { readonly gva: bigint; readonly cr3?: bigint };
+}
+export interface Look {
+  readonly status: MachineStatus;
+  readonly cpu: CpuView;
+  readonly breakpoints: readonly Breakpoint[];
+  /** `start` is later than asked for where nothing is mapped before. */
+  readonly code?: { readonly at: bigint; readonly start: bigint; readonly bytes: Uint8Array };
+  readonly stack?: readonly StackSlot[];
+  readonly calls?: readonly Frame[];
+  /** Rows as of a stream, by label; a label that is no device's is left out. */
+  readonly devices?: ReadonlyMap<string, readonly Placed[]>;
+  readonly sheets?: ReadonlyMap<SheetName, readonly Sheet[]>;
+  readonly walk?: Walk;
+  /** Grows when symbols have come, or the kernel was found elsewhere: names that are kept are old. */
+  readonly namings: number;
+}
+
 /** Where the page finds guest RAM: the shared memory and the blocks in it. Little-endian. */
 export interface SharedView {
   readonly buffer: SharedArrayBuffer;
@@ -164,9 +256,24 @@ export interface MachineHost {
   stepOver(id: number): Promise<MachineStatus>;
   stepOut(id: number): Promise<MachineStatus>;
   runTo(id: number, address: bigint): Promise<MachineStatus>;
-  stepBack(id: number): Promise<MachineStatus>;
+  stepBack(id: number, instructions?: number): Promise<MachineStatus>;
+  /** To a moment between `past.first` and `past.last`. */
+  goTo(id: number, icount: number): Promise<MachineStatus>;
+  /** Back to where a breakpoint would have stopped it last; without one, to `past.first`. */
+  reverseContinue(id: number): Promise<MachineStatus>;
+  /** Back to before the last write; undefined, and it stays, where there was none. At most a page, by virtual address. */
+  backToWrite(
+    id: number,
+    space: 'virtual' | 'physical',
+    address: bigint,
+    bytes: number
+  ): Promise<LastWrite | undefined>;
+  /** What came after the present moment is given up. */
+  forgetFuture(id: number): Promise<MachineStatus>;
   reset(id: number): Promise<void>;
 
+  /** Answered when what was asked for before is done: sent along with a step, it tells how it is after it. */
+  look(id: number, wanted: LookRequest): Promise<Look>;
   cpu(id: number): Promise<CpuView>;
   /** @param name of a row that is `writable` */
   setRegister(id: number, name: string, value: bigint): Promise<void>;

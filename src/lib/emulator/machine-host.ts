@@ -1,12 +1,13 @@
 /** The machines' worker without the worker: `MachineHost` of `machine-api.ts`. Runs in Node too. */
 import { transfer } from 'comlink';
-import { cpuView, setRegister } from './cpu-view.ts';
+import { cpuView } from './cpu-view.ts';
 import { deviceFields, deviceLabels } from './debug/device-fields.ts';
-import { readMemory, writeMemory } from './debug/guest-memory.ts';
+import { readMemory } from './debug/guest-memory.ts';
+import { lookAt } from './debug/look.ts';
 import { HostedMachine } from './hosted-machine.ts';
 import { qcodeOf } from './hw/input/keys.ts';
 import type { VGAScreen } from './hw/display/vga-screen.ts';
-import type { DisplayFrame, MachineHost, MonitorAnswer } from './machine-api.ts';
+import type { DisplayFrame, MachineHost, MachineStatus, MonitorAnswer } from './machine-api.ts';
 import { insertImage } from './block/open-image.ts';
 import { imageOf, MachineLoader } from './machine-loading.ts';
 import { sink } from './migration/channel.ts';
@@ -27,6 +28,15 @@ export function createMachineHost(): MachineHost {
     const found = machines.get(id);
     if (!found) throw new Error(`machine ${id} is gone`);
     return found;
+  };
+  /** Movements under way: a look comes after them. */
+  const moving = new WeakMap<HostedMachine, Promise<unknown>>();
+  const moved = async (id: number, move: (hosted: HostedMachine) => Promise<unknown>): Promise<MachineStatus> => {
+    const hosted = get(id).standing;
+    const under = move(hosted);
+    moving.set(hosted, under);
+    await under;
+    return hosted.status;
   };
 
   return {
@@ -50,34 +60,13 @@ export function createMachineHost(): MachineHost {
       get(id).moves.resume();
     },
     pause: (id) => get(id).moves.pause(),
-    async step(id, instructions = 1) {
-      await get(id).standing.moves.step(instructions);
-      return get(id).status;
-    },
-    async stepOver(id) {
-      await get(id).standing.moves.stepOver();
-      return get(id).status;
-    },
-    async stepOut(id) {
-      await get(id).standing.moves.stepOut();
-      return get(id).status;
-    },
-    async runTo(id, address) {
-      await get(id).standing.moves.runTo(address);
-      return get(id).status;
-    },
-    async stepBack(id, instructions = 1) {
-      await get(id).standing.reverses.stepBack(instructions);
-      return get(id).status;
-    },
-    async goTo(id, icount) {
-      await get(id).standing.reverses.to(icount);
-      return get(id).status;
-    },
-    async reverseContinue(id) {
-      await get(id).standing.reverses.toBreakpoint();
-      return get(id).status;
-    },
+    step: (id, instructions = 1) => moved(id, (m) => m.moves.step(instructions)),
+    stepOver: (id) => moved(id, (m) => m.moves.stepOver()),
+    stepOut: (id) => moved(id, (m) => m.moves.stepOut()),
+    runTo: (id, address) => moved(id, (m) => m.moves.runTo(address)),
+    stepBack: (id, instructions = 1) => moved(id, (m) => m.reverses.stepBack(instructions)),
+    goTo: (id, icount) => moved(id, (m) => m.reverses.to(icount)),
+    reverseContinue: (id) => moved(id, (m) => m.reverses.toBreakpoint()),
     backToWrite: (id, space, address, bytes) => get(id).standing.reverses.toWrite(space, address, bytes),
     async forgetFuture(id) {
       get(id).machine.timeTravel.forgetFuture();
@@ -88,6 +77,10 @@ export function createMachineHost(): MachineHost {
       get(id).tell();
     },
 
+    async look(id, wanted) {
+      await moving.get(get(id))?.catch(() => undefined);
+      return lookAt(get(id), wanted);
+    },
     cpu: async (id) => cpuView(get(id).machine.cpu),
     async setRegister(id, name, value) {
       try {

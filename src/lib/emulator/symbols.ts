@@ -15,6 +15,7 @@ export class Symbols {
   readonly #byName: ReadonlyMap<string, bigint>;
   /** Added to the file's addresses: where KASLR put the kernel. */
   #slide = 0n;
+  #namings = 1;
 
   private constructor(found: readonly (readonly [bigint, string])[]) {
     const sorted = found.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
@@ -36,7 +37,19 @@ export class Symbols {
   /** The kernel is where its system call entry is. @param lstar MSR LSTAR; 0: not set yet */
   relocate(lstar: bigint): void {
     const entry = this.#byName.get(SYSCALL_ENTRY);
-    this.#slide = entry === undefined || lstar === 0n ? 0n : BigInt.asUintN(64, lstar - entry);
+    const slide = entry === undefined || lstar === 0n ? 0n : BigInt.asUintN(64, lstar - entry);
+    if (slide !== this.#slide) this.#namings++;
+    this.#slide = slide;
+  }
+
+  /** Grows when addresses have got other names. */
+  get namings(): number {
+    return this.#namings;
+  }
+
+  /** `default_idle`: the name without the offset. */
+  functionOf(address: bigint): string | undefined {
+    return this.nameOf(address)?.replace(/\+0x[\da-f]+$/, '');
   }
 
   /** `default_idle+0xb` */

@@ -8,3 +8,8 @@ export class ShownDevice {
   label = $state<string>();
   filter = $state('');
 }
+export class ShownSheet {
+  /** Title of the table, as far as it stays. */
+  title = $state<string>();
+  filter = $state('');
+}

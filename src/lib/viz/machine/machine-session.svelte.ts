@@ -1,7 +1,16 @@
 /** The machine of the page: its worker, what it reports, and the calls that the panels make. */
-import type { Breakpoint, CpuView, MachineHost, MachineReport, MachineStatus } from '../../emulator/machine-api.ts';
+import type {
+  Breakpoint,
+  CpuView,
+  Look,
+  LookRequest,
+  MachineHost,
+  MachineReport,
+  MachineStatus
+} from '../../emulator/machine-api.ts';
 import type { Activity } from '../activity.ts';
 import { messageOf } from '../format.ts';
+import { NameCache } from './name-cache.ts';
 
 /** Starts a worker. `crashed` is told when it fails; every call under way is rejected then. */
 export type StartHost = (crashed: (message: string) => void) => { host: MachineHost; stop: () => void };
@@ -17,9 +26,10 @@ export class MachineSession {
   refusal = $state<string>();
   /** Counts stops, and changes by hand: what is shown of a standing machine is asked for anew. */
   changes = $state(0);
-  /** The CPU as it last stood. */
-  cpu = $state.raw<CpuView>();
-  breakpoints = $state.raw<readonly Breakpoint[]>([]);
+  /** How the machine was when it was last looked at: what the panels that are there wanted. */
+  seen = $state.raw<Look>();
+  readonly cpu: CpuView | undefined = $derived(this.seen?.cpu);
+  readonly breakpoints: readonly Breakpoint[] = $derived(this.seen?.breakpoints ?? []);
   /** Registers at the stop before that one, by name. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
   before = $state.raw<ReadonlyMap<string, bigint>>(new Map());
@@ -28,6 +38,11 @@ export class MachineSession {
   readonly #activity: Activity;
   readonly #start: StartHost | undefined;
   #worker: ReturnType<StartHost> | undefined;
+  /** What each panel shows. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
+  readonly #wanted = new Map<string, LookRequest>();
+  #looking = false;
+  readonly #names = new NameCache();
   #files: readonly File[] = [];
 
   constructor(activity: Activity, start?: StartHost) {
@@ -80,8 +95,7 @@ export class MachineSession {
 
   async remove(): Promise<void> {
     const { id } = this;
-    this.breakpoints = [];
-    this.id = this.report = this.status = this.cpu = this.refusal = this.crashed = undefined;
+    this.id = this.report = this.status = this.seen = this.refusal = this.crashed = undefined;
     if (id !== undefined) await this.#worker?.host.destroy(id).catch(() => undefined);
   }
 
@@ -92,21 +106,62 @@ export class MachineSession {
     if (stopped) void this.#activity.track(this.look());
   }
 
-  /** Looks at the CPU again, and has the panels look at the rest. */
+  /** Looks at the machine again: at all that is shown of it, in one question. */
   async look(): Promise<void> {
     try {
-      const [view, breakpoints] = await Promise.all([this.host.cpu(this.id!), this.host.breakpoints(this.id!)]);
-      this.breakpoints = breakpoints;
-      const last = this.cpu;
-      if (last && last.instructions !== view.instructions) {
-        // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
-        this.before = new Map(last.groups.flatMap((g) => g.rows).map((row) => [row.name, row.value]));
-      }
-      this.cpu = view;
+      this.#see(await this.host.look(this.id!, this.#request()));
     } catch {
       // It is gone, which is said elsewhere.
     }
     this.changes++;
+  }
+
+  #see(look: Look): void {
+    const last = this.seen?.cpu;
+    if (last && last.instructions !== look.cpu.instructions) {
+      // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+      this.before = new Map(last.groups.flatMap((g) => g.rows).map((row) => [row.name, row.value]));
+    }
+    this.seen = look;
+  }
+
+  /** A panel is there, or shows something else: `seen` has it from now on. Returns what takes it away. */
+  want(panel: string, request: LookRequest): () => void {
+    this.#wanted.set(panel, request);
+    this.#lookSoon();
+    return () => {
+      if (this.#wanted.get(panel) === request) this.#wanted.delete(panel);
+    };
+  }
+  #request(): LookRequest {
+    const all = [...this.#wanted.values()];
+    return {
+      ...Object.assign({}, ...all),
+      devices: all.flatMap((r) => r.devices ?? []),
+      sheets: all.flatMap((r) => r.sheets ?? [])
+    } as LookRequest;
+  }
+  /** Once for all panels that come together. */
+  #lookSoon(): void {
+    if (this.#looking || this.id === undefined || this.crashed !== undefined) return;
+    this.#looking = true;
+    const look = async (): Promise<void> => {
+      await Promise.resolve();
+      this.#looking = false;
+      if (this.id !== undefined) await this.look();
+    };
+    void this.#activity.track(look());
+  }
+  /** Looks again at a machine that runs. */
+  refresh(): void {
+    this.#lookSoon();
+  }
+
+  /** Names of addresses of code; asked for where they are not known yet. */
+  async names(addresses: readonly bigint[]): Promise<ReadonlyMap<bigint, string>> {
+    return this.#names.of(addresses, this.seen?.namings ?? 0, (unknown) =>
+      this.ask((host, id) => host.symbols(id, unknown))
+    );
   }
 
   #crash(message: string): void {
@@ -129,6 +184,22 @@ export class MachineSession {
       if (this.crashed === undefined) this.refusal = messageOf(error);
       return false;
     }
+  }
+  /** One call that moves the machine: the look is on its way with it, and answered after it. */
+  async move(what: (host: MachineHost, id: number) => Promise<MachineStatus>): Promise<boolean> {
+    this.refusal = undefined;
+    try {
+      const [status] = await Promise.all([what(this.host, this.id!), this.look()]);
+      this.status = status;
+      return true;
+    } catch (error) {
+      if (this.crashed === undefined) this.refusal = messageOf(error);
+      return false;
+    }
+  }
+  /** A movement that is soon done: pages that wait for quiet wait for it. */
+  moveSoon(what: (host: MachineHost, id: number) => Promise<MachineStatus>): Promise<boolean> {
+    return this.#activity.track(this.move(what));
   }
   /** What is soon done: pages that wait for quiet wait for it. */
   actSoon(what: (host: MachineHost, id: number) => Promise<unknown>): Promise<boolean> {

@@ -10,7 +10,8 @@ const whys: Readonly<Record<StopReason['kind'], (reason: never) => string>> = {
   'replay-end': () => 'where its recording ends',
   shutdown: () => 'shut down',
   reset: () => 'reset',
-  breakpoint: ({ id }: { id: number }) => `at breakpoint ${id}`,
+  breakpoint: ({ id, what }: { id: number; what?: string }) =>
+    `at breakpoint ${id}${what === undefined ? '' : `: ${what}`}`,
   'io-error': ({ drive, message }: { drive: string; message: string }) => `${drive}: ${message}`,
   'internal-error': ({ message }: { message: string }) => `failed: ${message}`
 };

@@ -1,0 +1,75 @@
+/** All that is shown of a machine, gathered at once. */
+import { withCr3 } from '../../vmstate/page-walk.ts';
+import { cpuView } from '../cpu-view.ts';
+import type { HostedMachine } from '../hosted-machine.ts';
+import type { CpuView, Look, LookRequest, Sheet, SheetName, StackSlot } from '../machine-api.ts';
+import type { Machine } from '../machine.ts';
+import type { Symbols } from '../symbols.ts';
+import { boardSheets } from './board.ts';
+import { callChain } from './call-chain.ts';
+import { cpuTables } from './cpu-tables.ts';
+import { deviceFields, deviceLabels } from './device-fields.ts';
+import { pagingNow, readMemory, walkAddress } from './guest-memory.ts';
+import { interruptState } from './interrupt-state.ts';
+import { virtqueues } from './virtqueues.ts';
+
+const MOST_SLOTS = 4096;
+
+const SHEETS: Readonly<Record<SheetName, (machine: Machine, symbols: Symbols | undefined) => readonly Sheet[]>> = {
+  tables: cpuTables,
+  interrupts: interruptState,
+  board: boardSheets,
+  virtqueues
+};
+
+export function lookAt(hosted: HostedMachine, wanted: LookRequest): Look {
+  const { machine, symbols, status } = hosted;
+  const cpu = cpuView(machine.cpu);
+  const labels = deviceLabels(machine);
+  const { code, stack, calls, devices, sheets, walk } = wanted;
+  return {
+    ...{ status, cpu, breakpoints: hosted.breakpoints.list, namings: symbols?.namings ?? 0 },
+    ...(code && { code: codeAround(machine, cpu.pc, code) }),
+    ...(stack !== undefined && { stack: stackSlots(machine, symbols, cpu, stack) }),
+    ...(calls && { calls: callChain(machine, symbols) }),
+    ...(devices && {
+      devices: new Map(devices.filter((d) => labels.includes(d)).map((d) => [d, deviceFields(machine, d)]))
+    }),
+    ...(sheets && { sheets: new Map(sheets.map((name) => [name, SHEETS[name](machine, symbols)])) }),
+    ...(walk && {
+      walk: walkAddress(
+        machine,
+        walk.gva,
+        walk.cr3 === undefined ? undefined : withCr3(pagingNow(machine.cpu), walk.cr3)
+      )
+    })
+  };
+}
+
+/** From `before` bytes before the address on, or from the address on where nothing is mapped before. */
+function codeAround(
+  machine: Machine,
+  pc: bigint,
+  { at: wanted, follow, before, after }: NonNullable<LookRequest['code']>
+): NonNullable<Look['code']> {
+  const near = pc >= wanted - BigInt(before) && pc < wanted + BigInt(after >> 1);
+  const at = follow && !near ? pc : wanted;
+  const ahead = at < BigInt(before) ? at : BigInt(before);
+  const bytes = readMemory(machine, 'virtual', at - ahead, Number(ahead) + after);
+  if (bytes.length > Number(ahead)) return { at, start: at - ahead, bytes };
+  return { at, start: at, bytes: readMemory(machine, 'virtual', at, after) };
+}
+
+function stackSlots(
+  machine: Machine,
+  symbols: Symbols | undefined,
+  { stack, stackWidth }: CpuView,
+  slots: number
+): readonly StackSlot[] {
+  const bytes = readMemory(machine, 'virtual', stack, Math.min(slots, MOST_SLOTS) * stackWidth);
+  return Array.from({ length: Math.floor(bytes.length / stackWidth) }, (_, n) => {
+    let value = 0n;
+    for (let i = stackWidth - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[n * stackWidth + i]!);
+    return { address: stack + BigInt(n * stackWidth), value, name: symbols?.nameOf(value) };
+  });
+}
