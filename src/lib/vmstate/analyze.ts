@@ -14,7 +14,7 @@
 import { QemuFileReader } from './qemu-file.ts';
 import { sectionLabel, type Section, type Snapshot } from './snapshot.ts';
 import { readRange } from './source.ts';
-import { parseVmDescription } from './vmdesc.ts';
+import { MAX_BYTE_ROWS, parseVmDescription } from './vmdesc.ts';
 import { load, type Placed, type VMStateDescription } from './vmstate.ts';
 
 /** JSON with objects that keep the order and the strangest of keys. */
@@ -41,8 +41,8 @@ const integers: Readonly<Record<string, 'signed' | 'unsigned'>> = {
   'uint16 equal': 'signed'
 };
 
-const hexOf = (bytes: Uint8Array, between = ''): string =>
-  Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(between);
+const hexByte = (b: number): string => b.toString(16).padStart(2, '0');
+const hexOf = (bytes: Uint8Array, between = ''): string => Array.from(bytes, hexByte).join(between);
 
 /** `0xfffffffe (-2)`: as wide as the value, with the signed number where it is negative. */
 function integerText(bytes: Uint8Array, kind: 'signed' | 'unsigned'): string {
@@ -54,6 +54,7 @@ function integerText(bytes: Uint8Array, kind: 'signed' | 'unsigned'): string {
 /** @param body the section's bytes; `body[0]` is stream offset `base` */
 function valueOf(row: Placed, body: Uint8Array, base: number): Analysis {
   const bytes = body.subarray(row.start - base, row.end - base);
+  if (row.type === 'uint8' && bytes.length > MAX_BYTE_ROWS) return Array.from(bytes, (b) => `0x${hexByte(b)}`);
   const opaque = lists.has(row.type) || row.value instanceof Uint8Array;
   if (!opaque && row.children?.[0]?.name === '[0]') return row.children.map((child) => valueOf(child, body, base));
   if (row.type === 'nullptr') return 'nullptr';

@@ -150,10 +150,11 @@ class FieldDiff {
     const [l, r] = [rowsByPath(left, aliases), rowsByPath(right, aliases)];
     for (const [path, row] of l) {
       const other = r.get(path);
+      if (other && sameValue(row.value, other.value)) continue;
       const noise = isNoise(path, row);
       const leftSide = { left: formatValue(row), leftStart: row.start };
       if (!other) this.#add({ section, path, kind: 'only-left', noise, ...leftSide });
-      else if (!sameValue(row.value, other.value)) {
+      else {
         const rightSide = { right: formatValue(other), rightStart: other.start };
         this.#add({ section, path, kind: 'changed', noise, ...leftSide, ...rightSide });
       }
@@ -188,13 +189,18 @@ function byDevice(sections: readonly (readonly [string, Section])[]): Map<string
 /** Rows by path; a path that comes again (`unused`) gets its number. */
 function rowsByPath(section: Section, aliases: Readonly<Record<string, string>> | undefined): Map<string, Placed> {
   const out = new Map<string, Placed>();
+  /** Of the few that come again. */
   const times = new Map<string, number>();
   for (const { path, row } of leaves(section.fields)) {
     if (row.type === 'unused_buffer') continue;
     const name = aliases?.[path] ?? path;
-    const n = (times.get(name) ?? 0) + 1;
+    if (!out.has(name)) {
+      out.set(name, row);
+      continue;
+    }
+    const n = (times.get(name) ?? 1) + 1;
     times.set(name, n);
-    out.set(n === 1 ? name : `${name}#${n}`, row);
+    out.set(`${name}#${n}`, row);
   }
   return out;
 }

@@ -62,7 +62,7 @@ export interface ReadBounds {
 const BOUNDS: ReadBounds = {
   sections: 1_000_000,
   records: MAX_RECORDS,
-  values: 1 << 21,
+  values: 1 << 20,
   storeBytes: 4 * 2 ** 30,
   unreadableBytes: 64 * 2 ** 20
 };

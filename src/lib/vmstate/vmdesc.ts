@@ -31,6 +31,8 @@ export interface VmDescriptions {
 const MAX_DEPTH = 48;
 /** Bound on the entries of one struct; an entry costs more than a row does. */
 const MAX_FIELDS = 1 << 17;
+/** Longer arrays of bytes are buffers: io_buffer of ide has 131,076 elements, which nobody reads one by one. */
+export const MAX_BYTE_ROWS = 1024;
 /** VMS_NULLPTR_MARKER. */
 const NULL_POINTER = 0x30;
 
@@ -158,6 +160,8 @@ function elements(entries: readonly unknown[], depth: number): Part {
   });
   const [first] = runs;
   if (runs.length === 1 && first?.n === 1) return first.one;
+  if (runs.length === 1 && first!.n > MAX_BYTE_ROWS && first!.one.codec.type === 'uint8' && first!.one.bytes === 1)
+    return raw('uint8', first!.n);
   const sum = (of: (p: Part) => number): number => runs.reduce((total, { one, n }) => total + n * of(one), 0);
   const type = (runs.find(({ one }) => one.codec !== nullPointer) ?? first)!.one.codec.type;
   const codec: Codec<unknown[]> = {
