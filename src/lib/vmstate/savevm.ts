@@ -13,7 +13,7 @@
  * A body has no length: a description says where it ends, or the JSON at the end does, or its footer is searched for.
  */
 import { addMappedFile, addPreempt, addRamFiles, noteMissingPages, type NamedSource } from './outside-pages.ts';
-import { openContainer } from './container.ts';
+import { openContainer, type OpenedContainer } from './container.ts';
 import { readCpr } from './cpr.ts';
 import { KeptStream } from './kept-stream.ts';
 import { Multifd } from './multifd.ts';
@@ -150,7 +150,9 @@ class SnapshotReader {
 
   async read(input: ByteSource | ByteStream): Promise<Snapshot> {
     const { counted, count } = countReads(input);
-    const opened = await openContainer(counted, this.#options.name);
+    // Nobody wraps what goes straight into a machine.
+    const bare = this.#options.pages && !('size' in counted) ? asItIs(counted) : undefined;
+    const opened = bare ?? (await openContainer(counted, this.#options.name));
     const snapshot = this.#snapshot;
     this.#inputBytes = 'size' in input ? input.size : 0;
     snapshot.file = {
@@ -714,6 +716,10 @@ class SnapshotReader {
 }
 
 class Cancelled extends Error {}
+
+const asItIs = (stream: ByteStream): OpenedContainer => ({
+  ...{ containers: [], kind: 'qemu-stream', stream, streamOffset: 0, problems: [], notes: [] }
+});
 
 const noFeatures: Features = {
   ...{ postcopy: false, multifd: false, mappedRam: false, ignoreShared: false },
