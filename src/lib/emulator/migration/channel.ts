@@ -54,6 +54,7 @@ class Pipe {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeWriters: (() => void)[] = [];
+  #written = 0;
   /** Bytes that have been read on the other side. */
   passed = 0;
 
@@ -71,6 +72,7 @@ class Pipe {
     if (this.#broken || this.#ended) throw new Error(BROKEN_PIPE);
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
+    this.#written += bytes.length;
     this.#move();
     return this.#full ? this.#room() : undefined;
   }
@@ -84,17 +86,21 @@ class Pipe {
         this.#move();
         return piece;
       }
+      if (this.#ended && this.passed === this.#written) return undefined;
       if (this.#broken) throw new Error(RESET);
-      if (this.#ended && this.#waiting.length === 0 && this.#travelling.length === 0) return undefined;
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
     }
   }
 
-  /** Resolves when the other side has all. */
+  /** Resolves when the other side has all. Broken after that or before, both sides agree on whether it has. */
   async end(): Promise<void> {
+    if (this.#broken) throw new Error(BROKEN_PIPE);
     this.#ended = true;
     this.#move();
-    while (this.#waiting.length > 0 || this.#travelling.length > 0 || this.#arrived.length > 0) await this.#room();
+    while (this.passed < this.#written) {
+      await this.#change();
+      if (this.#broken && this.passed < this.#written) throw new Error(BROKEN_PIPE);
+    }
   }
 
   break(): void {
@@ -109,9 +115,13 @@ class Pipe {
   }
 
   async #room(): Promise<void> {
-    await new Promise<void>((resolve) => this.#wakeWriters.push(resolve));
-    if (this.#broken) throw new Error(BROKEN_PIPE);
-    if (this.#full) await this.#room();
+    while (this.#full) {
+      await this.#change();
+      if (this.#broken) throw new Error(BROKEN_PIPE);
+    }
+  }
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#wakeWriters.push(resolve));
   }
 
   /** Puts what there is onto the link, and what has come through it to the reader. */

@@ -1,0 +1,119 @@
+/** Two `migrascope system` in this process, driven as scripts drive QEMU: QMP and serial ports on sockets. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { image } from '../../../guests/workload.mjs';
+import { Exit } from '../../../src/bridge/command.ts';
+import type { Io } from '../../../src/bridge/io.ts';
+import { system } from '../../../src/bridge/system.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const MACHINE = ['-M', 'pc-i440fx-10.0', '-m', '16', '-nographic', '-vga', 'none', '-nic', 'none', '-bios', image];
+
+async function socketAt(path: string): Promise<Socket> {
+  for (let tries = 0; ; tries++) {
+    const socket = connect(path);
+    try {
+      await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+      return socket;
+    } catch (error) {
+      if (tries > 200) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** One running `migrascope system`. */
+async function start(name: string, more: readonly string[] = []) {
+  const at = (what: string): string => join(folder, `${name}.${what}`);
+  const errors: string[] = [];
+  const io: Io = { out: () => Promise.resolve(), err: (line) => errors.push(line), progress() {} };
+  const wires = ['-serial', `unix:${at('serial')},server=on,wait=off`, '-qmp', `unix:${at('qmp')},server=on,wait=off`];
+  const ended = system.run([...MACHINE, ...wires, '-monitor', 'none', ...more], io);
+  ended.catch(() => undefined);
+  const serial = await socketAt(at('serial'));
+  const socket = await socketAt(at('qmp'));
+  let said = '';
+  serial.setEncoding('latin1').on('data', (text) => (said += String(text)));
+  const messages: Json[] = [];
+  let rest = '';
+  socket.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + String(text)).split('\n');
+    rest = lines.pop()!;
+    messages.push(...lines.map((line) => JSON.parse(line) as Json));
+  });
+  let read = 0;
+  const reply = async (): Promise<Json> => {
+    for (;;) {
+      while (read < messages.length) {
+        const message = messages[read++]!;
+        if (!('event' in message)) return message;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  await reply();
+  const qmp = async (execute: string, args: Json = {}): Promise<unknown> => {
+    socket.write(JSON.stringify({ execute, arguments: args }));
+    const { return: result, error } = await reply();
+    return error ?? result;
+  };
+  await qmp('qmp_capabilities');
+  return {
+    ...{ qmp, errors, ended },
+    events: () => messages.flatMap((m) => ('event' in m ? [m.event] : [])),
+    ask: async (line: string, answer: RegExp): Promise<void> => {
+      const from = said.length;
+      serial.write(`${line}\r`);
+      await expect.poll(() => said.slice(from), { timeout: 20_000 }).toMatch(answer);
+    },
+    says: (what: RegExp): Promise<void> => expect.poll(() => said, { timeout: 30_000 }).toMatch(what)
+  };
+}
+
+test('A guest goes from one to the other by QMP, and answers there', { timeout: 90_000 }, async () => {
+  const a = await start('a');
+  await a.says(/workload> /);
+  await a.ask('note sent', /: sent/);
+  await a.ask('dirty 2000 2M random', /pages\/s/);
+  const b = await start('b', ['-incoming', 'defer']);
+  expect(await b.qmp('query-status')).toEqual({ status: 'inmigrate', running: false });
+  expect(await b.qmp('migrate', { uri: 'exec:cat' })).toMatchObject({
+    desc: 'Guest is waiting for an incoming migration'
+  });
+  const uri = `unix:${join(folder, 'wire')}`;
+  expect(await b.qmp('migrate-incoming', { uri })).toEqual({});
+  expect(await b.qmp('migrate-incoming', { uri })).toMatchObject({
+    desc: 'The incoming migration has already been started'
+  });
+  expect(await a.qmp('migrate', { uri })).toEqual({});
+  await expect.poll(async () => ((await a.qmp('query-migrate')) as Json).status, { timeout: 30_000 }).toBe('completed');
+  await expect.poll(() => b.qmp('query-status'), { timeout: 10_000 }).toEqual({ status: 'running', running: true });
+  expect(await b.qmp('query-migrate')).toEqual({ status: 'completed' });
+  expect(await a.qmp('human-monitor-command', { 'command-line': 'info status' })).toBe(
+    'VM status: paused (postmigrate)\r\n'
+  );
+  expect(a.events()).toContain('STOP');
+  expect(b.events()).toContain('RESUME');
+  await b.ask('note', /: sent/);
+  await b.ask('idle', /dirty: idle, \d+ written/);
+  await a.qmp('quit');
+  await b.qmp('quit');
+  expect(await Promise.all([a.ended, b.ended])).toEqual([Exit.done, Exit.done]);
+  expect(b.errors).toEqual([]);
+});
+
+test('-incoming ends with the reason when what comes is no stream', { timeout: 60_000 }, async () => {
+  const path = join(folder, 'garbage');
+  const c = await start('c', ['-incoming', `unix:${path}`]);
+  const socket = await socketAt(path);
+  socket.end('this is no stream');
+  expect(await c.ended).toBe(Exit.failed);
+  expect(c.errors.join('\n')).toMatch(/load of migration failed: Not a migration stream, magic: 74686973 != 5145564d/);
+});
