@@ -131,6 +131,7 @@ export interface FlatCpu extends X86Cpu {
   readonly mmu: FlatMmu;
   readonly outside: FakeOutside;
   model: CpuModel;
+  singleStep: boolean;
 }
 
 /** Everything that the table knows works. */
@@ -140,7 +141,7 @@ export const allFeatures = supportedFeatures(TABLE, () => true);
 export function flatCpu(model = 'max'): FlatCpu {
   const env = new Env(new WebAssembly.Memory({ initial: Math.ceil((ENV_SIZE + 4096) / 65536) }), 4096);
   const mmu = new FlatMmu(env);
-  const cpu = { env, mmu, outside: new FakeOutside(), model: cpuModel(model, allFeatures)! };
+  const cpu = { env, mmu, outside: new FakeOutside(), model: cpuModel(model, allFeatures)!, singleStep: false };
   cpu_realize(cpu);
   cpu_reset(cpu);
   mmu.flushes.length = 0;

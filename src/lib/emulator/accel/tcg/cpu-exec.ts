@@ -74,6 +74,7 @@ export class TcgCpu implements X86Cpu, Processor {
   readonly mmu: Mmu;
   readonly outside: CpuOutside;
   readonly model: CpuModel;
+  singleStep = false;
   observer: CpuObserver | undefined;
   readonly #layout: Layout;
   readonly #interpreter: Interpreter;
@@ -278,15 +279,16 @@ export class TcgCpu implements X86Cpu, Processor {
       if (debugging) {
         if (this.breakpoints.has(this.#linearEip()) && this.#stopsHere()) continue;
         if (this.#hitsDebugRegister()) continue;
-        env.set('eflags', env.get('eflags') & ~FLAG.RF); // it shields one instruction
         this.#watchHits = 0;
         this.passBreakpoint();
       }
-      const trapped = (env.get('eflags') & FLAG.TF) !== 0;
+      const eflags = env.get('eflags');
+      if (eflags & FLAG.RF) env.set('eflags', eflags & ~FLAG.RF); // it shields one instruction
+      this.singleStep = (eflags & FLAG.TF) !== 0;
       const inhibited = env.get('inhibit_irq') !== 0;
       env.set('inhibit_irq', 0);
       const before = this.#rest;
-      const raised = this.#enter(debugging || trapped || inhibited ? 1 : this.#rest);
+      const raised = this.#enter(debugging || this.singleStep || inhibited ? 1 : this.#rest);
       if (this.#rest === before && !raised) {
         // Nothing ran: a breakpoint was met.
         if (inhibited) env.set('inhibit_irq', 1);
@@ -294,9 +296,8 @@ export class TcgCpu implements X86Cpu, Processor {
         if (this.#intercept(raised)) return 'debug';
         deliverException(this, raised);
       } else {
-        const step = trapped && (env.get('eflags') & FLAG.TF) !== 0;
         const hits = debugging ? this.#watchHits : 0;
-        if (step || hits !== 0) this.#deliver(() => debugTrap(env, hits, step));
+        if (this.singleStep || hits !== 0) this.#deliver(() => debugTrap(env, hits, this.singleStep));
       }
     }
   }

@@ -3,7 +3,6 @@
  * Source: QEMU target/i386/cpu.h cpu_compute_eflags, tcg/misc_helper.c cpu_load_eflags, tcg/emit.c.inc gen_POPF.
  */
 import { CC_MASK, ENV, FLAG, HF, type Env } from './env.ts';
-import { breakpointsEnabled } from './tcg/bpt_helper.ts';
 
 const EFLAGS = ENV.eflags;
 const HFLAGS = ENV.hflags;
@@ -22,8 +21,6 @@ export function cpu_load_eflags(env: Env, eflags: number, mask: number): void {
   env.put(CC_SRC, eflags & CC_MASK);
   env.put(CC_SRC, 0, 1);
   mask = (mask | FLAG.DF) & ~CC_MASK;
-  // RF shields one instruction from code breakpoints: where there are none, it has come and gone
-  if (!breakpointsEnabled(env)) eflags &= ~FLAG.RF;
   setEflags(env, (env.at(EFLAGS) & ~mask) | (eflags & mask));
 }
 

@@ -72,6 +72,11 @@ export interface X86Cpu {
   readonly env: Env;
   readonly mmu: Mmu;
   readonly outside: CpuOutside;
+  /**
+   * Whether a single-step trap follows the instruction. TF before it decides, unless it enters a handler, which ends
+   * stepping, or is SYSCALL or SYSRET, of which TF behind it decides. QEMU target/i386/tcg/translate.c gen_eob_syscall.
+   */
+  singleStep: boolean;
   /** The features of the CPU model, by leaf; `cpuid.ts` answers from it. */
   readonly model: CpuModel;
 }

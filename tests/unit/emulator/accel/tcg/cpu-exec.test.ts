@@ -379,6 +379,46 @@ describe('interrupts and traps', () => {
     expect(m.cpu.env.get64('dr', 6) & 0x4000n).toBe(0x4000n);
   });
 
+  test('TF traps behind a POPF that clears it, but not in the handler of an INT', () => {
+    const m = longMode();
+    const after = withHandlers(m);
+    m.cpu.env.set('eflags', 2 | FLAG.TF);
+    m.load(CODE, 0x9d, 0xcd, 0x20); // popfq; int 20h
+    m.write64(STACK - 8, 2n);
+    m.setReg(RSP, BigInt(STACK - 8));
+    m.cpu.run(100);
+    expect([m.eip, m.read64(STACK - 40)]).toEqual([after(EXCP.DB), BigInt(CODE + 1)]);
+
+    m.cpu.env.set('halted', 0);
+    m.cpu.env.set('eflags', 2 | FLAG.TF);
+    m.cpu.env.set64('eip', BigInt(CODE + 1));
+    m.cpu.run(100);
+    expect(m.eip).toBe(after(0x20));
+  });
+
+  test('RF that IRET brings is there until the next instruction, and pushed by an interrupt before it', () => {
+    const m = longMode();
+    const after = withHandlers(m);
+    const frame = [BigInt(CODE + 8), 8n, BigInt(2 | FLAG.IF | FLAG.RF), BigInt(STACK), 0x10n];
+    const iret = (instructions: number): number => {
+      frame.forEach((word, i) => m.write64(STACK - 40 + 8 * i, word));
+      m.setReg(RSP, BigInt(STACK - 40));
+      m.cpu.env.set64('eip', BigInt(CODE));
+      m.cpu.run(instructions);
+      return m.cpu.env.get('eflags');
+    };
+    m.load(CODE, 0x48, 0xcf, 0, 0, 0, 0, 0, 0, 0x90, 0x90, 0x90, 0x90); // iretq, 8: nops
+    expect(iret(1) & FLAG.RF).toBe(FLAG.RF);
+    m.cpu.run(1);
+    expect([m.eip, m.cpu.env.get('eflags') & FLAG.RF]).toEqual([BigInt(CODE + 9), 0]);
+    expect(iret(3) & FLAG.RF).toBe(0);
+
+    iret(1);
+    m.cpu.interrupt(CPU_INTERRUPT.HARD);
+    m.cpu.run(100);
+    expect([m.eip, m.read64(STACK - 24)]).toEqual([after(0x20), BigInt(2 | FLAG.IF | FLAG.RF)]);
+  });
+
   test('a breakpoint stops before its instruction, and running on passes it', () => {
     const m = longMode();
     m.load(CODE, 0x90, 0x90, 0xeb, 0xfc);

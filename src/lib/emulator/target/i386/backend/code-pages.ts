@@ -186,7 +186,7 @@ export function defineCodePages(core: CoreBuilder): void {
       .lazyEnv('exit_request')
       .or(e.lazyEnv('inhibit_irq'))
       .or(e.lazyEnv('halted'))
-      .or(flags.and(FLAG.TF))
+      .or(flags.and(FLAG.TF | FLAG.RF))
       .or(e.lazyEnv('dr', 7).i32().and(DR7_ENABLED))
       .or(open);
     e.return(leave.ne(0));

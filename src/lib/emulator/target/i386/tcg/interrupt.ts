@@ -40,6 +40,7 @@ export function do_interrupt_all(
   error?: number,
   nextEip: bigint = cpu.env.get64('eip')
 ): void {
+  cpu.singleStep = false;
   const hflags = cpu.env.get('hflags');
   cpu.observer?.interrupt?.(vector, cause, error);
   if (!(hflags & HF.PE)) interruptReal(cpu, vector, nextEip);

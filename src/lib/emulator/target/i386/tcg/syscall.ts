@@ -42,6 +42,11 @@ function copy64(env: Env, to: number, toIndex: number, from: number, fromIndex =
 
 const isIntel = (cpu: X86Cpu): boolean => cpu.model.vendor === 'GenuineIntel';
 
+/** A user who steps over a system call stops behind it, and never in the kernel. */
+function trapAfter(cpu: X86Cpu): void {
+  cpu.singleStep = (cpu.env.at(EFLAGS) & FLAG.TF) !== 0;
+}
+
 export function helper_syscall(cpu: X86Cpu, nextEip: bigint): void {
   const { env } = cpu;
   const hflags = env.at(HFLAGS);
@@ -61,6 +66,7 @@ export function helper_syscall(cpu: X86Cpu, nextEip: bigint): void {
   cpu_load_eflags(env, eflags & ~env.at(FMASK), ~0);
   loadFlat(env, selector, (selector + 8) & 0xfffc, DESC.L, 0);
   copy64(env, EIP, 0, hflags & HF.CS64 ? LSTAR : CSTAR);
+  trapAfter(cpu);
 }
 
 /** All of EFLAGS that R11 brings: not RF and VM. SDM 2B SYSRET. */
@@ -80,6 +86,7 @@ export function helper_sysret(cpu: X86Cpu, width: Width): void {
   loadFlat(env, code, ((selector + 8) & 0xffff) | 3, long ? DESC.L : DESC.B, DPL3);
   copy64(env, EIP, 0, REGS, R_ECX);
   if (!long) env.put(EIP, 0, 1);
+  trapAfter(cpu);
 }
 
 export function helper_sysenter(cpu: X86Cpu): void {

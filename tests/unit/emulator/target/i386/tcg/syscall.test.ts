@@ -102,6 +102,14 @@ describe('SYSRET', () => {
       HF.CS32
     ]);
   });
+  test('traps at once with TF in R11, as SYSCALL would have; SYSCALL itself only where FMASK leaves TF', () => {
+    const cpu = withMsrs(longCpu(0));
+    cpu.env.set64('regs', BigInt(FLAG.TF | 2), 11);
+    helper_sysret(cpu, 8);
+    expect(cpu.singleStep).toBe(true);
+    helper_syscall(cpu, 0n);
+    expect(cpu.singleStep).toBe(false);
+  });
   test('above CPL 0 is #GP', () => {
     expect(raised(() => helper_sysret(withMsrs(longCpu(3)), 8))).toEqual([EXCP.GP, 0]);
   });
