@@ -78,7 +78,12 @@ export function judge(program, { here, tcg, cpu }) {
         ? `${own.length} lines are neither TCG's nor this CPU's, the first: ${here?.output.split('\n')[own[0] ?? 0]}`
         : undefined;
   return {
-    ...{ name: `${program.arch} ${program.name}`, here: cell(here), tcg: cell(tcg), cpu: cell(cpu) },
+    ...{
+      name: `${program.arch} ${program.name}`,
+      here: cell(here),
+      tcg: cell(tcg),
+      cpu: program.system ? 'needs a machine' : cell(cpu)
+    },
     reason: [reason, unsteady && `not compared line by line: ${unsteady}`].filter(Boolean).join('; '),
     failure: reason === undefined ? failure : undefined
   };

@@ -21,17 +21,19 @@ export function canBuild(arch) {
  * @property {keyof typeof ARCHITECTURES} arch
  * @property {string} name also of its file
  * @property {string} file path of the program
- * @property {readonly string[]} args
+ * @property {readonly string[]} args of a system program, QEMU's
+ * @property {boolean} system it runs on the bare machine
  * @property {string | undefined} reference path of what it must print, where QEMU has that
  */
 
 /**
  * @param {string} suite
  * @param {keyof typeof ARCHITECTURES} arch
+ * @param {'linux-user' | 'softmmu'} kind
  * @param {readonly string[]} targets
  */
-function make(suite, arch, targets) {
-  const folder = join(cache, 'conformance', installed(suite)?.version ?? '', arch);
+function make(suite, arch, kind, targets) {
+  const folder = join(cache, 'conformance', installed(suite)?.version ?? '', `${arch}-${kind}`);
   const source = testSource(suite);
   if (!existsSync(folder)) {
     mkdirSync(folder, { recursive: true });
@@ -39,7 +41,7 @@ function make(suite, arch, targets) {
   }
   const settings = {
     SRC_PATH: source,
-    TARGET: `${arch}-linux-user`,
+    TARGET: `${arch}-${kind}`,
     BUILD_STATIC: 'y',
     // Also what QEMU runs only on demand.
     SPEED: 'slow',
@@ -68,34 +70,46 @@ function make(suite, arch, targets) {
 }
 
 /**
- * Builds the programs of an architecture, and reads off the Makefile's dry run how each is run.
- * @param {string} suite whose QEMU
+ * What a Makefile's dry run says of its programs.
+ * @param {string} suite
  * @param {keyof typeof ARCHITECTURES} arch
- * @param {(name: string) => boolean} [wanted]
- * @returns {readonly Program[]} in the Makefile's order
+ * @param {'linux-user' | 'softmmu'} kind
  */
-export function buildPrograms(suite, arch, wanted = () => true) {
-  const { folder, printed } = make(suite, arch, ['--dry-run', '--always-make', 'run']);
+function listPrograms(suite, arch, kind) {
+  const { folder, printed } = make(suite, arch, kind, ['--dry-run', '--always-make', 'run']);
+  const system = kind === 'softmmu';
   /** @type {Program[]} */
   const programs = [];
   for (const line of printed.split('\n')) {
     // timeout -s KILL --foreground 120 env QEMU=qemu qemu -cpu max test-aes > test-aes.out
-    const [, words] = /^timeout .* qemu +(?:-cpu max +)?(\S.*?) > /.exec(line) ?? [];
-    const [name, ...args] = words?.split(/ +/) ?? [];
-    if (name) programs.push({ arch, name, file: join(folder, name), args, reference: undefined });
+    // timeout -s KILL --foreground 120 qemu -monitor none … -kernel memory
+    const [, words] = /^timeout .* qemu +(?:-cpu max +)?(\S.*?)(?: > |$)/.exec(line) ?? [];
+    const all = words?.split(/ +/) ?? [];
+    const name = all[system ? all.length - 1 : 0];
+    const args = system ? all.slice(0, -2) : all.slice(1);
+    if (name) programs.push({ arch, name, file: join(folder, name), args, system, reference: undefined });
     const [, printer, reference] = /^diff -q (\S+)\.out (\S+)/.exec(line) ?? [];
     const program = programs.find((p) => p.name === printer);
     // A reference in the build folder would be what this machine's CPU printed.
     if (program && reference?.startsWith('/')) program.reference = reference;
   }
-  const chosen = programs.filter(({ name }) => wanted(name));
-  make(
-    suite,
-    arch,
-    chosen.map(({ name }) => name)
-  );
-  return chosen;
+  return programs;
 }
+
+/**
+ * Builds the programs of an architecture, and reads off the Makefiles how each is run.
+ * @param {string} suite whose QEMU
+ * @param {keyof typeof ARCHITECTURES} arch
+ * @param {(name: string) => boolean} [wanted]
+ * @returns {readonly Program[]} in the Makefiles' order
+ */
+export const buildPrograms = (suite, arch, wanted = () => true) =>
+  /** @type {const} */ (['linux-user', 'softmmu']).flatMap((kind) => {
+    const chosen = listPrograms(suite, arch, kind).filter(({ name }) => wanted(name));
+    const names = chosen.map(({ name }) => name);
+    if (names.length > 0) make(suite, arch, kind, names);
+    return chosen;
+  });
 
 /** @param {Program} program */
 export const referenceOf = ({ reference }) => (reference === undefined ? undefined : readFileSync(reference, 'latin1'));

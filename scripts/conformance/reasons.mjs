@@ -10,10 +10,6 @@ export const UNSTEADY = new Map([
 
 /** By program, or by architecture and program. @type {ReadonlyMap<string, string>} */
 export const REASONS = new Map([
-  [
-    'i386 test-i386',
-    'Debian’s cloud kernel has no 16-bit segments (CONFIG_X86_16BIT): the program ends where it calls into one'
-  ],
   ['x86_64 test-3dnow', 'CPUs of today have no 3DNow!'],
   [
     'x86_64 test-avx',

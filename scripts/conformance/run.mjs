@@ -1,5 +1,5 @@
-// How one program is run, the same in a guest and on this machine's own CPU.
-import { execFileSync } from 'node:child_process';
+// How one program is run: in a guest and on this machine's own CPU the same, or as all that a machine runs.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,25 @@ export const runWords = (program, folder, file, seconds) => [
   ...[`${seconds}`, `${LIMITS.get(program.name) ?? LIMIT}`, folder, outputOf(program)],
   ...[file, ...program.args]
 ];
+
+/**
+ * Boots a program without an operating system.
+ * @param {import('../qemu/qemu.mjs').Qemu} qemu
+ * @param {Program} program
+ * @param {number} seconds
+ * @returns {Run}
+ */
+export function runBare({ argv, firmwareArgs }, { name, file, args }, seconds) {
+  const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
+  try {
+    const [command = '', ...before] = argv;
+    const words = [...before, ...firmwareArgs, '-nic', 'none', ...args, '-kernel', file];
+    const { status } = spawnSync(command, words, { cwd: folder, stdio: 'ignore', timeout: seconds * 1000 });
+    return { status: `${status ?? 128 + 9}`, output: readFileSync(join(folder, `${name}.out`), 'latin1') };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /**
  * Runs a program on this machine's own CPU.
