@@ -41,7 +41,7 @@ export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new
     { ...plan, biosSize: bios.length },
     { host, pace: new HostPace(), hostTime: BigInt(Date.now()) * 1_000_000n }
   );
-  prepareBoot(machine, { bios, roms: new Map(), order: 'cad', graphics: false });
+  prepareBoot(machine, { bios, roms: new Map(), graphics: false });
   machine.reset();
   machine.timeTravel.enabled = false;
   let output = '';

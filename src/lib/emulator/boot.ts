@@ -4,7 +4,10 @@
  * Source: QEMU hw/i386/pc.c pc_memory_init, hw/i386/x86-common.c x86_bios_rom_init, system/bootdevice.c.
  */
 import type { HDGeometry } from './block/hd-geometry.ts';
-import { pcCmosInit, type DiskGeometry } from './hw/i386/cmos.ts';
+import { bootDevicesOf, bootOrderFile, DEFAULT_BOOT, type BootConfig } from './boot-order.ts';
+import type { Device } from './hw/core/qdev.ts';
+import { pcCmosInit, setBootOrder, type DiskGeometry } from './hw/i386/cmos.ts';
+import type { MachinePlan } from './machine-plan.ts';
 import { Roms } from './hw/core/loader.ts';
 import { KERNEL_ROMS, kernelKind, loadKernel, type LinuxImage } from './hw/i386/load-linux.ts';
 import type { PCPiix } from './hw/i386/pc_piix.ts';
@@ -20,14 +23,10 @@ export interface BootFiles {
   /** Of the VGA: no longer than its region. */
   readonly vgaRom?: Uint8Array | undefined;
   readonly linux?: LinuxImage | undefined;
-  /** -boot order: letters as pcCmosInit takes them. */
-  readonly order: string;
-  /** -boot menu=on, and how long it waits, in ms. */
-  readonly menu?: { readonly timeout: number | undefined };
+  /** As without -boot when absent. */
+  readonly boot?: BootConfig;
   /** A screen is there: without, SeaBIOS talks on the serial port. */
   readonly graphics: boolean;
-  /** -uuid, 16 bytes. */
-  readonly uuid?: Uint8Array;
 }
 
 /** What is wrong with a file that a machine is to boot from. */
@@ -49,14 +48,26 @@ const geometryOf = (native: HDGeometry): DiskGeometry => ({
     native.cylinders <= 1024 && native.heads <= 16 && native.sectors <= 63 ? TRANSLATION_NONE : TRANSLATION_LBA
 });
 
+/** -boot once: the first boot's order holds until the first reset behind the start's. Source: restore_boot_order. */
+function restoreOrder(rtc: PCPiix['basic']['rtc'], order: string): Device {
+  let resets = 0;
+  return {
+    idstr: 'boot-once',
+    reset: () => {
+      if (++resets === 2) setBootOrder(rtc, order);
+    }
+  };
+}
+
 /** What a machine has of what is needed here. */
 export interface Bootable {
   readonly board: PCPiix;
   readonly cpu: X86Cpu;
+  readonly plan: Pick<MachinePlan, 'virtioBlk' | 'ide'>;
 }
 
 /** @throws BootError, KernelError */
-export function prepareBoot({ board, cpu }: Bootable, files: BootFiles): void {
+export function prepareBoot({ board, cpu, plan }: Bootable, files: BootFiles): void {
   const { pc, basic, ide, vga } = board;
   const { bios } = pc.map;
   const { fwCfg, options } = pc;
@@ -70,16 +81,19 @@ export function prepareBoot({ board, cpu }: Bootable, files: BootFiles): void {
   }
 
   const below4g = Math.min(options.memory, options.lowmem);
+  const { boot = DEFAULT_BOOT } = files;
   pcCmosInit(basic.rtc, {
-    ...{ below4g, above4g: options.memory - below4g, order: files.order },
+    ...{ below4g, above4g: options.memory - below4g, order: boot.once ?? boot.order },
     disks: ide.bus.flatMap(({ ifs }) =>
       ifs.map((drive) => (drive.kind === 'hd' ? geometryOf(drive.native) : undefined))
     )
   });
   fwCfg.addI16(FW_CFG.NOGRAPHIC, files.graphics ? 0 : 1);
-  fwCfg.addI16(FW_CFG.BOOT_MENU, files.menu ? 1 : 0);
-  if (files.menu?.timeout !== undefined) fwCfg.addFile('etc/boot-menu-wait', le16(files.menu.timeout));
-  if (files.uuid) fwCfg.addBytes(FW_CFG.UUID, files.uuid);
+  if (boot.once !== undefined) pc.devices.add(restoreOrder(basic.rtc, boot.order));
+  fwCfg.addI16(FW_CFG.BOOT_MENU, boot.menu ? 1 : 0);
+  if (boot.splashTime !== undefined) fwCfg.addFile('etc/boot-menu-wait', le16(boot.splashTime));
+  fwCfg.addFile('etc/boot-fail-wait', new Uint8Array(Int32Array.of(boot.rebootTimeout).buffer));
+  fwCfg.addFile('bios-geometry', new Uint8Array());
 
   if (!files.bios) {
     if (!files.linux) throw new BootError('without firmware there must be a kernel');
@@ -87,12 +101,13 @@ export function prepareBoot({ board, cpu }: Bootable, files: BootFiles): void {
     return;
   }
   if (files.linux) pc.devices.add(new Roms(pc.memory, loadKernel(fwCfg, files.linux, below4g)));
-  const order: string[] = [];
+  const devices = bootDevicesOf(plan);
   for (const name of romsFor(files.linux)) {
     const rom = files.roms.get(name);
     if (!rom) throw new BootError(`the option ROM ${name} is missing`);
     fwCfg.addFile(`genroms/${name}`, rom);
-    order.push(`/rom@genroms/${name}`);
+    // A kernel that is given goes before all that the machine has.
+    devices.push({ bootindex: 0, path: `/rom@genroms/${name}` });
   }
-  if (order.length > 0) fwCfg.addFile('bootorder', new TextEncoder().encode(`${order.join('\n')}\0`));
+  fwCfg.addFile('bootorder', bootOrderFile(devices, boot.strict));
 }

@@ -6,7 +6,8 @@
 import { runLinker, ZONE } from './hw/acpi/bios-linker-loader.ts';
 import type { Rom } from './hw/core/loader.ts';
 import type { Device } from './hw/core/qdev.ts';
-import { bootParams, E820, startInfo, type E820Entry } from './hw/i386/boot-params.ts';
+import { bootParams, startInfo } from './hw/i386/boot-params.ts';
+import { E820, type E820Entry } from './hw/i386/e820_memory_layout.ts';
 import {
   bzImage,
   highestInitrd,
@@ -23,6 +24,7 @@ import { LOADER_FILE, RSDP_FILE, TABLE_FILE } from './hw/i386/pc-acpi-tables.ts'
 import type { PCPiix } from './hw/i386/pc_piix.ts';
 import { setUpChipset } from './hw/i386/pc-setup.ts';
 import { MULTIBOOT_INFO, MULTIBOOT_MMAP, multibootMemory } from './hw/i386/multiboot.ts';
+import { placeAnchor } from './hw/smbios/smbios.ts';
 import { enterLongMode, enterProtectedMode, setMtrrs, type Entry } from './target/i386/entry.ts';
 import { R_EAX, R_EBX, R_ESI } from './target/i386/env.ts';
 import type { X86Cpu } from './target/i386/x86-cpu.ts';
@@ -40,8 +42,10 @@ const LOW_END = 0x9_fc00;
 const F_SEGMENT = 0xf_0000;
 const MIB = 0x10_0000;
 const KERNEL = MIB;
-/** At the end of low memory, for ACPI's tables. */
+const SMBIOS_ANCHOR = F_SEGMENT + 0x1000;
+/** At the end of low memory, for ACPI's tables; of that the last for SMBIOS's. */
 const TABLES_BYTES = 0x2_8000;
+const SMBIOS_BYTES = 0x4000;
 const BIOS_REGION = 0xfffc_0000;
 const FOUR_GIB = 2 ** 32;
 
@@ -85,6 +89,7 @@ export class DirectBoot implements Device {
     const { memory, options } = this.#board.pc;
     setUpChipset(this.#board);
     const below4g = Math.min(options.memory, options.lowmem);
+    this.#placeSmbios(below4g - SMBIOS_BYTES);
     const { roms, entry, long } = this.#kernel(this.#placeAcpi(below4g - TABLES_BYTES));
     for (const { address, bytes, size } of roms) {
       memory.writeBytes(address, bytes);
@@ -94,6 +99,14 @@ export class DirectBoot implements Device {
     const places = { gdt: GDT, pageTables: PAGE_TABLES, write: memory.writeBytes.bind(memory) };
     if (long) enterLongMode(this.#cpu, entry, places);
     else enterProtectedMode(this.#cpu, entry, places);
+  }
+
+  #placeSmbios(at: number): void {
+    const { fwCfg, memory } = this.#board.pc;
+    const [tables, anchor] = ['tables', 'anchor'].map((name) => fwCfg.read(`etc/smbios/smbios-${name}`));
+    if (!tables || !anchor) return;
+    memory.writeBytes(at, tables);
+    memory.writeBytes(SMBIOS_ANCHOR, placeAnchor(anchor, at));
   }
 
   /** Returns where the RSDP is, 0 without ACPI. */

@@ -16,6 +16,7 @@ const FIRST_FREE_SLOT = 2;
 const SLOTS = 32;
 /** First drive of the second channel: a CD drive when nobody says otherwise. */
 const DEFAULT_CD = 2;
+const DRIVERS = ['virtio-blk-pci', 'ide-hd', 'ide-cd', 'VGA', 'isa-debug-exit', 'isa-debugcon', 'pc-testdev'];
 
 export interface OptionsPlan {
   readonly plan: MachinePlan;
@@ -68,11 +69,11 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     virtioBlk.push(virtioBlkPlan(drive, slotFor(spec), spec));
   };
   const ide: (IdePlan | undefined)[] = [undefined, undefined, undefined, undefined];
-  const addIde = (drive: DriveSpec, kind: 'hd' | 'cd', index: number | undefined): void => {
+  const addIde = (drive: DriveSpec, kind: 'hd' | 'cd', index: number | undefined, spec?: DeviceSpec): void => {
     const at = index ?? ide.findIndex((there) => !there);
     if (!(at in ide) || ide[at]) throw new OptionError(`drive ${drive.id}: there is no free place on the IDE channels`);
     drives.set(drive.id, drive);
-    ide[at] = { id: drive.id, kind, size: undefined };
+    ide[at] = { id: drive.id, kind, size: undefined, bootindex: spec && bootindexOf(spec) };
   };
   const isa = options.debugcon ? [debugconDevice] : [];
   for (const device of options.devices) {
@@ -86,15 +87,17 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       vga = vgaPlan(version, slotFor(device), device);
       continue;
     }
-    if (!/^virtio-blk-pci(-(non-)?transitional)?$/.test(device.driver)) {
+    const [, kind] = /^(virtio-blk-pci|ide-hd|ide-cd)(-(non-)?transitional)?$/.exec(device.driver) ?? [];
+    if (kind === undefined) {
       throw new OptionError(
-        `-device ${device.driver}: '${device.driver}' is not supported; there are: virtio-blk-pci, VGA`
+        `-device ${device.driver}: '${device.driver}' is not supported; there are: ${DRIVERS.join(', ')}`
       );
     }
     const id = device.properties.get('drive');
     const drive = options.drives.find((d) => d.id === id);
     if (!drive) throw new OptionError(`-device ${device.driver}: drive property not set, or no such drive`);
-    add(drive, device);
+    if (kind === 'virtio-blk-pci') add(drive, device);
+    else addIde(drive, kind === 'ide-hd' ? 'hd' : 'cd', ideIndexOf(device), device);
   }
   for (const drive of options.drives) {
     if (drive.interface === 'virtio') add(drive);
@@ -110,6 +113,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     plan: {
       ...{ machine, ramName: backend ?? 'pc.ram', memory: memoryOf(options, backend), biosSize: BIOS_SIZE },
       cpu: options.cpu.split(',')[0]!,
+      uuid: options.uuid === undefined ? undefined : uuidOf(options.uuid),
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
       acpi: isOn(options.machineProperties.get('acpi')) ?? true,
@@ -127,8 +131,31 @@ function virtioBlkPlan(drive: DriveSpec, slot: number, spec?: DeviceSpec): Virti
     vectors: number('vectors', numQueues + 1),
     disableLegacy: isOn(spec?.properties.get('disable-legacy')) ?? spec?.driver.endsWith('non-transitional') ?? false,
     disableModern: isOn(spec?.properties.get('disable-modern')) ?? false,
-    ...{ discard: true, writeZeroes: true, size: undefined }
+    ...{ discard: true, writeZeroes: true, size: undefined, bootindex: spec && bootindexOf(spec) }
   };
+}
+
+/** The bytes of its text. */
+const uuidOf = (text: string): Uint8Array =>
+  Uint8Array.from(text.replaceAll('-', '').match(/../g)!, (byte) => Number.parseInt(byte, 16));
+
+/** @throws OptionError */
+function bootindexOf({ driver, properties }: DeviceSpec): number | undefined {
+  const text = properties.get('bootindex');
+  const index = Number(text ?? -1);
+  if (!Number.isInteger(index) || index < -1)
+    throw new OptionError(`-device ${driver}: Parameter 'bootindex' expects an integer`);
+  return index < 0 ? undefined : index;
+}
+
+/** `bus=ide.1,unit=0` is the third drive; the first free one without. @throws OptionError */
+function ideIndexOf({ driver, properties }: DeviceSpec): number | undefined {
+  const bus = properties.get('bus');
+  const [, channel] = /^ide\.([01])$/.exec(bus ?? 'ide.0') ?? [];
+  const unit = properties.get('unit');
+  if (channel === undefined) throw new OptionError(`-device ${driver}: Bus '${bus}' not found`);
+  if (unit !== undefined && !/^[01]$/.test(unit)) throw new OptionError(`-device ${driver}: Invalid unit ${unit}`);
+  return bus === undefined && unit === undefined ? undefined : 2 * Number(channel) + Number(unit ?? 0);
 }
 
 function memoryOf(options: MachineOptions, backend: string | undefined): number {

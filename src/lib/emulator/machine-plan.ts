@@ -22,6 +22,8 @@ export interface VirtioBlkPlan {
   readonly writeZeroes: boolean;
   /** Bytes that the guest was told; undefined for a new machine, which takes the image's. */
   readonly size: number | undefined;
+  /** Its place in the boot order, where it has one. */
+  readonly bootindex?: number | undefined;
 }
 
 /** A drive of the IDE controller. */
@@ -31,6 +33,7 @@ export interface IdePlan {
   readonly kind: 'hd' | 'cd';
   /** Bytes of a disk; undefined: what is put in says it, before the machine is made. */
   readonly size: number | undefined;
+  readonly bootindex?: number | undefined;
 }
 
 export interface MachinePlan {
@@ -42,6 +45,8 @@ export interface MachinePlan {
   readonly memory: number;
   readonly biosSize: number;
   readonly cpu: string;
+  /** 16 bytes; no stream tells. */
+  readonly uuid?: Uint8Array | undefined;
   readonly hpet: boolean;
   /** Serial ports by number: whether it is there. */
   readonly serials: readonly boolean[];

@@ -16,7 +16,7 @@ import type { IDEDriveOptions } from './hw/ide/ide-registers.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
 import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
 import type { RunState, StopReason } from './machine-api.ts';
-import type { IdePlan, MachinePlan, VirtioBlkPlan } from './machine-plan.ts';
+import { machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
 import { MachineUi } from './machine-ui.ts';
 import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
 import type { SectionSlot } from './migration/incoming.ts';
@@ -32,6 +32,7 @@ import { isRunState, RunStateMachine } from './system/runstate.ts';
 import { VirtualClock } from './system/virtual-clock.ts';
 import { cpuModel, supportedFeatures } from './target/i386/cpu-models.ts';
 import { CpuVmState } from './target/i386/env-state.ts';
+import { cpuid_version } from './target/i386/cpuid.ts';
 import { CPU_INTERRUPT } from './target/i386/env.ts';
 import { SEMANTICS } from './target/i386/isa/semantics/registry.ts';
 import { TABLE } from './target/i386/isa/table.ts';
@@ -137,12 +138,17 @@ export class Machine implements LiveMachine {
         this.#hostBase = this.time.now();
       }
     });
+    const supported = supportedFeatures(TABLE, (name) => SEMANTICS.has(name));
+    const model = cpuModel(plan.cpu, supported);
+    if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
     const ide = plan.ide.map((drive) => drive && this.#ideDrive(drive));
     this.#cpuMemory = host.allocate('CPU 0', CPU_BYTES);
     this.board = pcPiix(
       host,
       {
-        ...{ machine: plan.machine, ramName: plan.ramName, memory: plan.memory, lowmem: lowmemOf(plan.memory) },
+        ...{ machine: plan.machine, version: machineVersion(plan.machine), uuid: plan.uuid },
+        firmwareCpu: { vendor: model.vendor, version: cpuid_version(model), features: model.features['1_EDX'] ?? 0 },
+        ...{ ramName: plan.ramName, memory: plan.memory, lowmem: lowmemOf(plan.memory) },
         ...{ biosSize: plan.biosSize, hpet: plan.hpet, serials: this.serials, clocks: this.clocks, log },
         cpu: {
           interrupt: (kind) => this.cpu.interrupt(APIC_INTERRUPTS[kind]),
@@ -164,9 +170,6 @@ export class Machine implements LiveMachine {
       this.devices
     );
     const { pc } = this.board;
-    const supported = supportedFeatures(TABLE, (name) => SEMANTICS.has(name));
-    const model = cpuModel(plan.cpu, supported);
-    if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
     this.cpu = cpu = new TcgCpu({
       ...{ memory: host.memory, base: this.#cpuMemory.offset, pageFlags: pc.physmem.pageFlags },
       ...{ pageMap: pc.pages.base, physical: pc.cpuMemory, model, outside: this.#outside() },

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findFirmware } from '../../../src/bridge/firmware.ts';
 import { BootError, prepareBoot } from '../../../src/lib/emulator/boot.ts';
+import { DEFAULT_BOOT } from '../../../src/lib/emulator/boot-order.ts';
 import { KERNEL_ROMS } from '../../../src/lib/emulator/hw/i386/load-linux.ts';
 import { FW_CFG } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { installed } from '../../../scripts/qemu/qemu.mjs';
@@ -16,7 +17,7 @@ if (!bios) console.warn('SKIPPED: no SeaBIOS; get it with: node scripts/qemu/ins
 if (!guest || !existsSync(guest.kernel))
   console.warn('SKIPPED: no Linux guest; get it with: node scripts/qemu/install.mjs');
 
-const booted = { roms: new Map<string, Uint8Array>(), order: 'cad', graphics: false };
+const booted = { roms: new Map<string, Uint8Array>(), graphics: false };
 
 describe.skipIf(!bios)('SeaBIOS', () => {
   test('runs from the reset vector to "No bootable device" on the serial port', { timeout: 60_000 }, async () => {
@@ -63,10 +64,18 @@ test('firmware of another size than the machine has room for is refused', () => 
 });
 
 test('the firmware is told of screen, menu and UUID, and lies at both its places', () => {
-  const { machine } = machineOf(['-m', '16', '-nographic', '-nic', 'none']);
+  const { machine } = machineOf([
+    '-m',
+    '16',
+    '-nographic',
+    '-nic',
+    'none',
+    '-uuid',
+    '01020304-0506-0708-090a-0b0c0d0e0f10'
+  ]);
   const image = new Uint8Array(0x40000).map((_, i) => i >> 8);
   const uuid = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
-  prepareBoot(machine, { ...booted, bios: image, menu: { timeout: 0x1234 }, uuid });
+  prepareBoot(machine, { ...booted, bios: image, boot: { ...DEFAULT_BOOT, menu: true, splashTime: 0x1234 } });
   const { ports, memory } = machine.board.pc;
   const item = (key: number, bytes: number): number[] => {
     ports.write(0x510, key, 2);

@@ -3,13 +3,7 @@
  * Source: Linux Documentation/arch/x86/boot.rst, zero-page.rst; Xen public/arch-x86/hvm/start_info.h.
  */
 
-/** A stretch of the memory map. */
-export interface E820Entry {
-  readonly address: number;
-  readonly length: number;
-  readonly type: number;
-}
-export const E820 = { ram: 1, reserved: 2, acpi: 3 } as const;
+import { e820Bytes, type E820Entry } from './e820_memory_layout.ts';
 
 const put64 = (view: DataView, at: number, value: number): void => view.setBigUint64(at, BigInt(value), true);
 
@@ -23,7 +17,6 @@ const ZERO_PAGE = {
   e820Table: 0x2d0,
   size: 0x1000
 } as const;
-const E820_ENTRY = 20;
 const MAX_E820 = 128;
 const HEADER_END = 0x290;
 /** The header ends so many bytes behind its jump instruction's target field. */
@@ -59,12 +52,7 @@ export function bootParams({ kernel, e820, rsdp, below4g, fields }: BootParams):
   put64(view, ZERO_PAGE.acpiRsdp, rsdp);
   const entries = e820.slice(0, MAX_E820);
   view.setUint8(ZERO_PAGE.e820Entries, entries.length);
-  entries.forEach(({ address, length, type }, i) => {
-    const at = ZERO_PAGE.e820Table + E820_ENTRY * i;
-    put64(view, at, address);
-    put64(view, at + 8, length);
-    view.setUint32(at + 16, type, true);
-  });
+  page.set(e820Bytes(entries), ZERO_PAGE.e820Table);
   return page;
 }
 

@@ -36,6 +36,13 @@ const BOOT_NIBBLES: Readonly<Record<string, number>> = { a: 1, b: 1, c: 2, d: 3,
 /** What the CMOS has of a boot order; a letter that is none of a, b, c, d and n counts for nothing. */
 const nibblesOf = (order: string): number[] => [0, 1, 2].map((n) => BOOT_NIBBLES[order[n] ?? ''] ?? 0);
 
+/** Source: set_boot_dev. */
+export function setBootOrder({ cmos_data }: Pick<MC146818RtcState, 'cmos_data'>, order: string): void {
+  const [first, second, third] = nibblesOf(order);
+  cmos_data[0x3d] = (second! << 4) | first!;
+  cmos_data[0x38] = third! << 4;
+}
+
 /** Fills the bytes that the firmware reads. */
 export function pcCmosInit(rtc: Pick<MC146818RtcState, 'cmos_data'>, options: CmosOptions): void {
   const { cmos_data } = rtc;
@@ -53,10 +60,7 @@ export function pcCmosInit(rtc: Pick<MC146818RtcState, 'cmos_data'>, options: Cm
   set(0x5b, Math.floor(above4g / (64 * KIB)), 3);
   set(0x5f, 0); // further processors
 
-  const [first, second, third] = nibblesOf(options.order);
-  set(0x3d, (second! << 4) | first!);
-  set(0x38, third! << 4);
-
+  setBootOrder(rtc, options.order);
   set(0x10, (floppies[0] << 4) | floppies[1]);
   // QEMU up to 8 counts the floppy drives here; SeaBIOS looks at their types alone.
   set(EQUIPMENT_BYTE, FPU | PS2_MOUSE);

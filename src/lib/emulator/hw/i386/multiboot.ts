@@ -3,7 +3,7 @@
  * load_multiboot; Multiboot Specification 0.6.96.
  */
 import { elfImage, ElfError, loadElf } from '../core/loader.ts';
-import { E820, type E820Entry } from './boot-params.ts';
+import { E820, type E820Entry } from './e820_memory_layout.ts';
 
 /** A file loaded beside the kernel. */
 export interface MultibootModule {

@@ -43,6 +43,8 @@ export class AcpiBuild implements AcpiBuildState, Device {
       blocks.set(file, block);
       fwCfg.addFile(file, block, { onSelect }, file === RSDP_FILE ? RSDP_BYTES : used);
     }
+    // The log of a TPM, whether there is one or not.
+    fwCfg.addFile('etc/tpm/log', new Uint8Array());
   }
 
   reset(): void {

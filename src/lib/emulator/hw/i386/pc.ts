@@ -26,7 +26,7 @@ import { MC146818Rtc } from '../rtc/mc146818rtc.ts';
 import { I8257 } from '../dma/i8257.ts';
 import { HPET, HPET_BASE } from '../timer/hpet.ts';
 import { I8254 } from '../timer/i8254.ts';
-import { fwCfgArchCreate } from './fw_cfg.ts';
+import { fwCfgArchCreate, type FirmwareCpu } from './fw_cfg.ts';
 import { Port92 } from './port92.ts';
 import { gsiLines } from './x86-common.ts';
 
@@ -39,8 +39,12 @@ const OPTION_ROM_SIZE = 0x20000;
 const ISA_BIOS_SIZE = 0x20000;
 
 export interface PCOptions {
-  /** Full name of the machine type: `pc-i440fx-7.2`. */
+  /** Full name of the machine type, `pc-i440fx-7.2`, and its version: 702. */
   readonly machine: string;
+  readonly version: number;
+  readonly firmwareCpu: FirmwareCpu;
+  /** -uuid, 16 bytes. */
+  readonly uuid?: Uint8Array | undefined;
   /** Name of the RAM block: `pc.ram`, or the memory backend's. */
   readonly ramName: string;
   /** Bytes of RAM; those from `lowmem` on lie above 4 GiB. */

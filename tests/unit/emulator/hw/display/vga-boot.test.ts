@@ -19,7 +19,7 @@ function screen(memory: { read(addr: number, size: number): number }): string {
 describe.skipIf(!bios || !vgaRom)('SeaBIOS with a VGA', () => {
   test('prints on the screen until there is "No bootable device"', { timeout: 60_000 }, async () => {
     const { machine } = machineOf(['-m', '64', '-nic', 'none']);
-    prepareBoot(machine, { bios: bios!, vgaRom, roms: new Map(), order: 'cad', graphics: true });
+    prepareBoot(machine, { bios: bios!, vgaRom, roms: new Map(), graphics: true });
     machine.reset();
     machine.start();
     try {
