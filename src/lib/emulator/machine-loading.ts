@@ -72,7 +72,7 @@ export class MachineLoader {
       else problems.push(host);
       if (plan && host instanceof HostMemory) {
         const hostTime = BigInt(Date.now()) * NS_A_MS;
-        machine = new Machine(plan, { host, pace: new HostPace(), hostTime });
+        machine = new Machine(plan, { host, pace: new HostPace(), timeTravel: {}, hostTime });
         const loaded = await loadReceived(machine, received, signal);
         problems.push(...loaded.problems);
         ({ frozen } = loaded);

@@ -37,6 +37,13 @@ const CHUNK = 1 << 16;
 const MAX_INPUT = 1 << 24;
 const MAX_NAME = 64;
 
+/** A file with a recording. */
+export interface LogSink {
+  append(bytes: Uint8Array): void;
+  /** What lies behind this place is given up. */
+  truncate(offset: number): void;
+}
+
 export class BadLog extends Error {}
 
 export class ReplayLog {
@@ -44,8 +51,8 @@ export class ReplayLog {
   readonly #chunks = new Map<number, Uint8Array>();
   #start: LogPosition;
   #end: LogPosition;
-  /** Bytes just appended: for a file. */
-  onAppend: ((bytes: Uint8Array) => void) | undefined;
+  /** Where all of it is written too. */
+  sink: LogSink | undefined;
 
   constructor(icount = 0) {
     this.#start = this.#end = { offset: 0, icount };
@@ -91,7 +98,7 @@ export class ReplayLog {
     const bytes = Uint8Array.from(out);
     this.#write(bytes);
     this.#end = { offset: offset + bytes.length, icount: event.icount };
-    this.onAppend?.(bytes);
+    this.sink?.append(bytes);
   }
 
   /** The event at a position, and where the next one is; undefined at the end. @throws BadLog */
@@ -135,6 +142,7 @@ export class ReplayLog {
   truncate(position: LogPosition): void {
     for (const chunk of this.#chunks.keys()) if (chunk * CHUNK >= position.offset) this.#chunks.delete(chunk);
     this.#end = position;
+    this.sink?.truncate(position.offset);
   }
 
   /** Gives up what lies before a position. */

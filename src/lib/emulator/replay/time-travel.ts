@@ -9,7 +9,7 @@
 import type { Machine } from '../machine.ts';
 import type { PhysMem } from '../system/physmem.ts';
 import { Checkpoints, type Checkpoint, type WatchedRam } from './checkpoints.ts';
-import { type LogPosition, ReplayLog, type ReplayEvent } from './log.ts';
+import { type LogPosition, type LogSink, ReplayLog, type ReplayEvent } from './log.ts';
 import {
   bytesOf,
   captureState,
@@ -61,8 +61,9 @@ export class TimeTravel {
   /** Undefined: nothing is recorded. Where the next event is read, while the machine is in its past. */
   #mode: 'off' | 'record' | 'play' = 'off';
   #at: LogPosition = this.#log.start;
-  /** Where the recording began, or the reason why there is none. */
-  #on = true;
+  #on: boolean;
+  /** Up to so many instructions output has been passed on: what comes again is not. */
+  #heard = 0;
   #playing = false;
   #done: Promise<unknown> = Promise.resolve();
   #pausing = false;
@@ -77,8 +78,10 @@ export class TimeTravel {
     machine: Machine,
     parts: StatefulParts,
     pace: { now(): bigint; yield(): Promise<void> },
-    { interval = INTERVAL, limit = LIMIT }: TimeTravelOptions = {}
+    options: TimeTravelOptions | undefined
   ) {
+    const { interval = INTERVAL, limit = LIMIT } = options ?? {};
+    this.#on = options !== undefined;
     this.#machine = machine;
     this.#parts = parts;
     this.#pace = pace;
@@ -142,7 +145,15 @@ export class TimeTravel {
 
   /** The machine goes on or is stopped, but for being in its past. Told before devices are. */
   running(kind: 'start' | 'stop' | 'stop-debug'): void {
-    this.#record({ kind });
+    // A recording begins with a machine that goes on.
+    if (kind === 'start' && this.#mode === 'off' && this.#on && this.#possible()) this.#begin();
+    else this.#record({ kind });
+  }
+  #begin(): void {
+    const { sink } = this.#log;
+    this.#log = new ReplayLog(this.icount);
+    this.#log.sink = sink;
+    this.#mode = 'record';
   }
 
   /** Instructions until a checkpoint is to be made; 0: now. */
@@ -183,12 +194,7 @@ export class TimeTravel {
 
   #checkpoint(): void {
     const { icount } = this;
-    if (this.#mode === 'off') {
-      const { onAppend } = this.#log;
-      this.#log = new ReplayLog(icount);
-      this.#log.onAppend = onAppend;
-      this.#mode = 'record';
-    }
+    if (this.#mode === 'off') this.#begin();
     this.#record({ kind: 'checkpoint' });
     const log = this.#mode === 'play' ? this.#at : this.#log.end;
     this.#machine.tellDevices(false);
@@ -201,6 +207,7 @@ export class TimeTravel {
   #forgotten(): void {
     const [first] = this.#checkpoints.list;
     if (first) this.#log.forget(first.state.log);
+    else if (this.#log.sink) this.#log.forget(this.#mode === 'play' ? this.#at : this.#log.end);
     else if (this.#mode === 'record') this.#mode = 'off';
   }
 
@@ -229,7 +236,7 @@ export class TimeTravel {
 
   /** Runs again to where recording ended, or until the debugger stops it. */
   playOn(): Promise<PlayEnd> {
-    this.#standing();
+    if (this.#mode !== 'play') this.#standing();
     return this.#busy(async () => {
       const ended = await this.#play({ icount: this.breakAt, debug: () => this.#machine.onDebug() });
       if (ended === 'there') this.breakAt = Infinity;
@@ -360,11 +367,16 @@ export class TimeTravel {
 
   /** Plays a recording of a machine that was made just as this one was. It has not run yet. */
   startReplay(log: ReplayLog): void {
+    this.#on = true;
     this.#log = log;
     this.#at = log.start;
     this.#mode = 'play';
-    this.#mute(true);
     this.#machine.enter();
+  }
+
+  /** What goes to a file from the beginning on. */
+  set sink(sink: LogSink) {
+    this.#log.sink = sink;
   }
 
   #standing(): { readonly first: number; readonly last: number } {
@@ -412,7 +424,7 @@ export class TimeTravel {
     if (this.#mode === 'record') {
       this.#at = this.#log.end;
       this.#mode = 'play';
-      this.#mute(true);
+      this.#heard = this.icount;
     }
     try {
       return await what();
@@ -446,6 +458,8 @@ export class TimeTravel {
     let turn = this.#pace.now() + TURN;
     let stuck = false;
     for (;;) {
+      const again = this.#heard - this.icount;
+      this.#mute(again > 0);
       let next = this.#log.read(this.#at);
       // At the end, only up to where the machine was stopped: what came then is not part of the moment.
       const stop = this.icount >= end ? this.#lastStop() : undefined;
@@ -468,7 +482,8 @@ export class TimeTravel {
         );
       }
       const before = this.icount;
-      const exit = cpus.runFor(Math.min(left, PIECE));
+      const exit = cpus.runFor(Math.min(left, PIECE, again > 0 ? again : PIECE));
+      this.#heard = Math.max(this.#heard, this.icount);
       if (exit === 'debug' && debug?.()) return 'debug';
       stuck = exit === 'halted' && cpu.idle && this.icount === before;
       if (this.#pace.now() > turn) {
@@ -516,7 +531,7 @@ export class TimeTravel {
       case 'stop':
         return this.#machine.tellDevices(false);
       case 'checkpoint':
-        return this.#checkpoint();
+        this.#checkpoint();
     }
   }
 }

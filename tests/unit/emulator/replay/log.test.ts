@@ -32,7 +32,7 @@ test('events come back as they were', () => {
 test('most events take a byte or a few', () => {
   const log = new ReplayLog();
   const sizes: number[] = [];
-  log.onAppend = (bytes) => sizes.push(bytes.length);
+  log.sink = { append: (bytes) => sizes.push(bytes.length), truncate() {} };
   for (const event of EVENTS) log.append(event);
   expect(sizes.slice(0, 3)).toEqual([1, 1, 5]);
   expect(log.bytes).toBe(sizes.reduce((a, b) => a + b));
@@ -41,8 +41,12 @@ test('most events take a byte or a few', () => {
 test('what was appended makes the same log', () => {
   const pieces: number[] = [];
   const log = new ReplayLog(5);
-  log.onAppend = (bytes) => pieces.push(...bytes);
+  log.sink = { append: (bytes) => pieces.push(...bytes), truncate: (to) => pieces.splice(to) };
   for (const event of EVENTS) log.append(event);
+  const { end } = log;
+  log.append({ icount: 2 ** 41, kind: 'stop' });
+  log.truncate(end);
+  expect(pieces.length).toBe(log.bytes);
   const again = ReplayLog.from(Uint8Array.from(pieces), 5);
   expect(all(again)).toEqual(EVENTS);
   expect(again.end).toEqual(log.end);
