@@ -26,6 +26,7 @@ import { Exit, UsageError, type ExitCode, type RawCommand } from './command.ts';
 import { multiplex, openEndpoint, type Endpoint } from './endpoint.ts';
 import { fileSource, InputError } from './file-source.ts';
 import { fileSink } from './file-sink.ts';
+import { readRecording, recordTo, replayOptions, type Recording, type ReplayOptions } from './replay-file.ts';
 import { findFirmware, needFirmware } from './firmware.ts';
 import type { Io } from './io.ts';
 import { connect as connectTo, incoming, listen } from './migration-uri.ts';
@@ -78,14 +79,17 @@ function withRom(vga: VGAPlan, sent: VGAPlan | undefined, paths: readonly string
 function machineFor(
   options: MachineOptions,
   received: Received | undefined,
-  biosSize: number | undefined
-): { machine: Machine; files: Map<string, string> } {
+  biosSize: number | undefined,
+  replay: ReplayOptions
+): { machine: Machine; files: Map<string, string>; recording?: Recording; hostTime: bigint } {
   const { plan, drives } = planOfOptions(options, received?.snapshot.configuration?.machine);
   const sent = received?.planned.plan;
   const seen = new Map(sent?.virtioBlk.map((blk) => [blk.slot, blk]));
-  const shift = options.icount?.get('shift');
-  if (shift !== undefined && !/^([0-9]|10)$/.test(shift))
-    throw new OptionError(`-icount shift=${shift}: a number from 0 to 10 is supported`);
+  const recording = replay.rr === 'replay' ? readRecording(replay.file!) : undefined;
+  if (recording && recording.machine !== plan.machine)
+    throw new InputError(`'${replay.file}' was recorded of '${recording.machine}', this is '${plan.machine}'`);
+  const shift = recording ? recording.shift : replay.shift;
+  const hostTime = recording?.hostTime ?? BigInt(Date.now()) * NS_A_MS;
   const machine = new Machine(
     {
       ...plan,
@@ -95,12 +99,13 @@ function machineFor(
       virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id }))
     },
     {
-      ...{ host: new HostMemory(), pace: new HostPace(), hostTime: BigInt(Date.now()) * NS_A_MS },
-      ...(shift === undefined ? {} : { icountShift: Number(shift) })
+      ...{ host: new HostMemory(), pace: new HostPace(), hostTime },
+      ...(shift === undefined ? {} : { icountShift: shift }),
+      ...(replay.rr === undefined ? {} : { timeTravel: {} })
     }
   );
   const files = new Map([...drives].flatMap(([id, { file }]) => (file === undefined ? [] : [[id, file] as const])));
-  return { machine, files };
+  return { machine, files, hostTime, ...(recording ? { recording } : {}) };
 }
 
 async function attachDrives(
@@ -239,7 +244,8 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const uri = incomingUri(options);
   const incoming = await received(uri, io);
   const boot = bootFilesOf(options, uri !== undefined);
-  const { machine, files } = machineFor(options, incoming, boot?.bios?.length);
+  const replay = replayOptions(options.icount);
+  const { machine, files, recording, hostTime } = machineFor(options, incoming, boot?.bios?.length, replay);
   await attachDrives(machine, options, files, io);
   if (boot) {
     const romfile = machine.plan.vga?.romfile;
@@ -281,11 +287,29 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   };
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
+  const sink = replay.rr === 'record' && replay.file !== undefined;
+  const kept = machine.drives.find(({ blk }) => replay.rr !== undefined && !blk.canCapture);
+  if (kept)
+    throw new UsageError(
+      `-icount rr: drive ${kept.blk.name} is written to: add snapshot=on, so that a run can be repeated`
+    );
+  const file = sink ? recordTo(replay.file!, machine.machine, replay, hostTime) : undefined;
+  if (file) machine.timeTravel.sink = file;
+  machine.timeTravel.filename = replay.file;
+  if (recording) {
+    machine.timeTravel.startReplay(recording.log);
+    machine.runstate.onChange((_state, running) => {
+      const { stopped } = machine.runstate;
+      if (!running && stopped?.kind === 'replay-end') io.err('the recording ends here; cont goes on without it');
+      if (stopped?.kind === 'internal-error') io.err(stopped.message);
+    });
+  }
   if (session.incoming && uri !== 'defer') void receiveGuest(session, uri!, io, () => quit(Exit.failed));
   if (incoming) machine.startIncoming(!options.paused);
   else if (!session.incoming && !options.paused) machine.start();
   const code = await ended;
   await machine.stop();
+  file?.close();
   for (const wire of wires.all) wire.close();
   return code;
 }
