@@ -13,6 +13,7 @@ const steps = 'tests/unit/emulator/steps.test.ts';
 const lockstep = 'tests/unit/emulator/lockstep.test.ts';
 const machineFuzz = 'tests/unit/emulator/machine-fuzz.test.ts';
 /** Integers, vectors, x87. */
+const migration = ['migration', 'native'].map((name) => `tests/unit/emulator/migration/${name}.test.ts`);
 const instructions = [
   'tests/unit/emulator/target/i386/isa/semantics',
   'tests/unit/emulator/target/i386/tcg/fpu_helper.test.ts'
@@ -73,6 +74,15 @@ const campaigns = [
       `MIGRASCOPE_MUTATIONS=20000 MIGRASCOPE_SEED=${seed} npx vitest run ${machineFuzz}`
     ),
     env: { MIGRASCOPE_MUTATIONS: '20000', MIGRASCOPE_SEED: seed }
+  },
+  {
+    // 200 migrations with random cancels and cuts; 25 round trips of a busy guest to native QEMU.
+    ...vitest(
+      'migration',
+      [...migration, '--testTimeout=3600000'],
+      `MIGRASCOPE_RUNS_FACTOR=10 MIGRASCOPE_TRIPS_FACTOR=5 MIGRASCOPE_SEED=${seed} npx vitest run ${migration.join(' ')}`
+    ),
+    env: { MIGRASCOPE_RUNS_FACTOR: '10', MIGRASCOPE_TRIPS_FACTOR: '5', MIGRASCOPE_SEED: seed }
   }
 ];
 

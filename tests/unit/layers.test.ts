@@ -61,11 +61,13 @@ const rules: readonly Rule[] = [
     types: [`${EMULATOR}machine-api.ts`]
   },
   { from: `${EMULATOR}machine-api.ts`, may: [], types: [VMSTATE] },
+  { from: `${EMULATOR}migration-api.ts`, may: [] },
   ...['util/', 'wasm/', 'fpu/', 'chardev/'].map((folder) => ({ from: EMULATOR + folder, may: [EMULATOR + folder] })),
   { from: `${EMULATOR}block/`, may: [`${EMULATOR}block/`, VMSTATE] },
   {
     from: `${EMULATOR}migration/`,
-    may: [...['migration/', 'system/', 'hw/core/'].map((folder) => EMULATOR + folder), VMSTATE]
+    may: [...['migration/', 'system/', 'hw/core/'].map((folder) => EMULATOR + folder), VMSTATE],
+    types: [`${EMULATOR}machine-api.ts`, `${EMULATOR}migration-api.ts`]
   },
   { from: `${EMULATOR}host/`, may: [`${EMULATOR}host/`, VMSTATE], types: [`${EMULATOR}api.ts`, `${EMULATOR}system/`] },
   { from: `${EMULATOR}api.ts`, may: [], types: [VMSTATE] },
@@ -78,7 +80,7 @@ const rules: readonly Rule[] = [
       ...['src/lib/viz/', VMSTATE, 'svelte', 'bits-ui', 'paneforge', 'd3', 'idb', 'monaco-editor', '@xterm/xterm'],
       'virtual:iced-x86'
     ],
-    types: [`${EMULATOR}api.ts`, `${EMULATOR}machine-api.ts`, 'iced-x86']
+    types: [`${EMULATOR}api.ts`, `${EMULATOR}machine-api.ts`, `${EMULATOR}migration-api.ts`, 'iced-x86']
   },
   { from: 'src/hooks.client.ts', may: ['src/lib/viz/'] },
   { from: 'src/routes/', may: ['src/routes/', 'src/lib/', 'src/app.css', 'svelte', '$app', 'virtual:'] },
