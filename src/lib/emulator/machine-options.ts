@@ -6,6 +6,7 @@ import { isOn } from '../vmstate/command-line.ts';
 import { debugconDevice, isaDeviceOf } from './isa-options.ts';
 import { ideId, machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
 import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
+import { PCI_DRIVERS, PCIOptions } from './pci-plan.ts';
 import { hasDefaultVga, isVga, vgaPlan } from './vga-plan.ts';
 
 /** What `-M pc` stands for where no stream says otherwise. */
@@ -16,7 +17,10 @@ const FIRST_FREE_SLOT = 2;
 const SLOTS = 32;
 /** First drive of the second channel: a CD drive when nobody says otherwise. */
 const DEFAULT_CD = 2;
-const DRIVERS = ['virtio-blk-pci', 'ide-hd', 'ide-cd', 'VGA', 'isa-debug-exit', 'isa-debugcon', 'pc-testdev'];
+const DRIVERS = [
+  ...['virtio-blk-pci', 'ide-hd', 'ide-cd', 'VGA', 'isa-debug-exit', 'isa-debugcon', 'pc-testdev'],
+  ...PCI_DRIVERS
+];
 
 export interface OptionsPlan {
   readonly plan: MachinePlan;
@@ -48,9 +52,6 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
   for (const name of options.machineProperties.keys()) {
     if (!MACHINE_PROPERTIES.has(name)) throw new OptionError(`-M ${machine}: Property '${name}' is not supported`);
   }
-  if (options.network && !options.nodefaults) {
-    throw new OptionError('the default network card (e1000) is not supported yet: give -nic none');
-  }
   const backend = options.machineProperties.get('memory-backend');
   const drives = new Map<string, DriveSpec>();
   const virtioBlk: VirtioBlkPlan[] = [];
@@ -64,6 +65,8 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     return slot;
   };
   let vga = hasDefaultVga(options) ? vgaPlan(version, slotFor()) : undefined;
+  const pci = new PCIOptions(options, slotFor);
+  pci.addNics();
   const add = (drive: DriveSpec, spec?: DeviceSpec): void => {
     drives.set(drive.id, drive);
     virtioBlk.push(virtioBlkPlan(drive, slotFor(spec), spec));
@@ -87,6 +90,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       vga = vgaPlan(version, slotFor(device), device);
       continue;
     }
+    if (pci.take(device)) continue;
     const [, kind] = /^(virtio-blk-pci|ide-hd|ide-cd)(-(non-)?transitional)?$/.exec(device.driver) ?? [];
     if (kind === undefined) {
       throw new OptionError(
@@ -117,7 +121,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
       acpi: isOn(options.machineProperties.get('acpi')) ?? true,
-      ...{ serials, ide, virtioBlk, vga, isa }
+      ...{ serials, ide, virtioBlk, vga, isa, pci: pci.plans }
     },
     drives
   };

@@ -6,16 +6,13 @@ import type { Problem } from '../vmstate/problem.ts';
 import { deviceSection, sectionLabel, type Section, type Snapshot } from '../vmstate/snapshot.ts';
 import { placedAt } from '../vmstate/vmstate.ts';
 import type { ISADeviceSpec } from './hw/i386/pc-isa.ts';
+import { pciOf, virtioOf, type PCIDevicePlan, type VirtioPlan } from './pci-plan.ts';
 import { vgaOf, type VGAPlan } from './vga-plan.ts';
 
 /** A virtio-blk device as the guest sees it. */
-export interface VirtioBlkPlan {
+export interface VirtioBlkPlan extends VirtioPlan {
   /** As `info block` calls its drive. */
   readonly id: string;
-  readonly slot: number;
-  readonly vectors: number;
-  readonly disableLegacy: boolean;
-  readonly disableModern: boolean;
   readonly numQueues: number;
   readonly queueSize: number;
   readonly discard: boolean;
@@ -57,6 +54,8 @@ export interface MachinePlan {
   readonly ide: readonly (IdePlan | undefined)[];
   readonly virtioBlk: readonly VirtioBlkPlan[];
   readonly vga: VGAPlan | undefined;
+  /** Network cards and other virtio devices. */
+  readonly pci: readonly PCIDevicePlan[];
   /** ISA devices beside those of every PC; no stream tells of them. */
   readonly isa: readonly ISADeviceSpec[];
 }
@@ -71,13 +70,9 @@ const SECTOR = 512;
 /** Word 0 of what a packet device says of itself. */
 const IDENTIFY_PACKET = 0x8000;
 const CR4_OSXSAVE = 1n << 18n;
-const CAP_ID_MSIX = 0x11;
-const LEGACY_FIRST = 0x1000;
-const MODERN_FIRST = 0x1040;
 /** The virtio-blk configuration grew: max_discard and max_write_zeroes came with 4.0. */
 const CONFIG_WITH_DISCARD = 48;
 const CONFIG_WITH_WRITE_ZEROES = 57;
-const VENDOR_CAPABILITY = 9;
 
 const MACHINE = /^pc-i440fx-(\d+)\.(\d+)$/;
 /** The version of QEMU that a machine type belongs to, as one number: 7.2 is 702. Infinity for what is no such type. */
@@ -143,6 +138,7 @@ export function planOf(snapshot: Snapshot): Planned {
       ide: ideOf(snapshot),
       vga: vgaOf(snapshot, machineVersion(machine)),
       isa: [],
+      pci: pciOf(snapshot),
       virtioBlk: snapshot.sections
         .filter((s) => s.kind === 'full' && s.name.endsWith('/virtio-blk'))
         .flatMap((section, n) => {
@@ -178,31 +174,17 @@ export const ideId = (n: number, kind: 'hd' | 'cd'): string => `ide${n >> 1}-${k
 
 /** Source: hw/virtio/virtio-pci.c, hw/block/virtio-blk.c; the properties follow from what the guest can see. */
 function virtioBlkOf(section: Section, n: number): VirtioBlkPlan | undefined {
-  const [, slot] = /^0000:00:([\da-f]{2})\.0\//.exec(section.name) ?? [];
+  const virtio = virtioOf(section);
   const value = (path: string): unknown => placedAt(section.fields, `virtio.${path}`)?.value;
-  const config = value('proxy.pci_dev.config');
   const length = Number(value('config_len'));
-  if (slot === undefined || !(config instanceof Uint8Array) || !Number.isFinite(length)) return undefined;
-  const device = config[2]! | (config[3]! << 8);
-  const capabilities = capabilitiesOf(config);
-  const msix = capabilities.find((at) => config[at] === CAP_ID_MSIX);
+  if (!virtio || !Number.isFinite(length)) return undefined;
   return {
     id: `virtio${n}`,
-    slot: Number.parseInt(slot, 16),
-    vectors: msix === undefined ? 0 : ((config[msix + 2]! | (config[msix + 3]! << 8)) & 0x7ff) + 1,
-    disableLegacy: device >= MODERN_FIRST,
-    disableModern: device >= LEGACY_FIRST && !capabilities.some((at) => config[at] === VENDOR_CAPABILITY),
+    ...virtio,
     numQueues: Math.max(1, Math.min(1024, Number(value('num') ?? 1))),
     queueSize: Number(value('vq[0].vring.num') ?? 256),
     discard: length >= CONFIG_WITH_DISCARD,
     writeZeroes: length >= CONFIG_WITH_WRITE_ZEROES,
     size: Number(value('config.capacity') ?? 0) * SECTOR
   };
-}
-
-/** Offsets of the capabilities of a configuration space; a loop in the list ends it. */
-function capabilitiesOf(config: Uint8Array): number[] {
-  const found: number[] = [];
-  for (let at = config[0x34]! & 0xfc; at >= 0x40 && !found.includes(at); at = config[at + 1]! & 0xfc) found.push(at);
-  return found;
 }

@@ -41,7 +41,7 @@ const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => Device>
     return new VirtioPCI(board.bus, devfn, new VirtIOBlk(board.host, { blk }), vmstate_virtio_blk, { vectors: 2 });
   },
   'virtio-rng': (board, devfn) =>
-    new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: () => {} }), vmstate_virtio_rng, { vectors: 2 })
+    new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: { fill: () => {} } }), vmstate_virtio_rng, { vectors: 2 })
 };
 
 const pm = (board: PCBoard, smbus: I2CBusModel): PIIX4PM => {

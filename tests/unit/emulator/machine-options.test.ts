@@ -39,8 +39,7 @@ test('-device takes its slot, queues and generation from its properties', () => 
 test.each([
   ['-M q35 -nic none', '-M q35: unsupported machine type'],
   ['-M pc,x-foo=1 -nic none', "Property 'x-foo' is not supported"],
-  ['-M pc', 'the default network card (e1000) is not supported yet: give -nic none'],
-  ['-nic none -device e1000', "-device e1000: 'e1000' is not supported"],
+  ['-nic none -device rtl8139', "-device rtl8139: 'rtl8139' is not supported"],
   ['-nic none -device virtio-blk-pci,drive=d0', 'drive property not set, or no such drive'],
   ['-nic none -drive file=a,if=floppy', '-drive if=floppy is not supported'],
   ['-nic none -M pc,memory-backend=m', 'memory-backend=m: there is no such object'],

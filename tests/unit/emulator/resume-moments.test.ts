@@ -21,7 +21,7 @@ const PROMPT = /\n# (\u001b\[6n)?$/;
 
 async function running(golden: Golden): Promise<Resumed> {
   const guest = await resumed(golden);
-  expect(guest.report.problems.filter((p) => p.severity !== 'info')).toEqual([]);
+  expect(guest.report.problems.filter((p) => p.severity !== 'note')).toEqual([]);
   guest.machine.start();
   return guest;
 }

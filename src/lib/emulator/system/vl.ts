@@ -71,7 +71,10 @@ export interface MachineOptions {
   devices: DeviceSpec[];
   objects: DeviceSpec[];
   globals: Properties[];
+  /** The card that comes by itself is there. */
   network: boolean;
+  nics: DeviceSpec[];
+  netdevs: DeviceSpec[];
   name: string | undefined;
   uuid: string | undefined;
   rtc: Properties;
@@ -93,7 +96,7 @@ export const defaultOptions = (): MachineOptions => ({
   ...{ nographic: false, nodefaults: false, display: undefined, vga: undefined },
   ...{ serials: [], parallels: [], monitors: [], qmps: [], chardevs: new Map(), debugcon: undefined },
   ...{ kernel: undefined, initrd: undefined, append: '', bios: undefined, firmwarePaths: [] },
-  ...{ drives: [], devices: [], objects: [], globals: [], network: true },
+  ...{ drives: [], devices: [], objects: [], globals: [], network: true, nics: [], netdevs: [] },
   ...{ name: undefined, uuid: undefined, rtc: new Map(), boot: new Map(), icount: undefined },
   ...{ paused: false, noReboot: false, noShutdown: false, snapshot: false, incoming: [], fwCfg: [] }
 });
@@ -235,9 +238,17 @@ function deviceSpec(value: string, implied: string): DeviceSpec {
   return { driver, id, properties: list };
 }
 
-function noNetwork(options: MachineOptions, option: string, value: string): void {
-  if (value !== 'none') throw new OptionError(`-${option} ${value} is not supported: -${option} none is`);
+/** -nic and -netdev: instead of the card that comes by itself. */
+function network(options: MachineOptions, option: 'nic' | 'netdev', value: string): void {
+  const spec = deviceSpec(value, 'type');
+  const kinds = option === 'nic' ? ['none', 'user'] : ['user'];
+  if (!kinds.includes(spec.driver))
+    throw new OptionError(`-${option} ${spec.driver}: not supported; there is: ${kinds.join(', ')}`);
   options.network = false;
+  if (option === 'netdev') {
+    if (spec.id === undefined) throw new OptionError(`-netdev ${spec.driver}: Parameter 'id' is missing`);
+    options.netdevs.push(spec);
+  } else if (spec.driver !== 'none') options.nics.push(spec);
 }
 
 interface OptionRow {
@@ -307,8 +318,12 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
     if (value === undefined) throw new OptionError(`-global ${v}: DRIVER.PROPERTY=VALUE is wanted`);
     o.globals.push(new Map(Object.entries({ driver: driver!, property: property!, value })));
   }),
-  nic: takes((o, v) => noNetwork(o, 'nic', v)),
-  net: takes((o, v) => noNetwork(o, 'net', v)),
+  nic: takes((o, v) => network(o, 'nic', v)),
+  netdev: takes((o, v) => network(o, 'netdev', v)),
+  net: takes((o, v) => {
+    if (v !== 'none') throw new OptionError(`-net ${v} is not supported: -net none, -nic and -netdev are`);
+    o.network = false;
+  }),
   name: takes((o, v) => (o.name = properties(v, 'guest').get('guest'))),
   uuid: takes((o, v) => {
     if (!UUID.test(v)) throw new OptionError(`-uuid ${v}: failed to parse UUID string: wrong format`);

@@ -114,6 +114,11 @@ export abstract class VirtioDevice implements VirtIODevice, RingOwner {
   /** Brings the configuration up to date before it is read. */
   protected getConfig(_config: Uint8Array): void {}
   protected configWritten(_config: Uint8Array): void {}
+  /** What lies behind it and in no stream, for coming back to this moment. */
+  saveLocal(): unknown {
+    return undefined;
+  }
+  loadLocal(_value: unknown): void {}
   /** After a load, when rings are where they belong. Returns why it must not run. */
   protected loaded(): string | undefined {
     return undefined;

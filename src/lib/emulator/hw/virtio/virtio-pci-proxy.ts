@@ -137,6 +137,13 @@ export class VirtioPCI implements VirtIOPCIProxy, VirtioTransport, Device {
     else if (vector !== VIRTIO_NO_VECTOR) this.msix.notify(vector);
   }
 
+  saveLocal(): unknown {
+    return this.device.saveLocal();
+  }
+  loadLocal(value: unknown): void {
+    this.device.loadLocal(value);
+  }
+
   reset(): void {
     this.#resetDevice();
     this.pci_dev.reset();

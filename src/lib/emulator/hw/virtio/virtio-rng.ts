@@ -14,8 +14,12 @@ export const vmstate_virtio_rng = virtioSection({
 /** Bytes that one request gets at most: a device may give fewer than there is room for. */
 const MOST = 1 << 16;
 
-/** Fills bytes with what cannot be guessed; comes from outside, so that a replay gives the same (QEMU: RngBackend). */
-export type RngBackend = (into: Uint8Array) => void;
+/** Fills bytes; comes from outside, so that a replay gives the same (QEMU: RngBackend). */
+export interface RngBackend {
+  fill(into: Uint8Array): void;
+  /** Where it is, to come back to. */
+  state?: Uint32Array;
+}
 
 export interface VirtIORNGOptions {
   readonly rng: RngBackend;
@@ -38,10 +42,17 @@ export class VirtIORNG extends VirtioDevice {
     let any = false;
     for (let element = ring.pop(); element; element = ring.pop()) {
       const bytes = new Uint8Array(Math.min(lengthOf(element.in), MOST));
-      this.#rng(bytes);
+      this.#rng.fill(bytes);
       ring.push(element, writeSegments(this.memory, element.in, bytes));
       any = true;
     }
     if (any) this.notify(ring);
+  }
+
+  override saveLocal(): unknown {
+    return this.#rng.state;
+  }
+  override loadLocal(state: Uint32Array | undefined): void {
+    if (state) this.#rng.state = state;
   }
 }

@@ -58,7 +58,7 @@ const subjects: readonly Subject[] = [
   {
     name: 'virtio-rng',
     make(board) {
-      const device = new VirtIORNG(board.host, { rng: (into) => into.fill(4) });
+      const device = new VirtIORNG(board.host, { rng: { fill: (into) => into.fill(4) } });
       new VirtioPCI(board.bus, DEVFN, device, vmstate_virtio_rng, { vectors: 2 });
       return async () => {};
     },

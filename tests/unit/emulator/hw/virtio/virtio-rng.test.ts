@@ -10,7 +10,7 @@ const DEVFN = 0x20;
 function rng(vectors = 2) {
   const board = pcBoard();
   let next = 1;
-  const device = new VirtIORNG(board.host, { rng: (into) => into.forEach((_, i) => (into[i] = next++)) });
+  const device = new VirtIORNG(board.host, { rng: { fill: (into) => into.forEach((_, i) => (into[i] = next++)) } });
   new VirtioPCI(board.bus, DEVFN, device, vmstate_virtio_rng, { vectors });
   return { board, device };
 }
