@@ -144,7 +144,7 @@ export class PCIOptions {
       const maxPorts = Number(spec.properties.get('max_ports') ?? DEFAULT_PORTS);
       if (!(maxPorts >= 1 && maxPorts < 512))
         throw new OptionError(`-device ${spec.driver}: maximum ports supported: 511`);
-      this.plans.push({ kind, ...this.#virtio(spec, variant, maxPorts + 1), maxPorts, ports: [] });
+      this.plans.push({ kind, ...this.#virtio(spec, variant, 2), maxPorts, ports: [] });
     } else if (kind === 'virtio-net' || spec.driver === 'e1000') this.#card(kind ?? spec.driver, spec, variant);
     else return false;
     return true;
@@ -157,7 +157,7 @@ export class PCIOptions {
     if (!mac) throw new OptionError(`-device ${driver}: Invalid MAC address '${given}'`);
     this.#netdev(spec);
     if (/^virtio(-net(-pci)?)?$/.test(driver)) {
-      const virtio = this.#virtio(spec, variant, 3);
+      const virtio = this.#virtio(spec, variant, 4);
       this.plans.push({ kind: 'virtio-net', ...virtio, mac, configLength: NET_CONFIG });
     } else if (driver === 'e1000') this.plans.push({ kind: 'e1000', slot: this.#slotFor(spec), mac });
     else throw new OptionError(`Unsupported NIC model: ${driver}; there are: e1000, virtio-net-pci`);

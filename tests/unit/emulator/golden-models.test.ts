@@ -13,6 +13,12 @@ import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
 import { I2CBusModel } from '../../../src/lib/emulator/hw/i2c/core.ts';
 import { SMBusEEPROM } from '../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
 import { PIIX3IDE } from '../../../src/lib/emulator/hw/ide/piix.ts';
+import { VirtioNetDevice } from '../../../src/lib/emulator/hw/net/virtio-net-device.ts';
+import { vmstate_virtio_net } from '../../../src/lib/emulator/hw/net/virtio-net.ts';
+import { LocalNetwork } from '../../../src/lib/emulator/net/local.ts';
+import { defaultMac } from '../../../src/lib/emulator/net/net.ts';
+import { vmstate_virtio_console } from '../../../src/lib/emulator/hw/char/virtio-serial-bus.ts';
+import { VirtioSerialDevice } from '../../../src/lib/emulator/hw/char/virtio-serial-device.ts';
 import { FWCfg } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
 import { VirtIORNG, vmstate_virtio_rng } from '../../../src/lib/emulator/hw/virtio/virtio-rng.ts';
@@ -23,7 +29,7 @@ import { readRange } from '../../../src/lib/vmstate/source.ts';
 import { goldens, withState } from '../../support/golden.ts';
 import { pcBoard, type PCBoard } from '../../support/pc-board.ts';
 
-const SCENARIOS = /\/(pc|pc-seed|linux-seed|linux|running|virtio|in-flight-(ide-hd|virtio-blk-pci)|pc-storage)$/;
+const SCENARIOS = /\/(pc|pc-seed|linux-seed|linux|running|virtio|net|in-flight-(ide-hd|virtio-blk-pci)|pc-storage)$/;
 const all = goldens().filter(({ name }) => SCENARIOS.test(name));
 if (all.length === 0) console.warn('SKIPPED: no streams of native QEMU; make them with: npm run golden');
 
@@ -39,6 +45,20 @@ const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => Device>
   'virtio-blk': (board, devfn) => {
     const blk = new BlockBackend('virtio0', new Completions());
     return new VirtioPCI(board.bus, devfn, new VirtIOBlk(board.host, { blk }), vmstate_virtio_blk, { vectors: 2 });
+  },
+  'virtio-net': (board, devfn) => {
+    const backend = new LocalNetwork(board.host.clocks.virtual);
+    const device = new VirtioNetDevice(board.host, { backend, mac: defaultMac(1) });
+    return new VirtioPCI(board.bus, devfn, device, vmstate_virtio_net, { vectors: 4 });
+  },
+  // As -device virtserialport and -device virtconsole have it, without anybody behind.
+  'virtio-console': (board, devfn) => {
+    const ports = [
+      { id: 1, isConsole: false },
+      { id: 0, isConsole: true }
+    ];
+    const device = new VirtioSerialDevice(board.host, { ports });
+    return new VirtioPCI(board.bus, devfn, device, vmstate_virtio_console, { vectors: 2 });
   },
   'virtio-rng': (board, devfn) =>
     new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: { fill: () => {} } }), vmstate_virtio_rng, { vectors: 2 })
