@@ -73,7 +73,7 @@ function generalRegisters(env: Env, code64: boolean): string[] {
   const flags = FLAGS.map(([bit, name]) => (eflags & bit ? name : '-')).join('');
   const state =
     `${letter}IP=${show(env.get64('eip'))} ${letter}FL=${d(eflags)} [${flags}] CPL=${hflags & HF.CPL} ` +
-    `II=${env.get('inhibit_irq')} A20=${(env.get('a20_mask') >>> 20) & 1} SMM=${hflags & HF.SMM ? 1 : 0} ` +
+    `II=${env.get('inhibit_irq') === 0 ? 0 : 1} A20=${(env.get('a20_mask') >>> 20) & 1} SMM=${hflags & HF.SMM ? 1 : 0} ` +
     `HLT=${env.get('halted')}`;
   return [...rows(words, 4), state];
 }

@@ -16,7 +16,7 @@ import {
   WATCHING
 } from '../../target/i386/backend/layout.ts';
 import { FEATURE_NAMES } from '../../target/i386/cpu-features.ts';
-import { CPUException, Env, FLAG, HF, R_CS } from '../../target/i386/env.ts';
+import { CPUException, Env, FLAG, HF, INHIBIT_TRAPS, R_CS } from '../../target/i386/env.ts';
 import { decoderFor } from '../../target/i386/isa/decode.ts';
 import { hotShapes } from '../../target/i386/isa/hot.ts';
 import { SEMANTICS } from '../../target/i386/isa/semantics/registry.ts';
@@ -297,7 +297,8 @@ export class TcgCpu implements X86Cpu, Processor {
         deliverException(this, raised);
       } else {
         const hits = debugging ? this.#watchHits : 0;
-        if (this.singleStep || hits !== 0) this.#deliver(() => debugTrap(env, hits, this.singleStep));
+        const trapped = this.singleStep && env.get('inhibit_irq') !== INHIBIT_TRAPS;
+        if (trapped || hits !== 0) this.#deliver(() => debugTrap(env, hits, trapped));
       }
     }
   }

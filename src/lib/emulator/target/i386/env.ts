@@ -32,7 +32,7 @@ const FIELDS = [
   ['exception_is_int', 'u32', 1],
   ['exception_next_eip', 'u64', 1],
   ['fault_linear', 'u64', 1], // what cr2 is about to become
-  ['inhibit_irq', 'u32', 1], // after STI, MOV SS, POP SS: one instruction without interrupts
+  ['inhibit_irq', 'u32', 1], // one instruction without interrupts: 1 after STI, INHIBIT_TRAPS after MOV SS, POP SS
   ['a20_mask', 'u32', 1], // applied to physical addresses below 4 GiB
 
   // The engines' own, worked out from the rest (backend/layout.ts says how they are used).
@@ -157,6 +157,9 @@ export const R_SS = 2;
 export const R_DS = 3;
 export const R_FS = 4;
 export const R_GS = 5;
+
+/** Of `inhibit_irq`: single-step traps wait for one instruction too. SDM 3A, 7.8.3. */
+export const INHIBIT_TRAPS = 2;
 
 /** QEMU target/i386/cpu.h HF_*: cached mode. Those of a vm.state are loaded as they are, CPL taken from SS.DPL. */
 export const HF = {

@@ -379,6 +379,23 @@ describe('interrupts and traps', () => {
     expect(m.cpu.env.get64('dr', 6) & 0x4000n).toBe(0x4000n);
   });
 
+  test('TF does not trap between MOV SS and the next instruction, but after STI', () => {
+    const m = longMode();
+    const after = withHandlers(m);
+    m.cpu.env.set('eflags', 2 | FLAG.TF);
+    m.load(CODE, 0x8e, 0xd0, 0x90, 0x90); // mov ss, eax; nop
+    m.cpu.run(100);
+    expect([m.eip, m.read64(STACK - 40)]).toEqual([after(EXCP.DB), BigInt(CODE + 3)]);
+
+    m.dma(CODE, 0xfb, 0x90); // sti; nop
+    m.cpu.env.set('halted', 0);
+    m.cpu.env.set('eflags', 2 | FLAG.TF);
+    m.cpu.env.set64('eip', BigInt(CODE));
+    m.setReg(RSP, BigInt(STACK));
+    m.cpu.run(100);
+    expect([m.eip, m.read64(STACK - 40)]).toEqual([after(EXCP.DB), BigInt(CODE + 1)]);
+  });
+
   test('TF traps behind a POPF that clears it, but not in the handler of an INT', () => {
     const m = longMode();
     const after = withHandlers(m);

@@ -1,5 +1,5 @@
 /** Segment registers, descriptor tables, far transfers, interrupts and system calls; the work is done in `tcg/`. SDM 2 for each. */
-import { EXCP, FLAG, R_ES, R_DS, R_FS, R_GS, R_SS } from '../../env.ts';
+import { EXCP, FLAG, INHIBIT_TRAPS, R_ES, R_DS, R_FS, R_GS, R_SS } from '../../env.ts';
 import { i32, type Backend, type Helper, type Semantics, type Term, type Value } from '../backend.ts';
 import { checkUmip, requireCpl0, requireProtected, sized, width } from './privilege.ts';
 import * as call from './system-calls.ts';
@@ -17,7 +17,7 @@ export function loadSegment(b: Backend, segment: Term, selector: Value, inhibit 
   b.call(call.LOAD_SEG, segment, selector.i32());
   if (!inhibit) return;
   const index = typeof segment === 'object' ? segment : i32(segment);
-  b.when(index.eq(R_SS), () => b.setEnv('inhibit_irq', 1));
+  b.when(index.eq(R_SS), () => b.setEnv('inhibit_irq', INHIBIT_TRAPS));
 }
 
 const loadFarPointer =
