@@ -70,7 +70,6 @@ export interface Effects {
   /** Of the x87's status word. */
   readonly undefinedConditions: number;
   readonly isCpuid: boolean;
-  readonly isIret: boolean;
   /** It reads what it then writes, in memory. */
   readonly modifiesMemory: boolean;
   /** General registers that it writes, by number. */
@@ -108,7 +107,6 @@ function workOut(insn: iced.Instruction): Effects {
     modifiesMemory: info
       .usedMemory()
       .some(({ access }) => access === OpAccess.ReadWrite || access === OpAccess.ReadCondWrite),
-    isIret: [Mnemonic.Iret, Mnemonic.Iretd, Mnemonic.Iretq].includes(insn.mnemonic),
     isCpuid: insn.mnemonic === Mnemonic.Cpuid,
     writes,
     repeats: insn.isStringInstruction && (insn.hasRepePrefix || insn.hasRepnePrefix)

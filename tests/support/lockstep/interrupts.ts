@@ -1,7 +1,7 @@
 /** Interrupts that our machine takes when native did, whatever its own interrupt controllers would have it do. */
 import { testBit, setBit } from '../../../src/lib/emulator/hw/intc/apic_common.ts';
 import type { Machine } from '../../../src/lib/emulator/machine.ts';
-import { CPU_INTERRUPT } from '../../../src/lib/emulator/target/i386/env.ts';
+import { CPU_INTERRUPT, FLAG, HF, R_ESP, R_SS } from '../../../src/lib/emulator/target/i386/env.ts';
 
 const HARD = CPU_INTERRUPT.HARD | CPU_INTERRUPT.POLL;
 
@@ -48,6 +48,18 @@ export function take(machine: Machine, vector: number): void {
   });
   master.irr |= others.master & ~(line !== undefined && line < 8 ? 1 << line : 0);
   slave.irr |= others.slave & ~(line !== undefined && line >= 8 ? 1 << (line - 8) : 0);
+}
+
+/** Exceptions that push a code: SDM 3A table 6-1. */
+const WITH_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
+
+/** Writes RF into the flags that lie on the stack of the handler just entered, of a 32-bit or 64-bit gate. */
+export function putSavedRf({ cpu: { env, mmu } }: Machine, vector: number, rf: boolean): void {
+  const word = env.get('hflags') & HF.LMA ? 8 : 4;
+  const above = word * (WITH_CODE.has(vector) ? 3 : 2);
+  const at = env.get64('seg_base', R_SS) + env.get64('regs', R_ESP) + BigInt(above);
+  const flags = mmu.load32(at, 'kernel');
+  mmu.store32(at, rf ? flags | FLAG.RF : flags & ~FLAG.RF, 'kernel');
 }
 
 /** Where a vector's handler is in real mode: its segment in the upper half. */

@@ -17,7 +17,7 @@ import { metaOf, resumed } from '../resumed.ts';
 import { ClockReads } from './clocks.ts';
 import { disassembled, effectsOf, placeOf, type Place } from './code.ts';
 import { EXCEPTIONS, type Context } from './exceptions.ts';
-import { holdBack, realModeHandler, realModeVectors, take } from './interrupts.ts';
+import { holdBack, putSavedRf, realModeHandler, realModeVectors, take } from './interrupts.ts';
 import { NativeLog, withoutFpu, type Entry } from './native-log.ts';
 import { differences, stateOf, takeOver, type Difference } from './registers.ts';
 
@@ -29,6 +29,10 @@ const FIRST_INTERRUPT = 32;
 /** Bits of a page fault's error code: a write to a page that is there; CPL 3. */
 const WRITE_PROTECTED = 3;
 const BY_USER = 4;
+
+/** First major version (of those that there are here) that saves RF, and exceptions that never do. */
+const SETS_RF = 10;
+const NEVER_RF: readonly number[] = [EXCP.DB, EXCP.NMI, EXCP.BP, EXCP.OF, EXCP.DF, EXCP.MC];
 
 export interface Tally {
   instructions: number;
@@ -76,12 +80,16 @@ class Follower {
         this.#execute();
         while (this.#atPlace) this.#machine.cpu.run(1);
         if (vector === EXCP.PF) this.#readBeforeWrite(error);
+        this.#saveRf(vector, software, false);
       } else if (!left && withoutFpu(state) !== before) {
         this.#execute(before);
         await this.#settle(before);
       }
       left = true;
-      if (hardware) this.#interrupt(vector);
+      if (hardware) {
+        this.#interrupt(vector);
+        this.#saveRf(vector, software, true);
+      }
     }
     if (!left) {
       if (to === state) {
@@ -129,6 +137,17 @@ class Follower {
     count(this.tally.taken, 'page accessed before it was found read-only');
   }
 
+  /**
+   * The RF that a handler finds in the flags before it is to be set by faults, and to be as it was by interrupts. QEMU 7.2
+   * never set it; newer ones set it by interrupts too (target/i386/tcg/seg_helper.c: `set_rf` does not ask for `is_hw`).
+   */
+  #saveRf(vector: number, software: boolean, hardware: boolean): void {
+    const both = this.#major >= SETS_RF;
+    if (software || both !== hardware || NEVER_RF.includes(vector) || this.#inRealMode) return;
+    putSavedRf(this.#machine, vector, both);
+    count(this.tally.taken, 'RF in saved flags');
+  }
+
   #interrupt(vector: number): void {
     count(this.tally.interrupts, vector);
     take(this.#machine, vector);
@@ -161,8 +180,7 @@ class Follower {
     const context: Context = {
       clock: this.#clocks.source,
       effects: effectsOf(this.#machine.cpu, this.#place),
-      place: this.#place,
-      major: this.#major
+      place: this.#place
     };
     return all.filter((difference) => {
       const why = EXCEPTIONS.map((exception) => exception(difference, context)).find((w) => w !== undefined);

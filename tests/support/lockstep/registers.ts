@@ -46,16 +46,18 @@ export function generalRegister(name: string): number | undefined {
 }
 export const isFlags = (name: string): boolean => name === 'RFL' || name === 'EFL';
 
+/** Flags that are not arithmetic and taken over too. */
+const OTHERS = FLAG.DF | FLAG.RF;
 /** TOP in the x87's status word. */
 const TOP = 7 << 11;
 
-/** Gives our CPU native's value of a general register, the arithmetic flags, the x87's status word or RIP. */
+/** Gives our CPU native's value of a general register, flags, the x87's status word or RIP. */
 export function takeOver({ env }: TcgCpu, { name, native }: Difference): void {
   const register = generalRegister(name);
   if (register !== undefined) env.set64('regs', BigInt(`0x${native}`), register);
   else if (isFlags(name)) {
     env.set64('cc_src', BigInt(parseInt(native, 16) & CC_MASK));
-    env.set('eflags', (env.get('eflags') & ~FLAG.DF) | (parseInt(native, 16) & FLAG.DF));
+    env.set('eflags', (env.get('eflags') & ~OTHERS) | (parseInt(native, 16) & OTHERS));
   } else if (name === 'FSW') env.set('fpus', parseInt(native, 16) & ~TOP);
   else if (name === 'RIP' || name === 'EIP') env.set64('eip', BigInt(`0x${native}`));
   else throw new RangeError(`${name} is not taken over`);
