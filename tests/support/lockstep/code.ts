@@ -1,12 +1,12 @@
 /** Instructions in the memory of our machine, as iced-x86 sees them. */
 import iced from 'iced-x86';
 import type { TcgCpu } from '../../../src/lib/emulator/accel/tcg/cpu-exec.ts';
-import { FLAG, HF, R_CS } from '../../../src/lib/emulator/target/i386/env.ts';
+import { CPUException, FLAG, HF, R_CS } from '../../../src/lib/emulator/target/i386/env.ts';
 
 const {
   Decoder,
+  DecoderError,
   DecoderOptions,
-
   Formatter,
   FormatterSyntax,
   InstructionInfoFactory,
@@ -31,28 +31,39 @@ export function placeOf({ env }: TcgCpu): Place {
   return { eip, bits, linear: BigInt.asUintN(bits === 64 ? 64 : 32, env.get64('seg_base', R_CS) + eip) };
 }
 
-/** As far as they are mapped. */
-function bytesAt({ mmu }: TcgCpu, linear: bigint): Uint8Array {
+const PAGE = 4096n;
+
+/** Bytes of the instruction, and others behind it in its page: a page that it is not in is not to count as accessed. */
+function bytesAt({ mmu }: TcgCpu, { linear, bits }: Place): Uint8Array {
   const bytes: number[] = [];
+  const read = (length: number): void => {
+    while (bytes.length < length) bytes.push(mmu.load8(linear + BigInt(bytes.length), 'kernel'));
+  };
   try {
-    while (bytes.length < LONGEST) bytes.push(mmu.load8(linear + BigInt(bytes.length), 'kernel'));
-  } catch {
-    // the next page is not there
+    read(Math.min(LONGEST, Number(PAGE - (linear % PAGE))));
+    while (bytes.length < LONGEST) {
+      const decoder = new Decoder(bits, Uint8Array.from(bytes), DecoderOptions.None);
+      decoder.decode();
+      if (decoder.lastError !== DecoderError.NoMoreBytes) break;
+      read(bytes.length + 1);
+    }
+  } catch (fault) {
+    if (!(fault instanceof CPUException)) throw fault;
   }
   return Uint8Array.from(bytes);
 }
 
-const decoded = (cpu: TcgCpu, { linear, eip, bits }: Place): iced.Instruction => {
-  const decoder = new Decoder(bits, bytesAt(cpu, linear), DecoderOptions.None);
-  decoder.ip = eip;
+function decoded(cpu: TcgCpu, place: Place): iced.Instruction {
+  const decoder = new Decoder(place.bits, bytesAt(cpu, place), DecoderOptions.None);
+  decoder.ip = place.eip;
   return decoder.decode();
-};
+}
 
 /** `cs:eip  bytes  text` */
 export function disassembled(cpu: TcgCpu, place: Place): string {
   const insn = decoded(cpu, place);
   const text = new Formatter(FormatterSyntax.Nasm).format(insn);
-  const bytes = Buffer.from(bytesAt(cpu, place.linear).subarray(0, insn.length)).toString('hex');
+  const bytes = Buffer.from(bytesAt(cpu, place).subarray(0, insn.length)).toString('hex');
   return `${place.eip.toString(16).padStart(place.bits / 4, '0')}  ${bytes.padEnd(24)}  ${text}`;
 }
 
@@ -83,7 +94,7 @@ const known = new Map<string, Effects>();
 
 /** What an instruction may do, by the manuals. */
 export function effectsOf(cpu: TcgCpu, place: Place): Effects {
-  const key = `${place.bits} ${Buffer.from(bytesAt(cpu, place.linear)).toString('latin1')}`;
+  const key = `${place.bits} ${Buffer.from(bytesAt(cpu, place)).toString('latin1')}`;
   const effects = known.get(key) ?? workOut(decoded(cpu, place));
   known.set(key, effects);
   return effects;

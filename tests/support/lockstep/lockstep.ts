@@ -78,7 +78,7 @@ class Follower {
       if (!left && !hardware) {
         // The instruction raises it here too; of a repeated one, the turn that does.
         this.#execute();
-        while (this.#atPlace) this.#machine.cpu.run(1);
+        while (this.#repeatsOn) this.#machine.cpu.run(1);
         if (vector === EXCP.PF) this.#readBeforeWrite(error);
         this.#saveRf(vector, software, false);
       } else if (!left && withoutFpu(state) !== before) {
@@ -106,8 +106,10 @@ class Follower {
     await this.#settle(to);
   }
 
-  get #atPlace(): boolean {
-    return this.#machine.cpu.env.get64('eip') === this.#place.eip;
+  /** The instruction is a repeated one with turns left. */
+  get #repeatsOn(): boolean {
+    const { cpu } = this.#machine;
+    return cpu.env.get64('eip') === this.#place.eip && effectsOf(cpu, this.#place).repeats;
   }
 
   /** One instruction; of a repeated one as many turns as native made to come to a state. */
@@ -121,9 +123,9 @@ class Follower {
     this.#clocks.source = undefined;
     this.tally.instructions++;
     cpu.run(1);
-    if (to === undefined || !this.#atPlace || !effectsOf(cpu, this.#place).repeats) return;
+    if (to === undefined || !this.#repeatsOn) return;
     const left = BigInt(`0x${/[RE]CX=(\w+)/.exec(to)![1]}`);
-    while (this.#atPlace && env.get64('regs', R_ECX) !== left) cpu.run(1);
+    while (this.#repeatsOn && env.get64('regs', R_ECX) !== left) cpu.run(1);
   }
 
   /**
