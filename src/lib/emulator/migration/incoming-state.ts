@@ -116,7 +116,6 @@ export class IncomingMigration {
     const { descriptions, progress, check, hostTime } = this.#options;
     const machine = this.#machine;
     const targets: RAMBlock[] = [];
-    const into = (block: RamBlock, index: number): Uint8Array => targets[block.index]!.bytes(index * PAGE, PAGE);
     const pages: PageSink = {
       block(block) {
         const found = targetOf(machine.physmem, block);
@@ -125,10 +124,11 @@ export class IncomingMigration {
         return undefined;
       },
       page(block, index, bytes) {
-        if (bytes) into(block, index).set(bytes);
-        else into(block, index).fill(0);
+        const target = targets[block.index]!;
+        if (bytes) target.bytes(index * PAGE, PAGE).set(bytes);
+        else if (!target.isZeroPage(index * PAGE)) target.clear(index * PAGE, PAGE);
       },
-      contents: (block, index) => into(block, index).slice()
+      contents: (block, index) => targets[block.index]!.bytes(index * PAGE, PAGE).slice()
     };
     const snapshot = await readSnapshot(fromChunks(received(channel)), {
       ...{ descriptions, pages },

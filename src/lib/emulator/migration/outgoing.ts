@@ -6,7 +6,6 @@ import { QemuFileWriter } from '../../vmstate/qemu-file.ts';
 import { RamFlag } from '../../vmstate/ram.ts';
 import { RAM_MIGRATABLE, type RAMBlock } from '../system/physmem.ts';
 import type { MigratableMachine } from './incoming.ts';
-import { isZero } from './ram.ts';
 import { deviceSections, PAGE, ramHead, ramSectionId, sectionFooter, streamHeader, switchoverStart } from './savevm.ts';
 
 /** Pages that go into one piece of the stream: a megabyte. */
@@ -49,11 +48,10 @@ function* saveRam(machine: MigratableMachine): Generator<Uint8Array<ArrayBuffer>
 
 function pages(out: QemuFileWriter, block: RAMBlock, start: number, end: number): void {
   for (let at = start; at < end; at += PAGE) {
-    const bytes = block.bytes(at, PAGE);
-    const zero = isZero(bytes);
+    const zero = block.isZeroPage(at);
     out.be64FromNumber(at + (zero ? RamFlag.ZERO : RamFlag.PAGE) + (at > 0 ? RamFlag.CONTINUE : 0));
     if (at === 0) out.countedString(block.idstr);
     if (zero) out.u8(0);
-    else out.buffer(bytes);
+    else out.buffer(block.bytes(at, PAGE));
   }
 }

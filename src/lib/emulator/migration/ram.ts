@@ -202,10 +202,9 @@ export class RAMState {
   /** False where the receiver has it already. Source: save_zero_page, ram_save_page, save_xbzrle_page. */
   #savePage(block: RAMBlock, offset: number): boolean {
     const { file, stats } = this.#o;
-    const page = block.bytes(offset, PAGE);
     const address = block.offset + offset;
     const encoder = this.#xbzrle_started ? this.xbzrle : undefined;
-    if (this.#detectZeros && isZero(page)) {
+    if (this.#detectZeros && block.isZeroPage(offset)) {
       this.#added(this.#header(block, offset, RamFlag.ZERO) + 1);
       file.u8(0);
       stats.zero_pages++;
@@ -213,6 +212,7 @@ export class RAMState {
       encoder?.zeroPage(address, stats.dirty_sync_count);
       return true;
     }
+    const page = block.bytes(offset, PAGE);
     const encoded = encoder?.encode(address, page, stats.dirty_sync_count, this.#last_stage) ?? 'whole';
     if (encoded === 'same') return false;
     if (encoded === 'whole') {
@@ -249,11 +249,4 @@ export class RAMState {
     if (running()) stats.precopy_bytes += bytes;
     else stats.downtime_bytes += bytes;
   }
-}
-
-/** Source: buffer_is_zero. Four bytes at a time: most pages differ from zero early, and the rest are read whole. */
-export function isZero(page: Uint8Array): boolean {
-  const words = new Int32Array(page.buffer, page.byteOffset, page.length / 4);
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-  return true;
 }

@@ -4,6 +4,7 @@
  */
 import { HOST_PAGE_SIZE, type HostMemory, type HostRange } from '../host/memory.ts';
 import type { AddressSpace, FlatRange, MemoryListener } from './memory.ts';
+import { pageScan, type PageScan } from './page-scan.ts';
 
 /** Bits of a host page's byte in the table of page flags. Code is compiled from it; written since last cleared. */
 export const PAGE_CODE = 1;
@@ -11,7 +12,9 @@ export const DIRTY_VGA = 2;
 export const DIRTY_MIGRATION = 4;
 /** Written since the last checkpoint; the page is told before it is. */
 export const DIRTY_CHECKPOINT = 8;
-const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION | DIRTY_CHECKPOINT;
+/** For who looks on. */
+export const DIRTY_VIEW = 16;
+const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION | DIRTY_CHECKPOINT | DIRTY_VIEW;
 const PAGE_BITS = 12;
 
 /** RAMBlock.flags. Source: include/system/memory.h. */
@@ -47,6 +50,16 @@ export class RAMBlock {
     return this.#physmem.host.views.u8.subarray(this.offset + at, this.offset + at + length);
   }
 
+  /** Whether the page at an offset is all zeros. */
+  isZeroPage(at: number): boolean {
+    return this.#physmem.scan.isZero(this.offset + at) !== 0;
+  }
+
+  /** Zeros, which set no dirty bits. */
+  clear(at: number, length: number): void {
+    this.#physmem.scan.clear(this.offset + at, length);
+  }
+
   load(at: number, size: number): number {
     const { dv } = this.#physmem.host.views;
     const address = this.offset + at;
@@ -75,6 +88,8 @@ export class PhysMem {
   /** The table of page flags: a byte for each host page, lying here in the host's memory. */
   readonly pageFlags: number;
   readonly #flags: HostRange;
+  /** For RAMBlock alone. */
+  readonly scan: PageScan;
   /** Code was compiled from this host page (its number) and is about to be overwritten. */
   onCodeWrite: (hostPage: number) => void = () => {};
   /** A host page (its number) is about to be written to for the first time since `watchFirstWrites`. */
@@ -86,6 +101,7 @@ export class PhysMem {
 
   constructor(host: HostMemory) {
     this.host = host;
+    this.scan = pageScan(host.memory);
     // A byte for each page of the largest memory there is: growing never moves the table.
     this.#flags = host.allocate('page flags', 2 ** (32 - PAGE_BITS));
     this.pageFlags = this.#flags.offset;
