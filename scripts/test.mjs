@@ -60,6 +60,7 @@ if (qemus().length > 0) {
   outcomes.push(
     ...runStages([
       { name: 'golden', command: script('scripts/golden.mjs', '--fast'), fix: 'npm run golden -- --fast' },
+      { name: 'boot images', command: script('scripts/boot-images.mjs'), fix: 'node scripts/boot-images.mjs' },
       { name: 'guests', command: script('guests/check.mjs'), fix: 'node guests/check.mjs' }
     ])
   );

@@ -329,6 +329,9 @@ export const system: RawCommand = {
   migrascope system -M pc -m 512 -nographic -nic none -drive file=disk.img,if=virtio,format=raw \\
     -incoming 'exec:cat vm.state'
 
+-bios none starts the -kernel without firmware: a bzImage, a multiboot kernel, or an ELF file with a
+PVH entry. Memory map, ACPI and SMBIOS tables are put where it looks for them.
+
 Ctrl+A h tells the keys of -nographic, 'help' in the monitor its commands.`,
   async run(words, io) {
     try {
