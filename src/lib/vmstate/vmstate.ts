@@ -97,6 +97,14 @@ export class Placer {
   }
 }
 
+/** Keeps nothing: for what was written here a moment ago, and is read often. */
+class Unplaced extends Placer {
+  override read<T>(file: QemuFileReader, _name: string, codec: Codec<T>, into?: T): T {
+    return codec.read(file, into, this);
+  }
+  override complain(): void {}
+}
+
 /** Something QEMU would refuse although it can be read. */
 export interface Complaint {
   readonly at: number;
@@ -190,7 +198,13 @@ export const unused = <S>(bytes: number, options: number | FieldOptions<S> = {})
 });
 
 type Node = Record<string, unknown>;
-const steps = (path: string): string[] => path.split(/[.[\]]+/).filter((s) => s !== '');
+const splitPaths = new Map<string, readonly string[]>();
+/** Of the paths of descriptions, which are not many. */
+function steps(path: string): readonly string[] {
+  let split = splitPaths.get(path);
+  if (!split) splitPaths.set(path, (split = path.split(/[.[\]]+/).filter((s) => s !== '')));
+  return split;
+}
 
 function getAt(state: unknown, path: string): unknown {
   let at = state as Node | undefined;
@@ -336,6 +350,11 @@ export function load<S extends object>(
     throw error;
   }
   return { state, fields: place.rows, complaints };
+}
+
+/** Reads back what `save` wrote, into the state that it came from; says nothing of it. @throws ShortRead, BadField */
+export function loadOwn<S extends object>(file: QemuFileReader, vmsd: VMStateDescription<S>, state: S): void {
+  loadInto(file, vmsd, state, vmsd.version, new Unplaced());
 }
 
 /** Writes a state as QEMU's vmstate_save_state does. */

@@ -8,11 +8,11 @@
  */
 import { QemuFileReader } from '../../vmstate/qemu-file.ts';
 import { VmSection } from '../../vmstate/section-body.ts';
-import type { VMStateDescription } from '../../vmstate/vmstate.ts';
+import { loadOwn, type VMStateDescription } from '../../vmstate/vmstate.ts';
 import type { BlockBackend, BlockCapture } from '../block/block-backend.ts';
 import type { Completions } from '../block/completions.ts';
 import type { Chardev } from '../chardev/char.ts';
-import { loadDevice, saveDevice, type Device, type DeviceList } from '../hw/core/qdev.ts';
+import { saveDevice, type Device, type DeviceList } from '../hw/core/qdev.ts';
 import type { ClockState, VirtualClock } from '../system/virtual-clock.ts';
 import type { Clocks, TimerList } from '../util/qemu-timer.ts';
 import { ENV, ENV_SIZE, HF } from '../target/i386/env.ts';
@@ -77,10 +77,11 @@ export const bytesOf = ({ sections, input, env }: MachineState): number =>
 /** Of the machine that goes on: what loading changes, it has changed here too. */
 export function reloadDevices(parts: StatefulParts, { sections, locals, env, timers }: MachineState): void {
   for (const { device, body } of sections) {
-    const version = (device.vmsd as VMStateDescription<object>).version;
-    const { failure, refusal } = loadDevice(device, new QemuFileReader(body), version);
-    if (failure ?? refusal)
-      throw new Error(`${device.idstr} does not load what it saved: ${failure?.message ?? refusal}`);
+    const vmsd = device.vmsd as VMStateDescription<object>;
+    device.preLoad?.();
+    loadOwn(new QemuFileReader(body), vmsd, device.state ?? device);
+    const refusal = device.postLoad?.(vmsd.version);
+    if (refusal) throw new Error(`${device.idstr} does not load what it saved: ${refusal}`);
   }
   for (const { device, value } of locals) device.loadLocal?.(value as never);
   const { cpu, clocks } = parts;

@@ -40,7 +40,7 @@ export class Diverged extends Error {}
 /** There is no such moment, or no way there now. */
 export class TimeTravelError extends Error {}
 
-const INTERVAL = 20_000_000;
+const INTERVAL = 40_000_000;
 const LIMIT = 256 << 20;
 /** Bytes of log after which a checkpoint is made, however few the instructions. */
 const LOG_INTERVAL = 1 << 18;
