@@ -69,6 +69,7 @@ export interface Planned {
 const SECTOR = 512;
 /** Word 0 of what a packet device says of itself. */
 const IDENTIFY_PACKET = 0x8000;
+const CR4_PCIDE = 1n << 17n;
 const CR4_OSXSAVE = 1n << 18n;
 /** The virtio-blk configuration grew: max_discard and max_write_zeroes came with 4.0. */
 const CONFIG_WITH_DISCARD = 48;
@@ -120,7 +121,6 @@ export function planOf(snapshot: Snapshot): Planned {
   }
   const { fields: cpu } = cpus[0] ?? { fields: [] };
   const cr4 = placedAt(cpu, 'env.cr[4]')?.value;
-  const max = typeof cr4 === 'bigint' && (cr4 & CR4_OSXSAVE) !== 0n;
   const bios = snapshot.ram.blocks.find((b) => b.idstr === 'pc.bios');
   return {
     plan: {
@@ -129,7 +129,7 @@ export function planOf(snapshot: Snapshot): Planned {
         ramName: ram.idstr,
         memory: ram.usedLength,
         biosSize: bios?.usedLength ?? 0x40000,
-        cpu: max ? 'max' : 'qemu64'
+        cpu: typeof cr4 === 'bigint' ? modelFor(cr4) : 'qemu64'
       },
       hpet: deviceSection(snapshot, 'hpet') !== undefined,
       serials: [0, 1, 2, 3].map((n) => snapshot.sections.some((s) => s.name === 'serial' && s.instance === n)),
@@ -149,6 +149,12 @@ export function planOf(snapshot: Snapshot): Planned {
     },
     problems
   };
+}
+
+/** The least of our CPU models that has what a guest turned on. */
+function modelFor(cr4: bigint): string {
+  if (cr4 & CR4_PCIDE) return 'host';
+  return cr4 & CR4_OSXSAVE ? 'max' : 'qemu64';
 }
 
 const largestBlock = (snapshot: Snapshot) =>

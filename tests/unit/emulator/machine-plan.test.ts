@@ -32,6 +32,11 @@ test('A guest that has set CR4.OSXSAVE gets the CPU model with XSAVE', () => {
   expect(planOf(snapshot({ ...plain, sections: [{ name: 'cpu', fields }] })).plan?.cpu).toBe('max');
 });
 
+test('A guest that has set CR4.PCIDE, which TCG has not, gets the CPU model that has it', () => {
+  const fields = { env: { 'cr[4]': (1n << 18n) | (1n << 17n) } };
+  expect(planOf(snapshot({ ...plain, sections: [{ name: 'cpu', fields }] })).plan?.cpu).toBe('host');
+});
+
 const blk = (config: Readonly<Record<number, number>>, length = 60) => ({
   name: '0000:00:04.0/virtio-blk',
   fields: {
