@@ -99,7 +99,8 @@ The i386 and x86_64 programs of tests/tcg of QEMU ${qemu.version}, built with it
 (hello, interrupt, memory) are booted without an operating system. \`npm run conformance\` writes this file.
 
 A program passes when it is content with itself and, where QEMU has a reference, prints that. "Lines other" are lines of
-its output that differ from this CPU's; ours must then be those of TCG, or there is a reason.
+its output that differ from this CPU's. A program that passes elsewhere must pass here, with lines that are each TCG's or
+this CPU's, or there is a reason.
 
 | program | here | native TCG | this CPU | reason |
 | --- | --- | --- | --- | --- |

@@ -74,7 +74,7 @@ export function judge(program, { here, tcg, cpu }) {
   const failure =
     !passes(program, here) && (passes(program, tcg) || passes(program, cpu))
       ? `fails here (${cell(here)})`
-      : own.length > 0
+      : own.length > (reason?.lines ?? 0)
         ? `${own.length} lines are neither TCG's nor this CPU's, the first: ${here?.output.split('\n')[own[0] ?? 0]}`
         : undefined;
   return {
@@ -84,7 +84,7 @@ export function judge(program, { here, tcg, cpu }) {
       tcg: cell(tcg),
       cpu: program.system ? 'needs a machine' : cell(cpu)
     },
-    reason: [reason, unsteady && `not compared line by line: ${unsteady}`].filter(Boolean).join('; '),
-    failure: reason === undefined ? failure : undefined
+    reason: [reason?.text, unsteady && `not compared line by line: ${unsteady}`].filter(Boolean).join('; '),
+    failure
   };
 }
