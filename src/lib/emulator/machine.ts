@@ -20,7 +20,9 @@ import { machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } fr
 import { MachineUi } from './machine-ui.ts';
 import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
 import type { SectionSlot } from './migration/incoming.ts';
+import { makePCIDevice } from './pci-devices.ts';
 import { Migration, type LiveMachine } from './migration/migration.ts';
+import { takeChanges } from './replay/by-hand.ts';
 import { Inputs } from './replay/inputs.ts';
 import { TimeTravel, type TimeTravelOptions } from './replay/time-travel.ts';
 import { vmstate_timers } from './system/cpu-timers.ts';
@@ -185,7 +187,7 @@ export class Machine implements LiveMachine {
       ),
       ...plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk))
     ];
-    this.chardevs = this.#addIsa(plan);
+    this.chardevs = this.#addPluggable(plan, hostTime);
     if (this.board.acpi) this.devices.add(this.board.acpi);
     this.devices.add({
       ...{ idstr: 'globalstate', vmsd: vmstate_globalstate, state: this.globalState },
@@ -221,7 +223,7 @@ export class Machine implements LiveMachine {
     this.migration = new Migration(this, () => pace.yield());
     const chardevs = [...this.serials.flatMap((chr) => chr ?? []), ...this.chardevs.values()];
     for (const chr of chardevs) this.inputs.register(chr.label, (bytes) => chr.input(bytes));
-    this.inputs.register('reset', () => this.reset());
+    takeChanges(this);
     this.ui = new MachineUi(this.board, this.inputs);
     const { cpu: processor, devices, time, clocks, completions } = this;
     const drives = this.drives.map(({ blk }) => blk);
@@ -254,8 +256,23 @@ export class Machine implements LiveMachine {
   /** Goes on. Source: vm_start. */
   start(): void {
     if (this.runstate.running) return;
+    if (this.timeTravel.inPast) {
+      void this.#runAgain();
+      return;
+    }
     this.#goOn();
     this.cpus.start();
+  }
+
+  /** In its past it does what it did, until where the recording ends. */
+  async #runAgain(): Promise<void> {
+    this.runstate.set('running');
+    try {
+      const ended = await this.timeTravel.playOn();
+      if (this.runstate.running) this.runstate.set('paused', { kind: ended === 'end' ? 'replay-end' : 'pause' });
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #goOn(): void {
@@ -302,8 +319,9 @@ export class Machine implements LiveMachine {
 
   /** Resolves when nothing runs any more and no request is under way. Source: vm_stop, bdrv_drain_all. */
   async stop(): Promise<void> {
+    await this.timeTravel.pause();
     await this.cpus.stop();
-    await this.completions.drain();
+    if (!this.timeTravel.inPast) await this.completions.drain();
     if (this.runstate.running) this.runstate.set('paused', { kind: 'pause' });
   }
 
@@ -364,7 +382,8 @@ export class Machine implements LiveMachine {
     return { plan, options: { kind: plan.kind, blk } };
   }
 
-  #addIsa({ isa }: MachinePlan): ReadonlyMap<string, Chardev> {
+  /** What -device puts in, but disks. Returns what is behind it. */
+  #addPluggable({ isa, pci }: MachinePlan, seed: bigint): ReadonlyMap<string, Chardev> {
     const { pc } = this.board;
     const chardevs = new Map<string, Chardev>();
     const chardev = (id: string): Chardev => {
@@ -375,6 +394,9 @@ export class Machine implements LiveMachine {
     const bus = { host: pc, memory: pc.map.pci, irqs: pc.isaIrqs, chardev };
     const exit = (status: number): void => this.#request(() => this.onShutdown(status));
     for (const spec of isa) this.devices.add(plugISA({ ...bus, exit }, spec));
+    const version = machineVersion(this.machine);
+    const slots = { host: pc, bus: this.board.bus, chardev, seed, version };
+    for (const spec of pci) this.devices.add(makePCIDevice(spec, slots));
     return chardevs;
   }
 
