@@ -60,11 +60,13 @@ export function recordTo(
     throw new InputError(`Could not open '${path}': ${(error as Error).message}`);
   }
   const head = Buffer.from(`${JSON.stringify(header)}\n`);
-  writeSync(fd, head);
+  let end = writeSync(fd, head);
   let waiting: Uint8Array[] = [];
   let bytes = 0;
   const flush = (): void => {
-    writeSync(fd, Buffer.concat(waiting));
+    const all = Buffer.concat(waiting);
+    for (let done = 0; done < all.length;) done += writeSync(fd, all, done, all.length - done, end + done);
+    end += all.length;
     waiting = [];
     bytes = 0;
   };
@@ -76,7 +78,8 @@ export function recordTo(
     },
     truncate(offset) {
       flush();
-      ftruncateSync(fd, head.length + offset);
+      end = head.length + offset;
+      ftruncateSync(fd, end);
     },
     close() {
       flush();
