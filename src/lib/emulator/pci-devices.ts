@@ -3,6 +3,7 @@ import type { Chardev } from './chardev/char.ts';
 import { VirtioSerialDevice } from './hw/char/virtio-serial-device.ts';
 import { vmstate_virtio_console } from './hw/char/virtio-serial-bus.ts';
 import type { Device, DeviceHost } from './hw/core/qdev.ts';
+import { E1000Device } from './hw/net/e1000-device.ts';
 import { VirtioNetDevice } from './hw/net/virtio-net-device.ts';
 import { vmstate_virtio_net } from './hw/net/virtio-net.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
@@ -50,6 +51,6 @@ export function makePCIDevice(plan: PCIDevicePlan, { host, bus, chardev, seed, v
       return new VirtioPCI(bus, devfn, device, vmstate_virtio_net, plan);
     }
     case 'e1000':
-      throw new RangeError('the e1000 network card is not supported yet: give -nic none');
+      return new E1000Device(host, bus, devfn, { mac: plan.mac, backend: new LocalNetwork(host.clocks.virtual) });
   }
 }

@@ -81,6 +81,16 @@ const READERS: Readonly<Record<string, (section: Section) => PCIDevicePlan | und
     if (ports.some(({ id }) => !(id < maxPorts))) return undefined;
     return { kind: 'virtio-serial', ...virtio, maxPorts, ports };
   },
+  // The 82540EM; its kin have other devices' ids.
+  e1000(section) {
+    const [, slot] = /^0000:00:([\da-f]{2})\.0\//.exec(section.name) ?? [];
+    const config = placedAt(section.fields, 'parent_obj.config')?.value;
+    const words = [0, 1, 2].map((n) => placedAt(section.fields, `eeprom_data[${n}]`)?.value as number);
+    if (slot === undefined || !(config instanceof Uint8Array) || (config[2]! | (config[3]! << 8)) !== 0x100e)
+      return undefined;
+    const mac = Uint8Array.from(words.flatMap((word) => [word & 0xff, word >> 8]));
+    return { kind: 'e1000', slot: Number.parseInt(slot, 16), mac };
+  },
   'virtio-net'(section) {
     const virtio = virtioOf(section);
     const value = (path: string): unknown => placedAt(section.fields, `virtio.${path}`)?.value;

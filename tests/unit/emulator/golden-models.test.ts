@@ -13,6 +13,7 @@ import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
 import { I2CBusModel } from '../../../src/lib/emulator/hw/i2c/core.ts';
 import { SMBusEEPROM } from '../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
 import { PIIX3IDE } from '../../../src/lib/emulator/hw/ide/piix.ts';
+import { E1000Device } from '../../../src/lib/emulator/hw/net/e1000-device.ts';
 import { VirtioNetDevice } from '../../../src/lib/emulator/hw/net/virtio-net-device.ts';
 import { vmstate_virtio_net } from '../../../src/lib/emulator/hw/net/virtio-net.ts';
 import { LocalNetwork } from '../../../src/lib/emulator/net/local.ts';
@@ -46,6 +47,10 @@ const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => Device>
     const blk = new BlockBackend('virtio0', new Completions());
     return new VirtioPCI(board.bus, devfn, new VirtIOBlk(board.host, { blk }), vmstate_virtio_blk, { vectors: 2 });
   },
+  e1000: (board, devfn) => {
+    const backend = new LocalNetwork(board.host.clocks.virtual);
+    return new E1000Device(board.host, board.bus, devfn, { backend, mac: defaultMac(0) });
+  },
   'virtio-net': (board, devfn) => {
     const backend = new LocalNetwork(board.host.clocks.virtual);
     const device = new VirtioNetDevice(board.host, { backend, mac: defaultMac(1) });
@@ -61,7 +66,9 @@ const MAKERS: Readonly<Record<string, (board: PCBoard, devfn: number) => Device>
     return new VirtioPCI(board.bus, devfn, device, vmstate_virtio_console, { vectors: 2 });
   },
   'virtio-rng': (board, devfn) =>
-    new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: { fill: () => {} } }), vmstate_virtio_rng, { vectors: 2 })
+    new VirtioPCI(board.bus, devfn, new VirtIORNG(board.host, { rng: { fill: () => {} } }), vmstate_virtio_rng, {
+      vectors: 2
+    })
 };
 
 const pm = (board: PCBoard, smbus: I2CBusModel): PIIX4PM => {
