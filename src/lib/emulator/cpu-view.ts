@@ -90,6 +90,19 @@ const wide = (name: string, field: EnvName, index: (cpu: TcgCpu) => number, byte
   }
 });
 
+/** Both halves of a 256-bit register. */
+const ymm = (n: number): Register => {
+  const [low, high] = [wide('', 'xmm', () => n * 2, 16), wide('', 'xmm', () => n * 2 + 1, 16)];
+  return {
+    ...{ name: `YMM${n}`, bytes: 32 },
+    get: (cpu) => (high.get(cpu) << 128n) | low.get(cpu),
+    set: (cpu, value) => {
+      low.set!(cpu, BigInt.asUintN(128, value));
+      high.set!(cpu, value >> 128n);
+    }
+  };
+};
+
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 const GROUPS: readonly { readonly title: string; readonly registers: readonly Register[] }[] = [
@@ -147,7 +160,8 @@ const GROUPS: readonly { readonly title: string; readonly registers: readonly Re
       word('MXCSR', 4, 'mxcsr', 0, MXCSR),
       ...numbers(16).map((n) => wide(`XMM${n}`, 'xmm', () => n * 2, 16))
     ]
-  }
+  },
+  { title: 'AVX', registers: numbers(16).map(ymm) }
 ];
 const BY_NAME = new Map(GROUPS.flatMap((g) => g.registers).map((register) => [register.name, register]));
 

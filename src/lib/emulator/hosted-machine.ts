@@ -2,6 +2,7 @@
 import { Wire } from './chardev/wire.ts';
 import { Breakpoints } from './debug/breakpoints.ts';
 import { Reversing } from './debug/reversing.ts';
+import { RamWatch } from './debug/ram-watch.ts';
 import { aTurn, Running } from './debug/running.ts';
 import type { DriveInfo, MachineReport, MachineStatus, PastInfo } from './machine-api.ts';
 import type { LoadedMachine } from './machine-loading.ts';
@@ -11,6 +12,7 @@ import type { Symbols } from './symbols.ts';
 
 type Told = (status: MachineStatus) => void;
 interface Debugger {
+  readonly ram: RamWatch;
   readonly breakpoints: Breakpoints;
   readonly moves: Running;
   readonly reverses: Reversing;
@@ -54,6 +56,7 @@ export class HostedMachine {
     const breakpoints = new Breakpoints(machine, (address) => this.symbols?.nameOf(address));
     this.#debugger = {
       breakpoints,
+      ram: new RamWatch(machine.physmem),
       moves: new Running(machine, breakpoints),
       reverses: new Reversing(machine, breakpoints)
     };
@@ -82,6 +85,9 @@ export class HostedMachine {
 
   get breakpoints(): Breakpoints {
     return this.#debuggerOf().breakpoints;
+  }
+  get ram(): RamWatch {
+    return this.#debuggerOf().ram;
   }
   get moves(): Running {
     return this.#debuggerOf().moves;

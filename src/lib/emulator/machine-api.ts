@@ -202,6 +202,15 @@ export interface SheetRow {
 /** GDT, LDT, IDT and TSS; PIC, IOAPIC and local APIC; PCI, memory map and ports; rings of virtio devices. */
 export type SheetName = 'tables' | 'interrupts' | 'board' | 'virtqueues';
 
+/** A block of RAM as it is. */
+export interface RamView {
+  readonly idstr: string;
+  /** A byte a page: RAM_PAGE. */
+  readonly pages: Uint8Array;
+}
+/** Bits of a page in a RamView: what it holds, as far as was looked at yet; written since the look before. */
+export type RamPageBits = { readonly ZERO: 1; readonly DATA: 2; readonly WRITTEN: 4 };
+
 /** What of the machine is shown: asked for together, so that a step costs one round trip. */
 export interface LookRequest {
   /** Bytes around an address; with `follow`, around the next instruction where that is not among the first half. */
@@ -212,6 +221,8 @@ export interface LookRequest {
   /** Labels of devices. */
   readonly devices?: readonly string[];
   readonly sheets?: readonly SheetName[];
+  /** What was written since the last look, and what pages hold. */
+  readonly ram?: boolean;
   /** A virtual address whose way through the page tables is wanted. @param cr3 other tables than those in force */
   readonly walk?: { readonly gva: bigint; readonly cr3?: bigint };
 }
@@ -227,6 +238,7 @@ export interface Look {
   readonly devices?: ReadonlyMap<string, readonly Placed[]>;
   readonly sheets?: ReadonlyMap<SheetName, readonly Sheet[]>;
   readonly walk?: Walk;
+  readonly ram?: readonly RamView[];
   /** Grows when symbols have come, or the kernel was found elsewhere: names that are kept are old. */
   readonly namings: number;
 }

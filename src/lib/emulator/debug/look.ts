@@ -36,6 +36,7 @@ export function lookAt(hosted: HostedMachine, wanted: LookRequest): Look {
       devices: new Map(devices.filter((d) => labels.includes(d)).map((d) => [d, deviceFields(machine, d)]))
     }),
     ...(sheets && { sheets: new Map(sheets.map((name) => [name, SHEETS[name](machine, symbols)])) }),
+    ...(wanted.ram && { ram: hosted.ram.look() }),
     ...(walk && {
       walk: walkAddress(
         machine,

@@ -63,9 +63,7 @@ function queueRows(machine: Machine, device: string, n: number, queue: VirtQueue
 
 export function virtqueues(machine: Machine): readonly Sheet[] {
   const rows = machine.devices.entries.flatMap(({ idstr, device }) =>
-    device instanceof VirtioPCI
-      ? device.device.vq.flatMap((queue, n) => queueRows(machine, idstr, n, queue))
-      : []
+    device instanceof VirtioPCI ? device.device.vq.flatMap((queue, n) => queueRows(machine, idstr, n, queue)) : []
   );
   const columns = ['device', 'queue', 'state', 'in guest memory'];
   return [{ title: 'Virtqueues', columns, rows, none: 'No driver has set up a virtqueue.' }];

@@ -75,6 +75,10 @@ const rows = [
     load: () => import('../machine/Virtqueues.svelte')
   },
   {
+    ...{ id: 'liveRam', title: 'Live RAM', area: 'bottomMiddle', needs: 'machine' },
+    load: () => import('../machine/LiveRam.svelte')
+  },
+  {
     ...{ id: 'console', title: 'Serial console', area: 'bottomLeft', needs: 'machine' },
     load: () => import('../machine/SerialConsole.svelte')
   },
