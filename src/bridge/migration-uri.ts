@@ -66,7 +66,15 @@ export async function incoming(uri: string, told: (message: string) => void): Pr
 /** As a channel that only gives; of sockets both ways. @throws InputError */
 export async function listen(uri: string, told: (message: string) => void): Promise<ByteDuplex> {
   const input = await incoming(uri, told);
-  return duplex('socket', input, 'write' in input ? (input as Socket) : undefined, () => Promise.resolve());
+  const socket = 'write' in input ? (input as Socket) : undefined;
+  // A sender that is done has closed its end, and does not listen.
+  return {
+    ...duplex('socket', input, socket, () => Promise.resolve()),
+    end() {
+      socket?.end();
+      return Promise.resolve();
+    }
+  };
 }
 
 /** Opens the channel of an outgoing migration. @throws InputError in QEMU's words */

@@ -13,7 +13,10 @@ export interface ByteDuplex {
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void> | undefined;
   /** What has arrived, at least a byte; undefined at the end. Rejects where the connection is broken. */
   read(): Promise<Uint8Array | undefined>;
-  /** Nothing more is sent: resolves when all of it has left, rejects when it could not. */
+  /**
+   * Nothing more is sent: resolves when all of it has left, rejects when it could not. Where both ends are ours and know
+   * each other, it resolves when the other has ended too: then both agree that all is well, or that it is not.
+   */
   end(): Promise<void>;
   /** Breaks the connection, for both ends. */
   destroy(): void;
@@ -86,21 +89,27 @@ class Pipe {
         this.#move();
         return piece;
       }
-      if (this.#ended && this.passed === this.#written) return undefined;
+      if (this.#finished) return undefined;
       if (this.#broken) throw new Error(RESET);
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
     }
   }
 
-  /** Resolves when the other side has all. Broken after that or before, both sides agree on whether it has. */
-  async end(): Promise<void> {
+  end(): void {
     if (this.#broken) throw new Error(BROKEN_PIPE);
     this.#ended = true;
     this.#move();
-    while (this.passed < this.#written) {
+  }
+
+  /** Resolves when nothing more comes and all has been read, or rejects: a break after that changes nothing. */
+  async done(): Promise<void> {
+    while (!this.#finished) {
+      if (this.#broken) throw new Error(BROKEN_PIPE);
       await this.#change();
-      if (this.#broken && this.passed < this.#written) throw new Error(BROKEN_PIPE);
     }
+  }
+  get #finished(): boolean {
+    return this.#ended && this.passed === this.#written;
   }
 
   break(): void {
@@ -178,7 +187,11 @@ export function link(options: LinkOptions = {}): Link {
   const end = (out: Pipe, back: Pipe): ByteDuplex => ({
     write: (bytes) => out.write(bytes),
     read: () => back.read(),
-    end: () => out.end(),
+    async end() {
+      out.end();
+      await out.done();
+      await back.done();
+    },
     destroy: cut
   });
   return {

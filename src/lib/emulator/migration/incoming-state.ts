@@ -39,6 +39,8 @@ export interface IncomingOptions {
   readonly progress?: (snapshot: Snapshot) => void;
 }
 
+const isFatal = ({ severity }: Problem): boolean => severity === 'fatal';
+
 /** What a reader of files only warns of, and a loader cannot go on with. */
 const FAILURE = /^(ram-|xbzrle-|compress-|section-|footer-|truncated|too-many-)/;
 
@@ -95,11 +97,13 @@ export class IncomingMigration {
       channel = await connect();
       this.#set('active');
       report = await this.#load(channel);
+      // Until this is said, the sender may still keep its guest.
+      if (!report.problems.some(isFatal)) await channel.end();
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       report = { problems: [{ code: 'incoming', severity: 'fatal', at: 0, message }], frozen: [] };
     }
-    const why = report.problems.find((p) => p.severity === 'fatal');
+    const why = report.problems.find(isFatal);
     if (why) {
       // The sender learns of it, and its guest goes on there.
       channel?.destroy();
@@ -140,7 +144,7 @@ export class IncomingMigration {
       p.severity === 'warning' && FAILURE.test(p.code) ? { ...p, severity: 'fatal' } : p
     );
     // Devices of a stream that cannot be followed would be loaded in part.
-    if (problems.some((p) => p.severity === 'fatal')) return { problems, frozen: [] };
+    if (problems.some(isFatal)) return { problems, frozen: [] };
     machine.setHostTime(hostTime());
     const loaded = await loadDevices(machine, snapshot);
     return { ...loaded, problems: [...problems, ...loaded.problems, ...(check?.(snapshot) ?? [])] };

@@ -19,8 +19,9 @@ test('What one end sends the other reads, in order, and then the end', async () 
   expect([...(await b.read())!]).toEqual([1, 2]);
   expect([...(await b.read())!]).toEqual([3]);
   expect(await b.read()).toBeUndefined();
-  await ended;
   expect([...(await a.read())!]).toEqual([9]);
+  await b.end();
+  await ended;
 });
 
 test('A writer waits when it is a buffer ahead', async () => {
@@ -42,6 +43,7 @@ test('Bandwidth and latency take their time', async () => {
   const start = performance.now();
   void a.write(piece(1 << 18));
   void a.end();
+  void b.end();
   expect((await b.read())!.length).toBeGreaterThan(0);
   expect(performance.now() - start).toBeGreaterThanOrEqual(49);
   await all(b);
@@ -62,18 +64,31 @@ test('A cut breaks both ends, whatever they wait for', async () => {
   await expect(a.end()).rejects.toThrow(BROKEN_PIPE);
 });
 
-test('Cut behind the last byte, both ends agree that all has arrived', async () => {
+test('Cut when the other end has ended too, both are done', async () => {
+  const { ends, cut } = link();
+  const [a, b] = ends;
+  void a.write(piece(5));
+  expect((await b.read())!.length).toBe(5);
+  const ended = a.end();
+  const answered = b.end();
+  cut();
+  await ended;
+  await answered;
+  expect(await b.read()).toBeUndefined();
+});
+
+test('Cut before the other end has ended, neither is done, though all was read', async () => {
   const { ends, cut } = link();
   const [a, b] = ends;
   void a.write(piece(5));
   expect((await b.read())!.length).toBe(5);
   const ended = a.end();
   cut();
-  await ended;
-  expect(await b.read()).toBeUndefined();
+  await expect(ended).rejects.toThrow(BROKEN_PIPE);
+  await expect(b.end()).rejects.toThrow(BROKEN_PIPE);
 });
 
-test('Cut before the last byte was read, both ends agree that it has not', async () => {
+test('Cut before the last byte was read, neither is done', async () => {
   const { ends, cut } = link();
   const [a, b] = ends;
   void a.write(piece(5));

@@ -1,5 +1,5 @@
 /** Guests that go from one machine of this process to another while they write. */
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
 import type { MigrationEvent } from '../../../../src/lib/emulator/migration/migration.ts';
 import { differences, send, type Passage } from '../../../support/live-migration.ts';
@@ -146,7 +146,7 @@ test('XBZRLE sends what changed in a page, counts it, and the receiver has the p
   const { options } = a.machine.migration;
   options.setCapabilities([{ capability: 'xbzrle', state: true }]);
   await a.ask('fill 2M noise');
-  await a.ask('dirty 4000 2M xor');
+  await a.ask('dirty 1000000 2M xor');
   options.setParameters({ 'max-bandwidth': 8 << 20, 'downtime-limit': 1 });
   const passage = send(a, b);
   const deadline = Date.now() + 20_000;
@@ -262,6 +262,22 @@ test('A receiver of another size refuses, and the source keeps its guest', { tim
   await small.end();
   await gone(a);
 });
+
+test(
+  'A receiver that cannot load a device says so in time: the source keeps its guest',
+  { timeout: 60_000 },
+  async () => {
+    const [a, b] = [await guest(), room()];
+    vi.spyOn(b.machine.devices.find('i8254')!, 'postLoad').mockReturnValue('broken on purpose');
+    const passage = send(a, b);
+    await passage.over;
+    expect(passage.why()).toBe('load of migration failed: broken on purpose');
+    expect(a.machine.migration.status).toBe('failed');
+    expect(a.machine.runstate.state).toBe('running');
+    expect(await a.ask('ticks')).toMatch(/^ticks \d+/);
+    await gone(a, b);
+  }
+);
 
 test('What cannot begin is refused, and nothing has happened', async () => {
   const a = workloadMachine(TYPE, 16, host);
