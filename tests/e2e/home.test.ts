@@ -53,6 +53,7 @@ test('what is decoded and the licences have pages of their own', async ({ app, p
   await page.getByRole('menuitem', { name: 'What is decoded' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'What is decoded' })).toBeVisible();
   await expect(page.getByRole('row', { name: /mc146818rtc/ }).first()).toBeVisible();
+  await expect(page.getByRole('row', { name: /^svm .*vmrun/ })).toBeVisible();
   await app.command('About, licences');
   await expect(page.getByRole('heading', { level: 1, name: /About/ })).toBeVisible();
   await expect(page.getByText('iced-x86').first()).toBeVisible();
