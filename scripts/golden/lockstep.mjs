@@ -6,6 +6,7 @@ import { seedMachine } from '../qemu/linux.mjs';
 import { SMALL } from './parts.mjs';
 
 /** @typedef {import('./make.mjs').Scenario} Scenario */
+/** @typedef {import('../qemu/machine.mjs').Machine} Machine */
 
 /** Programs that compute, each for so short a time that a million instructions see all of them. */
 const WORK = [
@@ -29,13 +30,17 @@ export const lockstep = [
   },
   // Programs under Linux. Time passes with instructions: a native QEMU that logs each of them is so slow that by a real
   // clock, the guest would be in its timer's interrupt all the time.
-  {
-    name: 'lockstep-user',
-    args: () => [...seedMachine({ memory: '128M' }), '-icount', 'shift=6,sleep=off'],
+  ...[
+    { name: 'lockstep-user', cpu: 'qemu64' },
+    // AVX in the C library, XSAVE in the kernel.
+    { name: 'lockstep-max', cpu: 'max' }
+  ].map(({ name, cpu }) => ({
+    name,
+    args: () => [...seedMachine({ memory: '128M' }), '-cpu', cpu, '-icount', 'shift=6,sleep=off'],
     ready: '\n# ',
-    prepare: async (machine) => {
+    prepare: async (/** @type {Machine} */ machine) => {
       machine.type(`while :; do ${WORK.join('; ')}; echo ro'und'; done\r`);
       await machine.waitFor('round\r\n');
     }
-  }
+  }))
 ];

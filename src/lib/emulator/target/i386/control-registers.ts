@@ -41,7 +41,7 @@ export const CR4 = {
 export const EFER = { SCE: 1, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11, SVME: 1 << 12, FFXSR: 1 << 14 } as const;
 
 /** XCR0: which state XSAVE knows. SDM 1 13.3. */
-export const XSTATE = { FP: 1, SSE: 2, YMM: 4, PKRU: 1 << 9 } as const;
+export const XSTATE = { FP: 1, SSE: 2, YMM: 4, BNDREGS: 8, BNDCSR: 16, PKRU: 1 << 9 } as const;
 
 /** TCG's, whatever the model. QEMU target/i386/cpu.h TCG_PHYS_ADDR_BITS. */
 export const PHYS_ADDR_BITS = 40;

@@ -86,6 +86,9 @@ const defaults = () => ({
   msr_smi_count: 0n,
   xss: 0n,
   pkru: 0,
+  bnd_regs: indices(4).map(() => ({ lb: 0n, ub: 0n })),
+  bndcs_regs: { cfgu: 0n, sts: 0n },
+  msr_bndcfgs: 0n,
   poll_control_msr: 0n,
   interrupt_injected: -1,
   exception_nr: -1
@@ -176,6 +179,12 @@ export class CpuVmState {
       env.set64('mtrr_var', base, i * 2);
       env.set64('mtrr_var', mask, i * 2 + 1);
     });
+    state.bnd_regs.forEach(({ lb, ub }, i) => {
+      env.set64('bnd_regs', lb, i * 2);
+      env.set64('bnd_regs', ub, i * 2 + 1);
+    });
+    env.set64('bndcfgu', state.bndcs_regs.cfgu);
+    env.set64('bndstatus', state.bndcs_regs.sts);
     loadSegments(env, state);
     loadFloatingPoint(env, state);
     loadFlags(env, state);
@@ -205,6 +214,11 @@ export class CpuVmState {
       base: env.get64('mtrr_var', i * 2),
       mask: env.get64('mtrr_var', i * 2 + 1)
     }));
+    state.bnd_regs = indices(4).map((i) => ({
+      lb: env.get64('bnd_regs', i * 2),
+      ub: env.get64('bnd_regs', i * 2 + 1)
+    }));
+    state.bndcs_regs = { cfgu: env.get64('bndcfgu'), sts: env.get64('bndstatus') };
     saveSegments(env, state);
     saveFloatingPoint(env, state);
     state.eflags = BigInt(cpu_compute_eflags(env));

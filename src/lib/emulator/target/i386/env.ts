@@ -100,6 +100,9 @@ const FIELDS = [
   ['mcg_ctl', 'u64', 1],
   ['mce_banks', 'u64', 40],
   ['xss', 'u64', 1],
+  ['bnd_regs', 'u64', 8], // lower and upper bounds of BND0 to BND3
+  ['bndcfgu', 'u64', 1],
+  ['bndstatus', 'u64', 1],
 
   ['fpregs', 'v128', 8], // physical order: low 8 bytes mantissa, then sign and exponent; MMX is the mantissa
   ['fptags', 'u8', 8], // 0 valid, 1 empty; physical order
@@ -184,6 +187,7 @@ export const HF = {
   GUEST: 1 << 21,
   OSFXSR: 1 << 22,
   SMAP: 1 << 23,
+  MPX_IU: 1 << 26, // BND registers are in use
   UMIP: 1 << 27,
   AVX_EN: 1 << 28
 } as const;

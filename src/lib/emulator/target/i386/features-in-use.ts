@@ -35,8 +35,6 @@ const CR4: BitNames = [
 
 const XCR0: BitNames = [
   [2, 'avx'],
-  [3, 'mpx'],
-  [4, 'mpx'],
   [5, 'avx512f'],
   [6, 'avx512f'],
   [7, 'avx512f'],
@@ -45,6 +43,9 @@ const XCR0: BitNames = [
   [18, 'amx-tile'],
   [19, 'apxf']
 ];
+
+/** MPX does nothing before one of its two configurations says so: a guest that only has XSAVE carry it along does not use it. */
+const BNDCFG: BitNames = [[0, 'mpx']];
 
 const EFER: BitNames = [
   [0, 'syscall'],
@@ -72,5 +73,6 @@ export function featuresInUse({ env }: X86CPU): readonly string[] {
   const nested = (env.hflags ?? 0) & HF.GUEST ? ['svm'] : [];
   const hypervisor = PARAVIRTUAL.flatMap(([field, name]) => (env[field] ? [name] : []));
   const registers = [...namesOf(env.cr?.[4], CR4), ...namesOf(env.xcr0, XCR0), ...namesOf(env.efer, EFER)];
-  return [...new Set([...registers, ...nested, ...hypervisor])];
+  const bounds = [...namesOf(env.bndcs_regs?.cfgu, BNDCFG), ...namesOf(env.msr_bndcfgs, BNDCFG)];
+  return [...new Set([...registers, ...bounds, ...nested, ...hypervisor])];
 }

@@ -142,6 +142,12 @@ const unless =
   ({ env }: X86CPU): boolean | undefined =>
     env[name] === undefined ? undefined : env[name] !== initial;
 
+/** Source: mpx_needed. */
+const mpx_needed = ({ env }: X86CPU): boolean | undefined =>
+  env.bnd_regs &&
+  (env.bnd_regs.some(({ lb, ub }) => lb !== 0n || ub !== 0n) ||
+    [env.bndcs_regs.cfgu, env.bndcs_regs.sts, env.msr_bndcfgs].some((value) => value !== 0n));
+
 const exceptionSubsections: VMStateDescription<X86CPU>[] = [
   only(
     'cpu/exception_info',
@@ -274,12 +280,16 @@ const subsections: VMStateDescription<X86CPU>[] = [
     cpu('env.msr_gp_counters', arrayOf(u64, 18), { clock: true }),
     cpu('env.msr_gp_evtsel', arrayOf(u64, 18), mon.PERFEVTSEL)
   ]),
-  only('cpu/mpx', [
-    cpu('env.bnd_regs', arrayOf(struct(vmstate_bnd_regs), 4)),
-    cpu('env.bndcs_regs.cfgu', u64, { ...regs.BNDCFG, doc: 'BNDCFGU: user.' }),
-    cpu('env.bndcs_regs.sts', u64, regs.BNDSTATUS),
-    cpu('env.msr_bndcfgs', u64, { ...regs.BNDCFG, doc: 'MSR d90: supervisor.' })
-  ]),
+  only(
+    'cpu/mpx',
+    [
+      cpu('env.bnd_regs', arrayOf(struct(vmstate_bnd_regs), 4)),
+      cpu('env.bndcs_regs.cfgu', u64, { ...regs.BNDCFG, doc: 'BNDCFGU: user.' }),
+      cpu('env.bndcs_regs.sts', u64, regs.BNDSTATUS),
+      cpu('env.msr_bndcfgs', u64, { ...regs.BNDCFG, doc: 'MSR d90: supervisor.' })
+    ],
+    { needed: mpx_needed }
+  ),
   ...hypervSubsections,
   only('cpu/avx512', [
     cpu('env.opmask_regs', arrayOf(u64, 8, { abouts: named([...'01234567'].map((i) => `k${i}`)) })),

@@ -20,7 +20,7 @@ test('control registers, EFER and XCR0 tell what is in use, once each', () => {
   cpu.env.cr[4] = 0x30_06a0n;
   cpu.env.xcr0 = 0xffn;
   cpu.env.efer = 0x1d01n;
-  expect(featuresInUse(cpu)).toEqual('pae pge fxsr sse smep smap avx mpx avx512f syscall lm nx svm'.split(' '));
+  expect(featuresInUse(cpu)).toEqual('pae pge fxsr sse smep smap avx avx512f syscall lm nx svm'.split(' '));
 });
 
 test('hypervisors\u2019 interfaces have names too', () => {
@@ -28,6 +28,16 @@ test('hypervisors\u2019 interfaces have names too', () => {
   cpu.env.system_time_msr = 0x1000_0001n;
   cpu.env.hflags |= HF.GUEST;
   expect(featuresInUse(cpu)).toEqual(['svm', 'kvmclock']);
+});
+
+test('MPX is in use once it is switched on, not by XCR0 alone', () => {
+  const cpu = reset();
+  cpu.env.xcr0 = 0x1fn;
+  expect(featuresInUse(cpu)).toEqual(['avx']);
+  cpu.env.bndcs_regs = { cfgu: 0x1000n, sts: 0n };
+  expect(featuresInUse(cpu)).toEqual(['avx']);
+  cpu.env.bndcs_regs.cfgu |= 1n;
+  expect(featuresInUse(cpu)).toEqual(['avx', 'mpx']);
 });
 
 test('a stream that says little is no error', () => {

@@ -227,7 +227,8 @@ export function helper_xsetbv(cpu: X86Cpu): void {
   requireCpl0(cpu);
   const value = edxEax(env);
   const low = Number(value & 0xffff_ffffn);
-  const known = value >> 32n === 0n && (low & ~supportedXcr0(cpu.model)) === 0;
+  // What a loaded state has on stays allowed: components that XSAVE carries along.
+  const known = value >> 32n === 0n && (low & ~(supportedXcr0(cpu.model) | env.get('xcr0'))) === 0;
   if (env.get('regs', R_ECX * 2) !== 0 || !known || !(low & XSTATE.FP)) throw generalProtection();
   if (low & XSTATE.YMM && !(low & XSTATE.SSE)) throw generalProtection();
   env.set64('xcr0', value);

@@ -31,6 +31,8 @@ const AT = {
   xcompBv: 520,
   reserved: 528,
   ymmh: 576,
+  bndregs: 960,
+  bndcsr: 1024,
   pkru: 2688
 };
 const YMMH_BYTES = 256;
@@ -248,13 +250,29 @@ function saveComponents(b: Backend, has: (bits: number) => Value, linear: Value,
   b.when(has(XSTATE.PKRU), () => b.store(pkru, 8, b.env('pkru').i64()));
 }
 
-/** XSAVE; XSAVEOPT too, which may leave out what it need not write and here never does. */
-const xsave: Semantics = (b) => {
-  const { linear, rfbm, has } = requested(b);
-  saveComponents(b, has, linear, at(linear, AT.pkru));
-  const bv = at(linear, AT.xstateBv);
-  b.store(bv, 8, b.load(bv, 8).and(rfbm.not()).or(rfbm));
-};
+/** From HF.MPX_IU to XSTATE.BNDREGS. */
+const BNDREGS_OF_IU = 23;
+const BNDCSR = ['bndcfgu', 'bndstatus'] as const;
+const BOUNDS = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** Of XSAVEOPT, which may leave out what is not in use; as QEMU, that is the BND registers at most. */
+const saving =
+  (optimized: boolean): Semantics =>
+  (b) => {
+    const { linear, rfbm, has } = requested(b);
+    saveComponents(b, has, linear, at(linear, AT.pkru));
+    const inUse = b.let(b.hflags().and(HF.MPX_IU));
+    const wanted = has(XSTATE.BNDREGS);
+    b.when(optimized ? wanted.and(inUse.shrU(BNDREGS_OF_IU)) : wanted, () =>
+      BOUNDS.forEach((i) => b.store(at(linear, AT.bndregs + 8 * i), 8, b.env('bnd_regs', i)))
+    );
+    b.when(has(XSTATE.BNDCSR), () =>
+      BNDCSR.forEach((name, i) => b.store(at(linear, AT.bndcsr + 8 * i), 8, b.env(name)))
+    );
+    const saved = inUse.select(rfbm, rfbm.and(~XSTATE.BNDREGS));
+    const bv = at(linear, AT.xstateBv);
+    b.store(bv, 8, b.load(bv, 8).and(rfbm.not()).or(saved));
+  };
 const xsavec: Semantics = (b) => {
   const { linear, rfbm, has } = requested(b);
   saveComponents(b, has, linear, b.let(compactedPkru(linear, rfbm)));
@@ -324,6 +342,21 @@ const xrstor: Semantics = (b) => {
     () => void b.call(CLEAR_YMMH, linear, count)
   );
   b.when(has(XSTATE.SSE | XSTATE.YMM), () => b.setEnv('mxcsr', mxcsr.value));
+  const setBounds = (value: (i: number) => Value, inUse: Value): void => {
+    const values = BOUNDS.map((i) => b.let(value(i)));
+    values.forEach((each, i) => b.setEnv('bnd_regs', each, i));
+    b.setEnv('hflags', inUse);
+  };
+  component(
+    XSTATE.BNDREGS,
+    () => setBounds((i) => b.load(at(linear, AT.bndregs + 8 * i), 8), b.hflags().or(HF.MPX_IU)),
+    () => setBounds(() => i64(0), b.hflags().and(~HF.MPX_IU))
+  );
+  component(
+    XSTATE.BNDCSR,
+    () => BNDCSR.forEach((name, i) => b.setEnv(name, b.load(at(linear, AT.bndcsr + 8 * i), 8))),
+    () => BNDCSR.forEach((name) => b.setEnv(name, 0))
+  );
   component(
     XSTATE.PKRU,
     () => void b.call(loadPkru, b.load(pkru, 4)),
@@ -343,8 +376,8 @@ const stmxcsr: Semantics = (b) => {
 export const extendedState: Readonly<Record<string, Semantics>> = {
   fxsave,
   fxrstor,
-  xsave,
-  xsaveopt: xsave,
+  xsave: saving(false),
+  xsaveopt: saving(true),
   xsavec,
   xrstor,
   ldmxcsr,

@@ -50,6 +50,7 @@ function setup() {
 }
 
 const XSAVE = [0x0f, 0xae, 0x27];
+const XSAVEOPT = [0x0f, 0xae, 0x37];
 const XRSTOR = [0x0f, 0xae, 0x2f];
 const FXSAVE64 = [0x48, 0x0f, 0xae, 0x07];
 const FXRSTOR64 = [0x48, 0x0f, 0xae, 0x0f];
@@ -172,6 +173,29 @@ test('PKRU is saved at a80', () => {
   env.set('pkru', 0);
   expect(run(...XRSTOR)).toBeUndefined();
   expect(env.get('pkru')).toBe(0x5555_5554);
+});
+
+test('MPX registers are carried along; those that are not in use are zeros, and the header says so', () => {
+  const { machine, env, run, components } = setup();
+  env.set64('xcr0', 0x1fn);
+  machine.bytes(AREA, 4096).fill(0xff);
+  machine.write64(AREA + 512, 0n);
+  components(0x18);
+  env.set64('bndcfgu', 0x7000n);
+  expect(run(...XSAVE)).toBeUndefined();
+  const words = (offset: number, count: number): bigint[] =>
+    Array.from({ length: count }, (_, i) => machine.read64(AREA + offset + 8 * i));
+  expect(words(512, 1)).toEqual([0x10n]);
+  expect(words(960, 8)).toEqual(new Array(8).fill(0n));
+  expect(words(1024, 2)).toEqual([0x7000n, 0n]);
+
+  for (let i = 0; i < 8; i++) machine.write64(AREA + 960 + 8 * i, BigInt(i + 1));
+  for (let i = 0; i < 8; i++) machine.write64(AREA + 512 + 8 * i, i === 0 ? 0x8n : 0n);
+  expect(run(...XRSTOR)).toBeUndefined();
+  expect([env.get64('bnd_regs', 7), env.get64('bndcfgu'), env.get('hflags') & HF.MPX_IU]).toEqual([8n, 0n, HF.MPX_IU]);
+  machine.bytes(AREA, 4096).fill(0);
+  expect(run(...XSAVEOPT)).toBeUndefined();
+  expect([words(512, 1), words(960, 1)]).toEqual([[0x18n], [1n]]);
 });
 
 test('areas out of alignment, and headers with bits that are not enabled, are refused', () => {
