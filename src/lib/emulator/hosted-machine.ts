@@ -188,6 +188,11 @@ export class HostedMachine {
     this.tell();
   }
 
+  /** Another machine that its guest has moved to, with the same images and symbols. */
+  successor(machine: Machine): HostedMachine {
+    return new HostedMachine({ machine, report: this.report, images: new Map(this.#images), symbols: this.#symbols });
+  }
+
   async destroy(): Promise<void> {
     if (!this.#machine) return;
     await this.#debugger?.moves.pause();

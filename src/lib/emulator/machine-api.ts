@@ -3,6 +3,7 @@
  * crosses through comlink; what changes while the guest runs (RAM, dirty pages, registers) lies in shared memory.
  * 64-bit values are bigint, addresses of guest memory too.
  */
+import type { MigrationInfo, MigrationObservation } from './migration-api.ts';
 import type { Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { Meaning, Placed } from '../vmstate/vmstate.ts';
@@ -320,6 +321,42 @@ export interface MachineHost {
   attachDisk(id: number, drive: string, file: File): Promise<void>;
   /** The paused machine as a QEMU migration stream. */
   save(id: number): Promise<Blob>;
+
+  /**
+   * Moves the guest to a new machine beside this one while it runs. Resolves when it is over, however it ended; rejects
+   * where it cannot begin.
+   */
+  migrate(id: number, request: MigrationRequest, told: (news: MigrationNews) => void): Promise<MigrationOutcome>;
+  /** Of the migration that is under way. */
+  setMigration(id: number, settings: MigrationSettings): Promise<void>;
+  cancelMigration(id: number): Promise<void>;
+  /** Breaks the link. */
+  cutLink(id: number): Promise<void>;
+}
+
+/** What can be changed while a migration runs; what is left out stays. */
+export interface MigrationSettings {
+  /** max-bandwidth in bytes a second; 0: as fast as it goes. */
+  readonly maxBandwidth?: number;
+  /** downtime-limit in ms. */
+  readonly downtimeLimit?: number;
+  /** Of the link, in ms. */
+  readonly latency?: number;
+}
+export interface MigrationRequest extends MigrationSettings {
+  readonly capabilities: readonly ('auto-converge' | 'xbzrle')[];
+  /** The guest is stopped before the first page. */
+  readonly stopFirst: boolean;
+}
+/** What happened since the last word, and query-migrate now. */
+export interface MigrationNews {
+  readonly observations: readonly MigrationObservation[];
+  readonly info: MigrationInfo;
+}
+export interface MigrationOutcome {
+  readonly info: MigrationInfo;
+  /** The machine that has the guest now; undefined where it stayed. */
+  readonly arrived: { readonly id: number; readonly report: MachineReport } | undefined;
 }
 
 export interface MonitorAnswer {

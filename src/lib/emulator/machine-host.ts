@@ -13,6 +13,7 @@ import { imageOf, MachineLoader } from './machine-loading.ts';
 import { sink } from './migration/channel.ts';
 import { byHand, changeMemory, changeRegister, RESET } from './replay/by-hand.ts';
 import { hmp } from './monitor/hmp.ts';
+import { TabMigration } from './tab-migration.ts';
 import { CPUException } from './target/i386/env.ts';
 
 const notYet = (what: string): never => {
@@ -22,6 +23,12 @@ const notYet = (what: string): never => {
 export function createMachineHost(): MachineHost {
   const machines = new Map<number, HostedMachine>();
   const loader = new MachineLoader();
+  const migrations = new Map<number, TabMigration>();
+  const underWay = (id: number): TabMigration => {
+    const found = migrations.get(id);
+    if (!found) throw new Error('no migration is under way');
+    return found;
+  };
   let lastId = 0;
 
   const get = (id: number): HostedMachine => {
@@ -134,7 +141,33 @@ export function createMachineHost(): MachineHost {
       if (why !== undefined) throw new Error(why);
       get(id).attached(drive, file.name);
     },
-    save: (id) => get(id).save()
+    save: (id) => get(id).save(),
+
+    async migrate(id, request, told) {
+      const source = get(id);
+      const destination = loader.beside(source.machine);
+      let migration: TabMigration;
+      try {
+        migration = new TabMigration(source, destination, request, told);
+      } catch (error) {
+        destination.destroy();
+        throw error;
+      }
+      migrations.set(id, migration);
+      try {
+        const arrived = await migration.over;
+        const info = source.machine.migration.info();
+        if (!arrived) return { info, arrived: undefined };
+        const to = ++lastId;
+        machines.set(to, arrived);
+        return { info, arrived: { id: to, report: arrived.report } };
+      } finally {
+        migrations.delete(id);
+      }
+    },
+    setMigration: async (id, settings) => underWay(id).set(settings),
+    cancelMigration: async (id) => underWay(id).cancel(),
+    cutLink: async (id) => underWay(id).cut()
   };
 }
 

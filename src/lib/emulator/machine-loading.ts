@@ -10,6 +10,7 @@ import { HostPace } from './host/pace.ts';
 import { sortFiles, unpacked, type SortedFiles } from './host/sort-files.ts';
 import type { MachineReport } from './machine-api.ts';
 import { loadReceived, receive } from './machine-incoming.ts';
+import type { MachinePlan } from './machine-plan.ts';
 import { Machine } from './machine.ts';
 import { Symbols } from './symbols.ts';
 
@@ -51,6 +52,16 @@ function hostMemory(): HostMemory | Problem {
 export class MachineLoader {
   #memory: HostMemory | undefined;
 
+  /** An empty machine of the same plan as another one. @throws HostMemoryFull */
+  beside({ plan }: Machine): Machine {
+    return this.#make(plan, this.#memory!);
+  }
+
+  #make(plan: MachinePlan, host: HostMemory): Machine {
+    const hostTime = BigInt(Date.now()) * NS_A_MS;
+    return new Machine(plan, { host, pace: new HostPace(), timeTravel: {}, hostTime });
+  }
+
   /** Never throws for what files say. @param signal aborts between pages */
   async load(files: readonly File[], signal?: AbortSignal): Promise<LoadedMachine> {
     const problems: Problem[] = [];
@@ -71,8 +82,7 @@ export class MachineLoader {
       if (host instanceof HostMemory) this.#memory = host;
       else problems.push(host);
       if (plan && host instanceof HostMemory) {
-        const hostTime = BigInt(Date.now()) * NS_A_MS;
-        machine = new Machine(plan, { host, pace: new HostPace(), timeTravel: {}, hostTime });
+        machine = this.#make(plan, host);
         const loaded = await loadReceived(machine, received, signal);
         problems.push(...loaded.problems);
         ({ frozen } = loaded);
