@@ -12,6 +12,7 @@ import { loadReceived, receive, waitForGuest, type Received } from '../lib/emula
 import type { IdePlan } from '../lib/emulator/machine-plan.ts';
 import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
 import { QmpServer, sendEvents, type QmpEvent } from '../lib/emulator/monitor/qmp.ts';
+import { rtcStart } from '../lib/emulator/system/rtc.ts';
 import {
   OptionError,
   optionNames,
@@ -30,8 +31,6 @@ import { readRecording, recordTo, replayOptions, type Recording, type ReplayOpti
 import { findFirmware, needFirmware } from './firmware.ts';
 import type { Io } from './io.ts';
 import { connect as connectTo, incoming, listen } from './migration-uri.ts';
-
-const NS_A_MS = 1_000_000n;
 
 function optionsOf(words: readonly string[]): MachineOptions {
   try {
@@ -89,7 +88,7 @@ function machineFor(
   if (recording && recording.machine !== plan.machine)
     throw new InputError(`'${replay.file}' was recorded of '${recording.machine}', this is '${plan.machine}'`);
   const shift = recording ? recording.shift : replay.shift;
-  const hostTime = recording?.hostTime ?? BigInt(Date.now()) * NS_A_MS;
+  const hostTime = recording?.hostTime ?? rtcStart(options.rtc, Date.now());
   const machine = new Machine(
     {
       ...plan,
