@@ -31,11 +31,11 @@ export const lockstep = [
   // Programs under Linux. Time passes with instructions: a native QEMU that logs each of them is so slow that by a real
   // clock, the guest would be in its timer's interrupt all the time.
   ...[
-    { name: 'lockstep-user', cpu: 'qemu64' },
+    { name: 'lockstep-user', cpu: 'qemu64', slow: false },
     // AVX in the C library, XSAVE in the kernel.
-    { name: 'lockstep-max', cpu: 'max' }
-  ].map(({ name, cpu }) => ({
-    name,
+    { name: 'lockstep-max', cpu: 'max', slow: true }
+  ].map(({ name, cpu, slow }) => ({
+    ...{ name, slow },
     args: () => [...seedMachine({ memory: '128M' }), '-cpu', cpu, '-icount', 'shift=6,sleep=off'],
     ready: '\n# ',
     prepare: async (/** @type {Machine} */ machine) => {
