@@ -242,6 +242,15 @@ export class VirtIOBlk extends VirtioDevice implements VirtIOBlock {
     this.blk.writeCache = config[32] !== 0;
   }
 
+  /** What is under way belongs to the state that goes. */
+  override preLoad(): void {
+    super.preLoad();
+    for (const request of this.#inFlight) request.cancelled = true;
+    this.#inFlight.clear();
+    this.#held = [];
+    this.blk.cancelHeld();
+  }
+
   /** A guest that was told of a read-only disk goes on with one. */
   override postLoad(): string | undefined {
     if (this.has(F_RO) && !this.offers(F_RO)) {

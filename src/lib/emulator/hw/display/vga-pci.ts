@@ -74,6 +74,15 @@ export class PCIVGA implements PCIVGAState, Device {
     this.vga.reset();
   }
 
+  /** QEMU sends neither. */
+  saveLocal(): unknown {
+    return { dac_8bit: this.vga.dac_8bit, sr_vbe: this.vga.sr_vbe.slice() };
+  }
+  loadLocal({ dac_8bit, sr_vbe }: Pick<VGACommon, 'dac_8bit' | 'sr_vbe'>): void {
+    this.vga.dac_8bit = dac_8bit;
+    this.vga.sr_vbe.set(sr_vbe);
+  }
+
   postLoad(): string | undefined {
     this.vga.postLoad();
     return this.dev.postLoad();

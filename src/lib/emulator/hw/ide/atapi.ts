@@ -78,6 +78,15 @@ export class ATAPIDrive extends IDEDrive {
     this.#reading = undefined;
   }
 
+  override saveLocal(): unknown {
+    return { drive: super.saveLocal(), reading: this.#reading };
+  }
+  override loadLocal(value: unknown): void {
+    const { drive, reading } = value as { drive: unknown; reading: Reading | undefined };
+    super.loadLocal(drive);
+    this.#reading = reading;
+  }
+
   override identifyPacket(): void {
     if (!this.identify_set) identifyCd(this);
     this.identify_set = 1;

@@ -1,5 +1,4 @@
 /** The commands of ATA drives. Source: QEMU hw/ide/core.c ide_cmd_table; ATA8-ACS chapter 7. */
-import { IDESmart } from './ide-smart.ts';
 import { identifyDisk, setIdentifyWord, writeCacheWord } from './ide-identify.ts';
 import { IDEDrive } from './ide-dev.ts';
 import { BUSY_STAT, END, MAX_MULT_SECTORS, READY_STAT, SEEK_STAT } from './ide-registers.ts';
@@ -215,11 +214,8 @@ const wearLevel: Handler = (drive) => {
   return true;
 };
 
-const smart = new WeakMap<IDEDrive, IDESmart>();
 const runSmart: Handler = (drive) => {
-  let state = smart.get(drive);
-  if (!state) smart.set(drive, (state = new IDESmart()));
-  const reply = state.run(drive);
+  const reply = drive.smart.run(drive);
   if (reply instanceof Uint8Array) return answer(drive, reply);
   if (!reply) drive.abort();
   return true;

@@ -15,6 +15,7 @@ import {
   type DMACommand,
   type DMASegment
 } from './ide-registers.ts';
+import { IDESmart } from './ide-smart.ts';
 
 /** Work of an image under way; what it comes to does not count any more once it was cancelled. */
 interface Pending {
@@ -27,6 +28,7 @@ interface Pending {
 const PIECE = 1 << 20;
 
 export class IDEDrive extends IDERegisters {
+  readonly smart = new IDESmart();
   dmaCommand: DMACommand = 'read';
   /** Bytes that the last stretch of the PRD table described. */
   #described = 0;
@@ -35,6 +37,21 @@ export class IDEDrive extends IDERegisters {
   /** What an image is working on, as RETRY; 0 when nothing. */
   get pendingRetry(): number {
     return this.#pending?.retry ?? 0;
+  }
+
+  /** No request is under way. */
+  saveLocal(): unknown {
+    return { dmaCommand: this.dmaCommand, described: this.#described, smart: this.smart.state };
+  }
+  loadLocal(value: unknown): void {
+    const { dmaCommand, described, smart } = value as {
+      dmaCommand: DMACommand;
+      described: number;
+      smart: IDESmart['state'];
+    };
+    this.dmaCommand = dmaCommand;
+    this.#described = described;
+    this.smart.state = smart;
   }
 
   override reset(): void {

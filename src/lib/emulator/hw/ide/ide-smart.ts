@@ -38,6 +38,17 @@ export class IDESmart {
   #tests = 0;
   readonly #log = new Uint8Array(512);
 
+  /** To come back to. */
+  get state(): readonly [enabled: boolean, autosave: boolean, tests: number, log: Uint8Array] {
+    return [this.#enabled, this.#autosave, this.#tests, this.#log.slice()];
+  }
+  set state([enabled, autosave, tests, log]: IDESmart['state']) {
+    this.#enabled = enabled;
+    this.#autosave = autosave;
+    this.#tests = tests;
+    this.#log.set(log);
+  }
+
   /** Returns 512 bytes to answer with, or whether the command was fine. */
   run(drive: IDEDrive): Uint8Array | boolean {
     if (drive.hcyl !== 0xc2 || drive.lcyl !== 0x4f) return false;

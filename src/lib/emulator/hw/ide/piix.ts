@@ -6,6 +6,7 @@ import { reg16 } from '../core/register.ts';
 import type { PCIRootBus } from '../pci/pci_bus.ts';
 import { BAR_SPACE_IO, PCIFunction } from '../pci/pci_device.ts';
 import { IDEChannel } from './ide-bus.ts';
+import type { IDEDrive } from './ide-dev.ts';
 import type { IDEDriveOptions } from './ide-registers.ts';
 import { BMDMA, vmstateIdePci, type PCIIDEState } from './pci.ts';
 
@@ -111,6 +112,16 @@ export class PIIX3IDE implements PCIIDEState, Device {
       refusal ??= channel.postLoad();
     }
     return refusal;
+  }
+
+  saveLocal(): readonly unknown[] {
+    return this.#drives().map((drive) => drive.saveLocal());
+  }
+  loadLocal(values: readonly unknown[]): void {
+    for (const [i, drive] of this.#drives().entries()) drive.loadLocal(values[i]);
+  }
+  #drives(): readonly IDEDrive[] {
+    return this.bus.flatMap((channel) => channel.ifs);
   }
 
   vmStateChange(running: boolean): void {
