@@ -1,11 +1,13 @@
 /** The floppy controller, an 82078. Source: QEMU hw/block/fdc.c, hw/block/fdc-isa.c; Intel 82078 datasheet. */
 import { fieldsOf, struct, type Meaning, type VMStateDescription } from '../../../vmstate/vmstate.ts';
-import { arrayOf, buffer, i32, timer, u32, u8 } from '../../../vmstate/vmstate-types.ts';
+import { arrayOf, buffer, i32, timer, TIMER_NOT_ARMED, u32, u8 } from '../../../vmstate/vmstate-types.ts';
 
 const MAX_FD = 2;
 const FIFO_SIZE = 512;
 
-interface FDrive {
+export interface FDrive {
+  /** Of what runs: a drive is there. A state that was only read sends again what it came with. */
+  readonly there?: boolean;
   head: number;
   track: number;
   sect: number;
@@ -13,7 +15,9 @@ interface FDrive {
   media_rate: number;
   perpendicular: number;
 }
-interface FDCtrl {
+export interface FDCtrl {
+  /** Of what runs: the digital output register without the drive. */
+  readonly dor?: number;
   sra: number;
   srb: number;
   dor_vmstate: number;
@@ -58,18 +62,21 @@ const vmstate_fdrive: VMStateDescription<FDrive> = {
       name: 'fdrive/media_changed',
       version: 1,
       minimumVersion: 1,
+      needed: (d) => (d.there === undefined ? undefined : d.there && d.media_changed !== 1),
       fields: [drive('media_changed', u8, { doc: 'The guest has not noticed the change of medium' })]
     },
     {
       name: 'fdrive/media_rate',
       version: 1,
       minimumVersion: 1,
+      needed: (d) => (d.there === undefined ? undefined : true),
       fields: [drive('media_rate', u8, { values: RATE })]
     },
     {
       name: 'fdrive/perpendicular',
       version: 1,
       minimumVersion: 1,
+      needed: (d) => (d.there === undefined ? undefined : d.perpendicular !== 0),
       fields: [drive('perpendicular', u8, { doc: '2.88 MB mode' })]
     }
   ]
@@ -83,6 +90,15 @@ const DATA_RATE: Meaning = {
     { name: 'SWRESET', bit: 7 }
   ]
 };
+
+const MSR_NONDMA = 0x20;
+const MSR_DIO = 0x40;
+const MSR_RQM = 0x80;
+/** The phase where the stream does not say it. Source: reconstruct_phase. */
+export function reconstructPhase(msr: number): number {
+  if (msr & MSR_NONDMA || !(msr & MSR_RQM)) return 2;
+  return msr & MSR_DIO ? 3 : 1;
+}
 
 const fdc = fieldsOf<FDCtrl>();
 const vmstate_fdc: VMStateDescription<FDCtrl> = {
@@ -203,18 +219,21 @@ const vmstate_fdc: VMStateDescription<FDCtrl> = {
       name: 'fdc/reset_sensei',
       version: 1,
       minimumVersion: 1,
+      needed: (s) => (s.dor === undefined ? undefined : s.reset_sensei !== 0),
       fields: [fdc('reset_sensei', i32, { doc: 'SENSE INTERRUPT commands still due after a reset' })]
     },
     {
       name: 'fdc/result_timer',
       version: 1,
       minimumVersion: 1,
+      needed: (s) => (s.dor === undefined ? undefined : s.result_timer !== TIMER_NOT_ARMED),
       fields: [fdc('result_timer', timer, { unit: 'ns', clock: true, doc: 'End of a READ ID' })]
     },
     {
       name: 'fdc/phase',
       version: 1,
       minimumVersion: 1,
+      needed: (s) => (s.dor === undefined ? undefined : s.phase !== reconstructPhase(s.msr)),
       fields: [
         fdc('phase', u8, { values: { 0: 'to be told from the registers', 1: 'command', 2: 'execution', 3: 'result' } })
       ]
