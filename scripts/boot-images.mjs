@@ -30,7 +30,7 @@ exec setsid cttyhack sh
 `;
 
 const RECIPE = createHash('sha256')
-  .update(JSON.stringify([SUITE, PACKAGES, INIT, 'vmlinux']))
+  .update(JSON.stringify([SUITE, PACKAGES, INIT, 'vmlinux, CD']))
   .digest('hex')
   .slice(0, 16);
 
@@ -40,6 +40,7 @@ const RECIPE = createHash('sha256')
  * @property {string} grubFloppy
  * @property {string} memtest64 a bzImage
  * @property {string} memtest32
+ * @property {string} memtestCd
  * @property {string} kernel686 Debian's i386 kernel with PAE
  * @property {string} vmlinux686 the same unpacked, an ELF file: an emulator's CPU takes a minute to unpack it
  * @property {string} initrd686
@@ -112,6 +113,7 @@ function make() {
     grubFloppy: join(amd64, 'usr/lib/grub-rescue/grub-rescue-floppy.img'),
     memtest64: join(amd64, 'boot/memtest86+x64.bin'),
     memtest32: join(amd64, 'boot/memtest86+ia32.bin'),
+    memtestCd: join(amd64, 'usr/lib/memtest86+/memtest86+x64.iso'),
     kernel686,
     vmlinux686,
     initrd686
