@@ -5,7 +5,6 @@
  */
 import type { Problem } from '../../vmstate/problem.ts';
 import type { PageSink } from '../../vmstate/ram.ts';
-import type { RamBlock } from '../../vmstate/ram-index.ts';
 import { readSnapshot } from '../../vmstate/savevm.ts';
 import type { Snapshot } from '../../vmstate/snapshot.ts';
 import { fromChunks } from '../../vmstate/source.ts';

@@ -3,7 +3,6 @@
  * downtime that is allowed, then the guest is stopped and the rest sent. It runs between slices of the CPU.
  * Source: QEMU migration/migration.c; names of state and the arithmetic are its.
  */
-import type { RunState } from '../machine-api.ts';
 import type {
   MigrationInfo,
   MigrationObservation,
@@ -16,11 +15,12 @@ import type { ByteDuplex } from './channel.ts';
 import { CpuThrottle, type Throttled } from './cpu-throttle.ts';
 import type { MigratableMachine } from './incoming.ts';
 import { BUFFER_DELAY, MigrationStats } from './migration-stats.ts';
+import { migrationInfo, type Current } from './migration-info.ts';
 import { MigrationError, MigrationOptions, type Capability } from './options.ts';
 import { OutgoingFile } from './qemu-file.ts';
 import { RAMState } from './ram.ts';
 import { RoundLog } from './round-log.ts';
-import { deviceSections, PAGE, ramHead, ramSectionId, sectionFooter, streamHeader, switchoverStart } from './savevm.ts';
+import { deviceSections, ramHead, ramSectionId, sectionFooter, streamHeader, switchoverStart } from './savevm.ts';
 
 /** A machine that can be sent while it runs. */
 export interface LiveMachine extends MigratableMachine {
@@ -53,37 +53,6 @@ const NOT_YET: readonly Capability[] = [
 
 /** migrate_cancel; nothing went wrong. */
 class Cancelled extends Error {}
-
-/** One migration from its first byte to its end. */
-interface Current {
-  readonly stats: MigrationStats;
-  readonly start: number;
-  /** The figures of the last window. */
-  mbps: number;
-  pages_per_second: number;
-  threshold_size: number;
-  expected_downtime: number;
-  setup_time: number;
-  total_time: number;
-  downtime: number;
-  downtime_start: number | undefined;
-  /** What the guest did before it was stopped for this. */
-  vm_old_state: RunState | undefined;
-  iteration_start_time: number;
-  iteration_initial_bytes: number;
-  iteration_initial_pages: number;
-  iteration_initial_icount: bigint;
-  channel: ByteDuplex | undefined;
-  file: OutgoingFile | undefined;
-  ram: RAMState | undefined;
-  rounds: RoundLog | undefined;
-  /** Ends a wait before its time. */
-  wake: () => void;
-  /** migrate-continue has been said. */
-  continued: boolean;
-  /** It was cancelled while it was connecting: what comes of that does not matter. */
-  abandoned: boolean;
-}
 
 export class Migration {
   readonly options = new MigrationOptions();
@@ -181,40 +150,7 @@ export class Migration {
 
   /** query-migrate of the source. Source: fill_source_migration_info. */
   info(): MigrationInfo {
-    const status = this.#status;
-    const current = this.#current;
-    if (status === 'none' || !current) return {};
-    const error = this.#error === undefined ? {} : { 'error-desc': this.#error };
-    const { ram, stats } = current;
-    if (!ram || status === 'setup' || status === 'failed' || status === 'cancelled') return { status, ...error };
-    const completed = status === 'completed';
-    const { xbzrle } = ram;
-    return {
-      status,
-      'setup-time': current.setup_time,
-      'total-time': completed ? current.total_time : Math.trunc(performance.now() - current.start),
-      ...(completed ? { downtime: current.downtime } : { 'expected-downtime': current.expected_downtime }),
-      ...(completed ? {} : { remaining: stats.dirty_bytes_last_sync }),
-      ram: {
-        ...{ transferred: stats.transferred, total: ram.ram_bytes_total, duplicate: stats.zero_pages },
-        ...{ normal: stats.normal_pages, 'normal-bytes': stats.normal_pages * PAGE, mbps: current.mbps },
-        ...{ remaining: completed ? 0 : ram.remaining, 'dirty-pages-rate': completed ? 0 : stats.dirty_pages_rate },
-        ...{ 'dirty-sync-count': stats.dirty_sync_count, 'postcopy-requests': 0, 'page-size': PAGE },
-        ...{ 'multifd-bytes': 0, 'pages-per-second': current.pages_per_second, 'precopy-bytes': stats.precopy_bytes },
-        ...{ 'downtime-bytes': stats.downtime_bytes, 'postcopy-bytes': 0, 'dirty-sync-missed-zero-copy': 0 }
-      },
-      ...(xbzrle
-        ? {
-            'xbzrle-cache': {
-              ...{ 'cache-size': xbzrle.cacheBytes, bytes: xbzrle.bytes, pages: xbzrle.pages },
-              ...{ 'cache-miss': xbzrle.cache_miss, 'cache-miss-rate': xbzrle.cache_miss_rate },
-              ...{ 'encoding-rate': xbzrle.encoding_rate, overflow: xbzrle.overflow }
-            }
-          }
-        : {}),
-      ...(this.#throttle.percentage === 0 ? {} : { 'cpu-throttle-percentage': this.#throttle.percentage }),
-      ...error
-    };
+    return migrationInfo(this.#status, this.#error, this.#throttle.percentage, this.#current);
   }
 
   // From the first byte to the last.
