@@ -56,7 +56,8 @@ const FIELDS_32 = [
   ['sysenter_cs', 'sysenter_cs'],
   ['mxcsr', 'mxcsr'],
   ['smbase', 'smbase'],
-  ['pkru', 'pkru']
+  ['pkru', 'pkru'],
+  ['pkrs', 'pkrs']
 ] as const satisfies readonly (readonly [EnvName, keyof CPUX86State])[];
 
 /** Arrays of 64-bit values. */
@@ -86,6 +87,7 @@ const defaults = () => ({
   msr_smi_count: 0n,
   xss: 0n,
   pkru: 0,
+  pkrs: 0,
   bnd_regs: indices(4).map(() => ({ lb: 0n, ub: 0n })),
   bndcs_regs: { cfgu: 0n, sts: 0n },
   msr_bndcfgs: 0n,

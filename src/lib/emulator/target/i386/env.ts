@@ -86,6 +86,7 @@ const FIELDS = [
   ['tsc_deadline', 'u64', 1],
   ['sysenter_cs', 'u32', 1],
   ['pkru', 'u32', 1],
+  ['pkrs', 'u32', 1],
   ['sysenter_esp', 'u64', 1],
   ['sysenter_eip', 'u64', 1],
   ['pat', 'u64', 1],

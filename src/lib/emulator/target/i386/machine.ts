@@ -309,7 +309,7 @@ const subsections: VMStateDescription<X86CPU>[] = [
     needed: unless('msr_smi_count', 0n)
   }),
   only('cpu/pkru', [cpu('env.pkru', u32, regs.PKRU)], { needed: unless('pkru', 0) }),
-  only('cpu/pkrs', [cpu('env.pkrs', u32, regs.PKRS)]),
+  only('cpu/pkrs', [cpu('env.pkrs', u32, regs.PKRS)], { needed: unless('pkrs', 0) }),
   only('cpu/spec_ctrl', [cpu('env.spec_ctrl', u64, regs.SPEC_CTRL)]),
   only('cpu/amd_tsc_scale_msr', [cpu('env.amd_tsc_scale_msr', u64, regs.TSC_RATIO)]),
   only('cpu/mcg_ext_ctl', [cpu('env.mcg_ext_ctl', u64, regs.MCG_EXT_CTL)]),

@@ -62,7 +62,8 @@ const CLEARED_BY_RESET: readonly EnvName[] = [
   'tsc_aux',
   'mcg_status',
   'msr_smi_count',
-  'pkru'
+  'pkru',
+  'pkrs'
 ];
 
 const offsets = [...Object.values(ENV), ENV_SIZE].sort((a, b) => a - b);

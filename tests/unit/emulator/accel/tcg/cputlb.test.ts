@@ -5,7 +5,16 @@ import type { AccessMode } from '../../../../../src/lib/emulator/target/i386/x86
 import { TcgMachine } from '../../../../support/tcg-machine.ts';
 
 const CR0 = { PG: 0x8000_0000n, WP: 0x1_0000n, PE: 1n };
-const CR4 = { PSE: 0x10n, PAE: 0x20n, PGE: 0x80n, LA57: 0x1000n, SMEP: 0x10_0000n, SMAP: 0x20_0000n, PKE: 0x40_0000n };
+const CR4 = {
+  PSE: 0x10n,
+  PAE: 0x20n,
+  PGE: 0x80n,
+  LA57: 0x1000n,
+  SMEP: 0x10_0000n,
+  SMAP: 0x20_0000n,
+  PKE: 0x40_0000n,
+  PKS: 0x100_0000n
+};
 const NXE = 0x800n;
 const P = 1n;
 const RW = 2n;
@@ -218,6 +227,22 @@ describe('4-level paging', () => {
     expect(faultOf(m, read(linear, 'user'))).toBe('P U PK');
     expect(faultOf(m, read(linear, 'kernel'))).toBe('P PK');
     expect(faultOf(m, fetch(linear))).toBe('none');
+  });
+  test('protection keys of supervisor pages', () => {
+    const m = machine({ ...LONG, cr4: CR4.PAE | CR4.PKS | CR4.PKE });
+    const linear = map(m, BigInt(PAGE) | P | RW | (3n << 59n));
+    m.cpu.env.set('pkru', 3 << 6);
+    m.cpu.env.set('pkrs', 2 << 6);
+    m.cpu.flushAll();
+    expect(faultOf(m, read(linear))).toBe('none');
+    expect(faultOf(m, write(linear))).toBe('P W PK');
+    m.cpu.env.set('pkrs', 1 << 6);
+    m.cpu.flushAll();
+    expect(faultOf(m, read(linear))).toBe('P PK');
+    expect(faultOf(m, read(linear, 'user'))).toBe('P U');
+    m.cpu.env.set('pkrs', 1 << 8);
+    m.cpu.flushAll();
+    expect(faultOf(m, write(linear))).toBe('none');
   });
   test('addresses that are not canonical', () => {
     const m = machine(LONG);

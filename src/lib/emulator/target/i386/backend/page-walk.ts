@@ -14,7 +14,7 @@ export const PROT_GLOBAL = 8;
 
 const CR0_WP = 1 << 16;
 const CR0_PG = 1 << 31;
-const CR4 = { PSE: 1 << 4, PAE: 1 << 5, PGE: 1 << 7, LA57: 1 << 12, SMEP: 1 << 20, PKE: 1 << 22 };
+const CR4 = { PSE: 1 << 4, PAE: 1 << 5, PGE: 1 << 7, LA57: 1 << 12, SMEP: 1 << 20, PKE: 1 << 22, PKS: 1 << 24 };
 const EFER_NXE = 1 << 11;
 
 const PTE = {
@@ -194,9 +194,11 @@ export function definePageWalk(core: CoreBuilder): void {
     const smep = cr4.and(CR4.SMEP).ne(0).and(userPage.ne(0));
     e.when(execute.and(user.or(smep.eqz())), () => prot.set(prot.value.or(1 << ACCESS.FETCH)));
 
-    e.when(userPage.ne(0).and(cr4.and(CR4.PKE).ne(0)).and(e.lazyEnv('hflags').and(HF.LMA).ne(0)), () => {
+    const keyed = cr4.and(userPage.ne(0).select(i32(CR4.PKE), CR4.PKS)).ne(0);
+    e.when(keyed.and(e.lazyEnv('hflags').and(HF.LMA).ne(0)), () => {
       const key = pte.value.shrU(PTE.KEY_SHIFT).i32().and(15);
-      const denied = e.let(e.lazyEnv('pkru').shrU(key.shl(1)).and(3));
+      const keys = userPage.ne(0).select(e.lazyEnv('pkru'), e.lazyEnv('pkrs'));
+      const denied = e.let(keys.shrU(key.shl(1)).and(3));
       const mask = e.variable('i32', -1);
       e.when(
         denied.and(1),

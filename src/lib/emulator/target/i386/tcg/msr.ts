@@ -144,6 +144,19 @@ const TABLE = new Map<number, Msr>([
       }
     }
   ],
+  [
+    0x6e1,
+    {
+      name: 'IA32_PKRS',
+      read: ({ env }) => BigInt(env.get('pkrs')),
+      write: ({ env, mmu }, value) => {
+        if (value >> 32n) throw generalProtection();
+        env.set('pkrs', Number(value));
+        mmu.flush(true);
+      },
+      feature: ['7_0_ECX', 31]
+    }
+  ],
   [0xc000_0080, { name: 'EFER', read: ({ env }) => env.get64('efer'), write: writeEfer }],
   [0xc000_0081, field('STAR', 'star')],
   [0xc000_0082, address('LSTAR', 'lstar')],

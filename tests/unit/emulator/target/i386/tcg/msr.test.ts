@@ -49,6 +49,16 @@ describe('RDMSR and WRMSR', () => {
     writeMsr(cpu, index, 0x1234_5678_9abcn);
     expect([cpu.env.get64(field, element), readMsr(cpu, index)]).toEqual([0x1234_5678_9abcn, 0x1234_5678_9abcn]);
   });
+  test('PKRS has 32 bits, and what it denies is forgotten', () => {
+    const cpu = longCpu();
+    writeMsr(cpu, 0x6e1, 0xc000_0001n);
+    expect([cpu.env.get('pkrs'), readMsr(cpu, 0x6e1), cpu.mmu.flushes]).toEqual([
+      0xc000_0001,
+      0xc000_0001n,
+      ['global']
+    ]);
+    expect(raised(() => writeMsr(cpu, 0x6e1, 1n << 32n))).toEqual(GP0);
+  });
   test('of addresses want canonical ones', () => {
     for (const index of [0x175, 0x176, 0xc000_0082, 0xc000_0083, 0xc000_0100, 0xc000_0101, 0xc000_0102]) {
       expect(raised(() => writeMsr(longCpu(), index, 1n << 47n))).toEqual(GP0);
