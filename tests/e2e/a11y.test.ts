@@ -2,6 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, sampleFile, test } from './support/app.ts';
+import { addBreakpoint, linuxFiles, loadLinux } from './support/linux-machine.ts';
 
 /** Everything in the light theme, what depends on colours in the dark one too. `within`: what alone has changed. */
 async function violations(page: Page, within?: string): Promise<string[]> {
@@ -105,5 +106,20 @@ test('a page with its bytes, code and sends; page tables; the RAM map filtered a
 test('problems, and a file that is none', async ({ app, page }) => {
   await app.open({ name: 'noise', bytes: Uint8Array.from({ length: 100 }, (_, i) => i) });
   await expect(app.problems.getByRole('button')).toHaveCount(1);
+  expect(await violations(page)).toEqual([]);
+});
+
+test('a machine: its toolbar, and every panel of the debugger', async ({ app, page }) => {
+  test.skip(!linuxFiles, 'no golden linux-seed');
+  await loadLinux(app);
+  await addBreakpoint(app, 'port', { 'Breakpoint port': '0x3f8-0x3ff' });
+  for (const panel of ['Devices', 'Calls', 'Live RAM', 'CPU tables', 'Registers', 'Virtqueues']) await app.show(panel);
+  await page.getByRole('button', { name: 'Step', exact: true }).click();
+  await app.idle();
+  expect(await violations(page)).toEqual([]);
+  for (const panel of ['Interrupts', 'Stack', 'Board']) await app.show(panel);
+  await app.show('Page tables');
+  await page.getByRole('checkbox', { name: 'of the machine, live' }).check();
+  await page.getByRole('button', { name: /^RIP 0x/ }).click();
   expect(await violations(page)).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { type App, expect, sampleFile, test } from './support/app.ts';
+import { addBreakpoint, linuxFiles, loadLinux } from './support/linux-machine.ts';
 
 const folder = fileURLToPath(new URL('../../screenshots', import.meta.url));
 const compare = (app: App) =>
@@ -167,10 +168,49 @@ const workbench: Readonly<Record<string, (app: App) => Promise<void>>> = {
   'menu-export': (app) => app.page.getByRole('menuitem', { name: 'Export' }).click()
 };
 
+const step = async (app: App) => {
+  await app.page.getByRole('button', { name: 'Step', exact: true }).click();
+  await app.idle();
+};
+/** With a Linux guest in the machine. */
+const machine: Readonly<Record<string, (app: App) => Promise<void>>> = {
+  'machine-ready': async () => undefined,
+  'machine-stepped': async (app) => {
+    for (const panel of ['Devices', 'Breakpoints', 'Calls', 'Live RAM', 'Registers']) await app.show(panel);
+    await step(app);
+  },
+  'machine-watchpoint': async (app) => {
+    await addBreakpoint(app, 'data', { 'Breakpoint address': 'jiffies' });
+    await app.page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await expect(app.page.getByRole('toolbar', { name: 'Machine' })).toContainText('→', { timeout: 30_000 });
+  },
+  ...Object.fromEntries(
+    ['CPU tables', 'Interrupts', 'Board', 'Virtqueues', 'Live RAM', 'Calls'].map((panel) => [
+      `machine-${panel.toLowerCase().replace(' ', '-')}`,
+      (app: App) => app.show(panel)
+    ])
+  ),
+  'machine-page-tables': async (app) => {
+    await app.show('Page tables');
+    await app.page.getByRole('checkbox', { name: 'of the machine, live' }).check();
+    await app.page.getByRole('button', { name: /^RIP 0x/ }).click();
+  }
+};
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
     const scenes = [
+      ...Object.entries(linuxFiles ? machine : {}).map(
+        ([name, scene]) =>
+          [
+            name,
+            async (app: App) => {
+              await loadLinux(app);
+              await scene(app);
+            }
+          ] as const
+      ),
       ...Object.entries(firstPage),
       ...Object.entries(workbench).map(
         ([name, scene]) =>

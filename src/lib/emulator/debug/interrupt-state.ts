@@ -10,19 +10,15 @@ const DELIVERY = ['fixed', 'lowest priority', 'SMI', 'reserved', 'NMI', 'INIT', 
 const ISA_LINES = 'PIT,keyboard,slave,COM2,COM1,LPT2,floppy,LPT1,RTC,ACPI,,,mouse,FPU,IDE 0,IDE 1'.split(',');
 const LVT = ['timer', 'thermal', 'performance', 'LINT0', 'LINT1', 'error'];
 
-function cpu({ cpu: { env } }: Machine): Sheet {
+function cpuRows({ cpu: { env } }: Machine): readonly SheetRow[] {
   const requests = env.get('interrupt_request');
   const names = Object.entries(CPU_INTERRUPT).flatMap(([name, bit]) => (requests & bit ? [name] : []));
   const open = (env.get('eflags') & FLAG.IF) !== 0;
-  return {
-    title: 'CPU',
-    columns: ['what', 'state'],
-    rows: [
-      { cells: ['requests', names.join(' ') || 'none'] },
-      { cells: ['IF', open ? 'interrupts are taken' : 'interrupts wait'] },
-      { cells: ['halted', env.get('halted') ? 'yes' : 'no'] }
-    ]
-  };
+  return [
+    { cells: ['CPU requests', names.join(' ') || 'none'] },
+    { cells: ['CPU IF', open ? 'set: interrupts are taken' : 'clear: interrupts wait'] },
+    { cells: ['CPU halted', env.get('halted') ? 'yes' : 'no'] }
+  ];
 }
 
 function pics({ board }: Machine): Sheet {
@@ -76,8 +72,8 @@ function setBits(words: ArrayLike<number>): string {
   return set.join(' ') || 'none';
 }
 
-function lapic({ board }: Machine): Sheet {
-  const { apic } = board.pc;
+function lapic(machine: Machine): Sheet {
+  const { apic } = machine.board.pc;
   const vectors = LVT.map((name, n): SheetRow => {
     const lvt = apic.lvt[n]!;
     const masked = (lvt >>> 16) & 1 ? ', masked' : '';
@@ -87,6 +83,7 @@ function lapic({ board }: Machine): Sheet {
     title: `Local APIC ${apic.id}`,
     columns: ['register', 'state'],
     rows: [
+      ...cpuRows(machine),
       { cells: ['IRR: requested', setBits(apic.irr)] },
       { cells: ['ISR: in service', setBits(apic.isr)] },
       { cells: ['TMR: level-triggered', setBits(apic.tmr)] },
@@ -98,9 +95,4 @@ function lapic({ board }: Machine): Sheet {
   };
 }
 
-export const interruptState = (machine: Machine): readonly Sheet[] => [
-  cpu(machine),
-  lapic(machine),
-  ioapic(machine),
-  pics(machine)
-];
+export const interruptState = (machine: Machine): readonly Sheet[] => [lapic(machine), ioapic(machine), pics(machine)];

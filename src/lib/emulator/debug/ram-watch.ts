@@ -4,8 +4,8 @@ import type { RamPageBits, RamView } from '../machine-api.ts';
 import { DIRTY_VIEW, type PhysMem, type RAMBlock } from '../system/physmem.ts';
 
 const PAGE: RamPageBits = { ZERO: 1, DATA: 2, WRITTEN: 4 };
-/** Pages whose contents are looked at in one go: some ten milliseconds. */
-const MOST_AT_ONCE = 8192;
+/** Pages whose contents are looked at in one go: a few milliseconds. */
+const MOST_AT_ONCE = 4096;
 
 export class RamWatch {
   readonly #physmem: PhysMem;

@@ -42,12 +42,11 @@ function queueRows(machine: Machine, device: string, n: number, queue: VirtQueue
     return bytes && bytes[0]! | (bytes[1]! << 8);
   };
   const [availIndex, usedIndex] = [index(avail), index(used)];
+  const shown = (index: number | undefined): string => (index === undefined ? 'not in RAM' : String(index));
   const rings = `descriptors ${hex(desc)}, available ${hex(avail)}, used ${hex(used)}`;
-  const counts =
-    availIndex === undefined || usedIndex === undefined
-      ? 'its rings are not in RAM'
-      : `available ${availIndex}, taken ${queue.last_avail_idx}, returned ${usedIndex}, in flight ${queue.inuse}`;
-  const rows: SheetRow[] = [{ cells: [device, String(n), `${num} entries: ${counts}`, rings] }];
+  const indices = [shown(availIndex), String(queue.last_avail_idx), shown(usedIndex), String(queue.inuse)];
+  const rows: SheetRow[] = [{ cells: [device, String(n), String(num), ...indices, rings] }];
+  const none = ['', '', '', '', '', ''];
   if (availIndex === undefined) return rows;
   const waiting = Math.min((availIndex - queue.last_avail_idx) & 0xffff, num, VIRTQUEUE_MAX_SIZE);
   for (let i = 0; i < Math.min(waiting, MOST_SHOWN); i++) {
@@ -55,9 +54,9 @@ function queueRows(machine: Machine, device: string, n: number, queue: VirtQueue
     const bytes = readRam(machine, avail + BigInt(4 + 2 * slot), 2);
     if (!bytes) break;
     const head = bytes[0]! | (bytes[1]! << 8);
-    rows.push({ cells: ['', '', `  waits: descriptor ${head}`, chainText(machine, desc, num, head)] });
+    rows.push({ cells: [`  descriptor ${head} waits`, ...none, chainText(machine, desc, num, head)] });
   }
-  if (waiting > MOST_SHOWN) rows.push({ cells: ['', '', `  ${waiting - MOST_SHOWN} more wait`, ''] });
+  if (waiting > MOST_SHOWN) rows.push({ cells: [`  ${waiting - MOST_SHOWN} more wait`, ...none, ''] });
   return rows;
 }
 
@@ -65,6 +64,6 @@ export function virtqueues(machine: Machine): readonly Sheet[] {
   const rows = machine.devices.entries.flatMap(({ idstr, device }) =>
     device instanceof VirtioPCI ? device.device.vq.flatMap((queue, n) => queueRows(machine, idstr, n, queue)) : []
   );
-  const columns = ['device', 'queue', 'state', 'in guest memory'];
+  const columns = ['device', 'queue', 'entries', 'available', 'taken', 'returned', 'in flight', 'in guest memory'];
   return [{ title: 'Virtqueues', columns, rows, none: 'No driver has set up a virtqueue.' }];
 }

@@ -16,8 +16,9 @@ export interface LiveMap {
   readonly placement: Placement;
   /** Of each part's pages: what it holds times GLOW + 1, plus how it glows. */
   readonly values: readonly Uint8Array[];
-  /** Pages written at the last look. */
+  /** Pages written at the last look, and those whose contents nobody has looked at yet. */
   readonly written: number;
+  readonly unknown: number;
 }
 
 /** The map after a look; the one before has how pages glowed. */
@@ -33,16 +34,18 @@ export function liveMap(views: readonly RamView[], before?: LiveMap): LiveMap {
         runs: [{ cell: 0, page: 0, pages: pages.length }]
       }));
   let written = 0;
+  let unknown = 0;
   const values = shown.map(({ pages }, part) => {
     const last = same ? before.values[part] : undefined;
     return pages.map((bits, n) => {
       const fresh = (bits & PAGE.WRITTEN) !== 0;
       if (fresh) written++;
+      if ((bits & 3) === 0) unknown++;
       const glow = fresh ? GLOW : Math.max(0, ((last?.[n] ?? 0) % (GLOW + 1)) - 1);
       return (bits & 3) * (GLOW + 1) + glow;
     });
   });
-  return { parts, placement: same ? before.placement : place(parts, 'hilbert'), values, written };
+  return { parts, placement: same ? before.placement : place(parts, 'hilbert'), values, written, unknown };
 }
 
 /** A pixel a value: what it holds, mixed with the glow. */

@@ -74,18 +74,34 @@ export class MachineSession {
       this.#worker ??= this.#start((message) => this.#crash(message));
       const { host } = this.#worker;
       const { id, report } = await host.create({ state: files });
-      this.report = report;
-      if (report.made) {
-        this.status = await host.status(id);
-        await host.watch(id, (status) => this.#told(id, status));
-      }
-      this.id = id;
-      if (report.made) await this.look();
+      await this.#take(id, report);
     } catch (error) {
       this.refusal = messageOf(error);
     } finally {
       this.loading = false;
     }
+  }
+
+  async #take(id: number, report: MachineReport): Promise<void> {
+    const { host } = this.#worker!;
+    this.report = report;
+    if (report.made) {
+      this.status = await host.status(id);
+      await host.watch(id, (status) => this.#told(id, status));
+    }
+    this.id = id;
+    if (report.made) await this.look();
+  }
+
+  /** The guest is in another machine of the worker now; the one that it left goes. */
+  adopt(id: number, report: MachineReport): Promise<void> {
+    const { id: left } = this;
+    const take = async (): Promise<void> => {
+      this.id = undefined;
+      await this.#take(id, report);
+      if (left !== undefined) await this.host.destroy(left);
+    };
+    return this.#activity.track(take());
   }
 
   /** The same files once more. */

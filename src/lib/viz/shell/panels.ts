@@ -47,6 +47,10 @@ const rows = [
     load: () => import('../machine/Display.svelte')
   },
   {
+    ...{ id: 'convergence', title: 'Convergence', area: 'main', needs: 'machine' },
+    load: () => import('../migration/Convergence.svelte')
+  },
+  {
     ...{ id: 'registers', title: 'Registers', area: 'side', needs: 'machine' },
     load: () => import('../machine/Registers.svelte')
   },
@@ -67,20 +71,20 @@ const rows = [
     load: () => import('../machine/Interrupts.svelte')
   },
   {
-    ...{ id: 'board', title: 'Board', area: 'main', needs: 'machine' },
-    load: () => import('../machine/Board.svelte')
-  },
-  {
-    ...{ id: 'virtqueues', title: 'Virtqueues', area: 'main', needs: 'machine' },
-    load: () => import('../machine/Virtqueues.svelte')
-  },
-  {
     ...{ id: 'liveRam', title: 'Live RAM', area: 'bottomMiddle', needs: 'machine' },
     load: () => import('../machine/LiveRam.svelte')
   },
   {
     ...{ id: 'console', title: 'Serial console', area: 'bottomLeft', needs: 'machine' },
     load: () => import('../machine/SerialConsole.svelte')
+  },
+  {
+    ...{ id: 'board', title: 'Board', area: 'bottomLeft', needs: 'machine' },
+    load: () => import('../machine/Board.svelte')
+  },
+  {
+    ...{ id: 'virtqueues', title: 'Virtqueues', area: 'bottomLeft', needs: 'machine' },
+    load: () => import('../machine/Virtqueues.svelte')
   },
   {
     ...{ id: 'monitor', title: 'Monitor', area: 'bottomRight', needs: 'machine' },

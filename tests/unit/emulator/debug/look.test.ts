@@ -99,9 +99,9 @@ describe.skipIf(!folder)('a Linux guest', () => {
     const idt = sheet(sheets!.get('tables')!, /^IDT/);
     expect(idt.rows.length).toBe(256);
     expect(idt.rows.find((r) => r.cells[0] === '0x0e #PF')?.cells[3]).toBe('asm_exc_page_fault');
-    expect(sheet(sheets!.get('virtqueues')!, /^Virtqueues/).rows[0]!.cells[2]).toMatch(
-      /^\d+ entries: available (\d+), taken \1/
-    );
+    const [, , size, available, taken] = sheet(sheets!.get('virtqueues')!, /^Virtqueues/).rows[0]!.cells;
+    expect(Number(size)).toBeGreaterThan(0);
+    expect(taken).toBe(available);
     expect(calls![0]).toMatchObject({ address: cpu.pc, how: 'runs' });
   });
 

@@ -12,6 +12,7 @@ const view = (...pages: readonly number[]) => [
 test('what was written glows, and cools down look by look', () => {
   const first = liveMap(view(DATA | WRITTEN, DATA));
   expect(first.parts.map((p) => p.title)).toEqual(['pc.ram']);
+  expect(first.unknown).toBe(0);
   expect([first.written, first.values[0]![0], first.values[0]![1], first.values[0]![2]]).toEqual([
     1,
     2 * 13 + 12,
