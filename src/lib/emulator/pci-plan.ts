@@ -84,7 +84,7 @@ const READERS: Readonly<Record<string, (section: Section) => PCIDevicePlan | und
   // The 82540EM; its kin have other devices' ids.
   e1000(section) {
     const [, slot] = /^0000:00:([\da-f]{2})\.0\//.exec(section.name) ?? [];
-    const config = placedAt(section.fields, 'parent_obj.config')?.value;
+    const config = placedAt(section.fields, 'parent_obj.config[0]')?.value;
     const words = [0, 1, 2].map((n) => placedAt(section.fields, `eeprom_data[${n}]`)?.value as number);
     if (slot === undefined || !(config instanceof Uint8Array) || (config[2]! | (config[3]! << 8)) !== 0x100e)
       return undefined;
@@ -94,7 +94,7 @@ const READERS: Readonly<Record<string, (section: Section) => PCIDevicePlan | und
   'virtio-net'(section) {
     const virtio = virtioOf(section);
     const value = (path: string): unknown => placedAt(section.fields, `virtio.${path}`)?.value;
-    const [mac, configLength] = [value('net.mac'), Number(value('config_len'))];
+    const [mac, configLength] = [value('virtio-net-device.mac'), Number(value('config_len'))];
     // One pair of queues and the control queue: more are not modelled.
     const fits = mac instanceof Uint8Array && mac.length === ETH_ALEN && Number(value('num')) === 3;
     if (!virtio || !fits || !(configLength >= ETH_ALEN && configLength <= 24)) return undefined;
