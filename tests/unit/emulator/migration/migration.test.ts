@@ -1,7 +1,8 @@
 /** Guests that go from one machine of this process to another while they write. */
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
-import type { MigrationEvent } from '../../../../src/lib/emulator/migration/migration.ts';
+import type { MigrationStatus } from '../../../../src/lib/emulator/migration-api.ts';
+import type { Migration, MigrationEvent } from '../../../../src/lib/emulator/migration/migration.ts';
 import { differences, send, type Passage } from '../../../support/live-migration.ts';
 import { runningWorkload, workloadMachine, type Workload } from '../../../support/workload.ts';
 
@@ -27,6 +28,8 @@ const gone = async (...guests: Workload[]): Promise<void> => {
 afterAll(() => gone(...here));
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const reaches = ({ migration }: { migration: Migration }, status: MigrationStatus): Promise<void> =>
+  expect.poll(() => migration.status, { timeout: 30_000, interval: 5 }).toBe(status);
 const RUNS = 20 * Number(process.env.MIGRASCOPE_RUNS_FACTOR ?? 1);
 
 /** A small generator, so that a run can be had again. */
@@ -191,7 +194,7 @@ test('pause-before-switchover holds the guest until it is told to go on', { time
   const events: MigrationEvent[] = [];
   migration.onEvent = (event) => events.push(event);
   const passage = send(a, b);
-  while (migration.status !== 'pre-switchover') await sleep(10);
+  await reaches(a.machine, 'pre-switchover');
   expect(a.machine.runstate.state).toBe('finish-migrate');
   expect(() => migration.options.setCapabilities([])).toThrow("There's a migration process in progress");
   expect(() => migration.continue('device')).toThrow('Migration not in expected state: pre-switchover');
@@ -218,7 +221,7 @@ test(
     await a.ask('fill 8M noise');
     const first = room();
     const slow = send(a, first);
-    while (migration.status !== 'active') await sleep(5);
+    await reaches(a.machine, 'active');
     migration.cancel();
     await slow.over;
     expect(migration.info()).toEqual({ status: 'cancelled' });
@@ -230,7 +233,7 @@ test(
     migration.options.setCapabilities([{ capability: 'pause-before-switchover', state: true }]);
     const second = room();
     const paused = send(a, second);
-    while (migration.status !== 'pre-switchover') await sleep(5);
+    await reaches(a.machine, 'pre-switchover');
     migration.cancel();
     await paused.over;
     expect(migration.status).toBe('cancelled');

@@ -28,7 +28,7 @@ function connection(): { say(text: string): void; next(): Promise<Json>; server:
     server,
     say: (text) => server.feed(text),
     async next() {
-      await vi.waitFor(() => expect(lines.length).toBeGreaterThan(read));
+      await vi.waitFor(() => expect(lines.length).toBeGreaterThan(read), { timeout: 20_000 });
       return JSON.parse(lines[read++]!) as Json;
     }
   };
@@ -81,7 +81,7 @@ test.each([
   expect(await next()).toMatchObject({ error: { desc: expect.stringContaining(desc) as string } });
 });
 
-test('Events tell what the machine and its migration do, with their time', async () => {
+test('Events tell what the machine and its migration do, with their time', { timeout: 60_000 }, async () => {
   const { machine } = session;
   const { say, next, server } = await negotiated();
   sendEvents(session, server.event);
