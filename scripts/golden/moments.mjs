@@ -33,6 +33,8 @@ export const moments = [
     args: [...SMALL, '-boot', 'menu=on,splash-time=1000'],
     ready: 'Press ESC'
   },
+  // The card's ROM begins; that of the e1000 is in `pc`.
+  { name: 'moment-ipxe', args: ['-m', '64M', '-nic', 'user,model=virtio-net-pci'], ready: 'iPXE' },
   // The kernel's own real-mode code has begun: it asks the BIOS for memory, disks and video modes.
   {
     name: 'moment-real-mode',

@@ -70,6 +70,17 @@ describe.each(moments('in-flight-virtio-blk-pci'))('$name', (golden) => {
   });
 });
 
+// The e1000 of every PC, and a virtio card: of the newest QEMU.
+describe.each([...moments('pc').slice(-1), ...moments('moment-ipxe').slice(-1)])('$name', (golden) => {
+  test('iPXE gets an address through its network card, and finds no server', { timeout: 180_000 }, async () => {
+    const { machine, says } = await running(golden);
+    await says(/net0: 10\.0\.2\.15\/255\.255\.255\.0 gw 10\.0\.2\.2/);
+    await says(/Nothing to boot/);
+    await machine.stop();
+    machine.destroy();
+  });
+});
+
 describe.each([...moments('moment-real-mode'), ...moments('moment-decompressor')])('$name', (golden) => {
   test('boots on until the kernel speaks', { timeout: 180_000 }, async () => {
     const { machine, says } = await running(golden);
