@@ -32,6 +32,7 @@ import { AddressSpace } from './system/memory.ts';
 import type { PhysMem } from './system/physmem.ts';
 import { isRunState, RunStateMachine } from './system/runstate.ts';
 import { VirtualClock } from './system/virtual-clock.ts';
+import { hasFeature } from './target/i386/control-registers.ts';
 import { cpuModel, supportedFeatures } from './target/i386/cpu-models.ts';
 import { CpuVmState } from './target/i386/env-state.ts';
 import { cpuid_version } from './target/i386/cpuid.ts';
@@ -46,6 +47,8 @@ import { QEMUClock, type Clocks } from './util/qemu-timer.ts';
 const NS_A_MS = 1_000_000n;
 /** Messages of guest errors that are kept. */
 const MAX_LOG = 1000;
+/** Bit of CPUID's leaf 1, ECX. */
+const X2APIC = 21;
 
 const APIC_INTERRUPTS: Readonly<Record<ApicInterrupt, number>> = {
   HARD: CPU_INTERRUPT.HARD,
@@ -159,7 +162,7 @@ export class Machine implements LiveMachine {
           // CPUID looks at the MSR itself.
           setApicFeature() {},
           tscDeadlinePassed: () => this.cpu.env.set64('tsc_deadline', 0n),
-          x2apic: false
+          x2apic: hasFeature(model, '1_ECX', X2APIC)
         },
         a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
         ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
