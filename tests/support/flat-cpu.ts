@@ -98,8 +98,11 @@ export class FakeOutside implements CpuOutside {
   }
   interruptVector = (): number => this.vector;
   apicBase = (): bigint => this.base;
-  setApicBase(value: bigint): void {
+  /** Has no x2APIC. */
+  setApicBase(value: bigint): boolean {
+    if (value & 0x400n) return false;
     this.base = value;
+    return true;
   }
   apicTpr = (): number => this.tpr;
   setApicTpr(value: number): void {

@@ -55,7 +55,7 @@ export class TcgMachine {
       ioWrite: (port, value, size) => void this.ports.push([port, value, size]),
       interruptVector: () => 0x20,
       apicBase: () => 0xfee0_0900n,
-      setApicBase: () => {},
+      setApicBase: () => true,
       apicTpr: () => 0,
       setApicTpr: () => {},
       apicMsrRead: () => undefined,

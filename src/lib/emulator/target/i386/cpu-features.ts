@@ -32,7 +32,7 @@ export const FEATURE_NAMES: Readonly<Record<string, readonly string[]>> = {
  */
 export const SYSTEM_FEATURES: readonly string[] = words(`
   fpu de pse tsc msr pae mce apic mtrr pge mca pat pse36 acpi ss hypervisor
-  smep umip la57 pcid erms fsrm fzrm fsrs fsrc arat xgetbv1 xsaveerptr pks
+  smep umip la57 pcid erms fsrm fzrm fsrs fsrc arat xgetbv1 xsaveerptr pks x2apic
   nx pdpe1gb lm lahf-lm cr8legacy cmp-legacy mmxext 3dnowprefetch`);
 
 /** Features that mean nothing without another. Source: QEMU feature_dependencies, x86_ext_save_areas. */

@@ -36,7 +36,8 @@ export interface CpuOutside {
   /** QEMU cpu_get_pic_interrupt: the vector to deliver now, or −1 when it has gone. */
   interruptVector(): number;
   apicBase(): bigint;
-  setApicBase(value: bigint): void;
+  /** False: no such bits, or no such change of mode; #GP. */
+  setApicBase(value: bigint): boolean;
   /** CR8: bits 7 to 4 of the task priority. */
   apicTpr(): number;
   setApicTpr(value: number): void;

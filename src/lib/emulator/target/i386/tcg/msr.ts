@@ -78,7 +78,7 @@ const TABLE = new Map<number, Msr>([
       read: ({ outside }) => outside.apicBase(),
       write: ({ outside }, value) => {
         if (value & ~APIC_BASE_KNOWN) throw generalProtection();
-        outside.setApicBase(value);
+        if (!outside.setApicBase(value)) throw generalProtection();
       }
     }
   ],

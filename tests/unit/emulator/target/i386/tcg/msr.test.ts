@@ -124,6 +124,7 @@ describe('special registers', () => {
     writeMsr(cpu, 0x1b, 0xfee0_0800n);
     expect([cpu.outside.base, readMsr(cpu, 0x1b)]).toEqual([0xfee0_0800n, 0xfee0_0800n]);
     expect(raised(() => writeMsr(cpu, 0x1b, 0xfee0_0801n))).toEqual(GP0);
+    expect(raised(() => writeMsr(cpu, 0x1b, 0xfee0_0c00n))).toEqual(GP0);
   });
   test('SYSENTER_CS keeps 16 bits', () => {
     const cpu = longCpu();
