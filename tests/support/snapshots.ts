@@ -138,6 +138,7 @@ export function snapshot(spec: SnapshotSpec): Snapshot {
     pageSize: PAGE,
     sections,
     ram,
+    races: [],
     rounds: ends.map((last, index) => {
       const first = index === 0 ? 0 : ends[index - 1]!;
       return {

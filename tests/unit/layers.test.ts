@@ -60,7 +60,7 @@ const rules: readonly Rule[] = [
     may: [`${EMULATOR}system/`, `${EMULATOR}util/`, `${EMULATOR}host/memory.ts`, VMSTATE],
     types: [`${EMULATOR}machine-api.ts`]
   },
-  { from: `${EMULATOR}machine-api.ts`, may: [], types: [VMSTATE] },
+  { from: `${EMULATOR}machine-api.ts`, may: [], types: [VMSTATE, `${EMULATOR}migration-api.ts`] },
   { from: `${EMULATOR}migration-api.ts`, may: [] },
   ...['util/', 'wasm/', 'fpu/', 'chardev/'].map((folder) => ({ from: EMULATOR + folder, may: [EMULATOR + folder] })),
   { from: `${EMULATOR}block/`, may: [`${EMULATOR}block/`, VMSTATE] },

@@ -16,7 +16,7 @@ type Told = (news: MigrationNews) => void;
 /** ms between two messages to the page. */
 const EVERY = 50;
 /** Those that the page turns on and off. */
-const CAPABILITIES: readonly Capability[] = ['auto-converge', 'xbzrle'];
+const CAPABILITIES = ['auto-converge', 'xbzrle'] as const satisfies readonly Capability[];
 
 export class TabMigration {
   /** Resolves when it is over: with the machine that has the guest now, undefined where the guest stayed. */

@@ -7,6 +7,7 @@ import { Commands } from './commands.ts';
 import { Notebook } from './notes/notebook.svelte.ts';
 import { FILTER } from './filter.svelte.ts';
 import { MachineSession, type StartHost } from './machine/machine-session.svelte.ts';
+import { LiveMigration } from './migration/live-migration.svelte.ts';
 import { Pictures } from './pictures.ts';
 import { Session } from './session.svelte.ts';
 import { SelectionState } from './selection.svelte.ts';
@@ -22,6 +23,7 @@ export class Workspace {
   /** The right-hand side of a comparison with another file. */
   readonly other: Session;
   readonly machine: MachineSession;
+  readonly migration: LiveMigration;
   readonly selection = new SelectionState();
   readonly settings: Settings;
   readonly commands: Commands;
@@ -56,6 +58,7 @@ export class Workspace {
     this.session = new Session(this.inspector);
     this.other = new Session(this.inspector);
     this.machine = new MachineSession(this.activity, options.startHost);
+    this.migration = new LiveMigration(this.machine);
     this.settings = new Settings(options.store);
     this.mac = options.mac ?? false;
     this.commands = new Commands(this.mac);

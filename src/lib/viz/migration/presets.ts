@@ -1,0 +1,61 @@
+/** The lab: what a class tries with the workload guest. Rates that a link and a guest of 16 MiB show well. */
+export const ways = {
+  precopy: { title: 'Precopy', capabilities: [], stopFirst: false },
+  'auto-converge': { title: 'Auto-converge', capabilities: ['auto-converge'], stopFirst: false },
+  xbzrle: { title: 'XBZRLE', capabilities: ['xbzrle'], stopFirst: false },
+  'stop-and-copy': { title: 'Stop and copy', capabilities: [], stopFirst: true }
+} as const;
+export type Way = keyof typeof ways;
+export const isWay = (text: string): text is Way => Object.hasOwn(ways, text);
+
+export interface Settings {
+  readonly way: Way;
+  /** Bytes a second. */
+  readonly bandwidth: number;
+  /** ms */
+  readonly downtime: number;
+  /** Pages a second that the workload guest writes. */
+  readonly dirtyRate: number;
+  /** Memory that it writes, and how: arguments of its `dirty`. */
+  readonly pattern: string;
+}
+
+export interface Preset extends Settings {
+  readonly id: string;
+  readonly title: string;
+  readonly about: string;
+  /** Done to it when it has gone on for so many rounds. */
+  readonly rescue?: { readonly rounds: number; readonly downtime: number };
+}
+
+const MIB = 1 << 20;
+const usual = { way: 'precopy', bandwidth: 4 * MIB, downtime: 100, pattern: '6M seq' } as const;
+
+export const presets: readonly Preset[] = [
+  {
+    ...{ ...usual, id: 'converges', title: 'Converges at once', dirtyRate: 200 },
+    about: 'The guest writes a fifth of what the link takes: each round is a fifth of the one before.'
+  },
+  {
+    ...{ ...usual, id: 'plateau', title: 'Saw-tooth plateau', dirtyRate: 1000 },
+    about: 'It writes about as much as the link takes: rounds stay as long as they are, until chance lets one pass.'
+  },
+  {
+    ...{ ...usual, id: 'never', title: 'Never converges', dirtyRate: 3000, downtime: 20 },
+    about: 'It writes three times as much as the link takes: every round finds all of its working set dirty again.'
+  },
+  {
+    ...{ ...usual, id: 'auto-converge', title: 'Rescued by auto-converge', dirtyRate: 3000, downtime: 20 },
+    ...{
+      way: 'auto-converge',
+      about: 'The same, but QEMU slows the guest down, more with every round that does not help.'
+    }
+  },
+  {
+    ...{ ...usual, id: 'downtime', title: 'Rescued by a larger downtime limit', dirtyRate: 3000, downtime: 20 },
+    ...{
+      rescue: { rounds: 5, downtime: 3000 },
+      about: 'The same; after five rounds the guest may stand for three seconds.'
+    }
+  }
+];

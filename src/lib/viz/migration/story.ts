@@ -1,0 +1,98 @@
+/** What the observations of a migration tell, up to a moment of it: rounds, samples, states. Times are ms since it began. */
+import type {
+  MigrationInfo,
+  MigrationObservation,
+  MigrationRound,
+  MigrationSample,
+  MigrationSection,
+  MigrationStatus
+} from '../../emulator/migration-api.ts';
+
+export interface Story {
+  /** How far it is told. */
+  readonly until: number;
+  readonly rounds: readonly MigrationRound[];
+  readonly samples: readonly MigrationSample[];
+  readonly throttle: readonly { readonly at: number; readonly percentage: number }[];
+  readonly statuses: readonly { readonly at: number; readonly status: MigrationStatus; readonly error?: string }[];
+  /** Stretches in which the guest stood. */
+  readonly stops: readonly { readonly start: number; readonly end: number }[];
+  /** Largest first. */
+  readonly sections: readonly MigrationSection[];
+  readonly downtime: { readonly downtime: number; readonly total: number } | undefined;
+}
+
+const endOf = (o: MigrationObservation): number => ('at' in o ? o.at : o.end);
+
+/** The last moment that anything is known of. */
+export const durationOf = (observations: readonly MigrationObservation[]): number =>
+  observations.reduce((last, o) => Math.max(last, endOf(o)), 0);
+
+/** @param until what came later is left out; absent: all of it */
+export function storyOf(observations: readonly MigrationObservation[], until = durationOf(observations)): Story {
+  const told = observations.filter((o) => endOf(o) <= until);
+  const stops: { start: number; end: number }[] = [];
+  let stopped: number | undefined;
+  for (const o of told) {
+    if (o.kind !== 'guest') continue;
+    if (!o.running) stopped ??= o.at;
+    else if (stopped !== undefined) {
+      stops.push({ start: stopped, end: o.at });
+      stopped = undefined;
+    }
+  }
+  if (stopped !== undefined) stops.push({ start: stopped, end: until });
+  return {
+    ...{ until, stops },
+    rounds: told.filter((o) => o.kind === 'round'),
+    samples: told.filter((o) => o.kind === 'sample'),
+    throttle: told.filter((o) => o.kind === 'throttle'),
+    statuses: told.filter((o) => o.kind === 'status'),
+    sections: told.filter((o) => o.kind === 'section').sort((a, b) => b.bytes - a.bytes),
+    downtime: told.find((o) => o.kind === 'downtime')
+  };
+}
+
+/** One line of the law that textbooks give: round n sends V_n = V_0 r^n, r being dirty rate over bandwidth. */
+export interface Law {
+  /** Bytes of round 1, bytes a second both. */
+  readonly first: number;
+  readonly dirtyRate: number;
+  readonly bandwidth: number;
+  readonly ratio: number;
+  /** Bytes that each round has to send, as many as there were rounds. */
+  readonly volumes: readonly number[];
+}
+
+/** Its inputs are the run's own: what the bulk round sent, and the means over the rounds behind it. */
+export function lawOf(rounds: readonly MigrationRound[], pageSize = 4096): Law | undefined {
+  const [bulk] = rounds;
+  const live = rounds.filter((r) => r.phase !== 'switchover');
+  const seconds = live.reduce((sum, r) => sum + r.end - r.start, 0) / 1000;
+  if (!bulk || seconds === 0) return undefined;
+  const sum = (of: (r: MigrationRound) => number): number => live.reduce((total, r) => total + of(r), 0);
+  const bandwidth = sum((r) => r.bytes) / seconds;
+  const dirtyRate = (sum((r) => r.dirtied) * pageSize) / seconds;
+  if (bandwidth === 0) return undefined;
+  const ratio = dirtyRate / bandwidth;
+  return {
+    ...{ first: bulk.bytes, dirtyRate, bandwidth, ratio },
+    volumes: rounds.map((_, n) => bulk.bytes * ratio ** n)
+  };
+}
+
+/** How it stands, in a sentence. */
+export function stateOf(story: Story, info: MigrationInfo | undefined): string {
+  const last = story.statuses.at(-1);
+  if (!last) return 'No migration yet.';
+  const rounds = story.rounds.length;
+  const after = `after ${(story.until / 1000).toFixed(1)} s and ${rounds} round${rounds === 1 ? '' : 's'}`;
+  if (last.status === 'completed') {
+    const down = story.downtime ? `, the guest stood for ${Math.round(story.downtime.downtime)} ms` : '';
+    return `Completed ${after}${down}.`;
+  }
+  const why = last.error ?? info?.['error-desc'];
+  if (last.status === 'failed') return `Failed ${after}${why === undefined ? '' : `: ${why}`}. The guest goes on here.`;
+  if (last.status === 'cancelled') return `Cancelled ${after}. The guest goes on here.`;
+  return `${last.status}: round ${rounds + 1}, ${(story.until / 1000).toFixed(1)} s`;
+}
