@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { QemuFileReader, QemuFileWriter, ShortRead } from '../../../src/lib/vmstate/qemu-file.ts';
 import { arrayOf, i32, i64, u32, u8 } from '../../../src/lib/vmstate/vmstate-types.ts';
-import { fieldsOf, load, placedAt, save, struct, type VMStateDescription } from '../../../src/lib/vmstate/vmstate.ts';
+import {
+  fieldsOf,
+  load,
+  loadOwn,
+  placedAt,
+  save,
+  struct,
+  type VMStateDescription
+} from '../../../src/lib/vmstate/vmstate.ts';
 
 interface Channel {
   count: number;
@@ -85,4 +93,18 @@ test('what a row means is plain data, without the functions of its field', () =>
   const { fields, complaints } = load(new QemuFileReader(new Uint8Array([0, 0, 0, 9])), vmstate_checked, 1);
   expect(structuredClone(fields[0]!.about)).toMatchObject({ unit: 'ticks' });
   expect(complaints).toEqual([{ at: 0, message: 'nine', path: 'count' }]);
+});
+
+test('what was just written is read back without rows', () => {
+  const one = (count: number): Channel => ({ count, next_transition_time: BigInt(count), irq_disabled: 0 });
+  const state: Pit = { channels: [one(1), one(2), one(3)] };
+  const file = new QemuFileWriter();
+  save(file, vmstate_pit, state);
+  const body = file.finish();
+  const [first] = state.channels;
+  for (const c of state.channels) c.count = 9;
+  loadOwn(new QemuFileReader(body), vmstate_pit, state);
+  expect(state.channels.map((c) => c.count)).toEqual([1, 2, 3]);
+  expect(state.channels[0]).toBe(first);
+  expect(() => loadOwn(new QemuFileReader(body.subarray(0, 9)), vmstate_pit, state)).toThrow(ShortRead);
 });

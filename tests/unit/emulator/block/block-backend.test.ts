@@ -124,3 +124,29 @@ describe('a drive', () => {
     expect(flushes).toHaveLength(1);
   });
 });
+
+test('what is written over an image is taken back; what goes into a file cannot be', async () => {
+  const { completions, backend, results, done, read } = drive(image(8, 5));
+  let swaps = 0;
+  backend.onSwap = () => swaps++;
+  backend.write(0, new Uint8Array(512).fill(6), done);
+  await completions.drain();
+  backend.writeCache = false;
+  const moment = backend.capture();
+  backend.writeCache = true;
+  backend.write(0, new Uint8Array(512).fill(7), done);
+  await completions.drain();
+  backend.restore(moment);
+  expect(backend.writeCache).toBe(false);
+  read(0);
+  await completions.drain();
+  expect(results.at(-1)).toBe(6);
+  expect(backend.canCapture).toBe(true);
+  const sink = { write: async () => {}, flush: async () => {} };
+  const file = new RawImage(bytesSource(new Uint8Array(512)), sink);
+  const empty = new BlockBackend('cd', completions, undefined, { removable: true });
+  empty.onSwap = () => swaps++;
+  expect(empty.canCapture).toBe(true);
+  empty.insert(file);
+  expect([empty.canCapture, swaps]).toEqual([false, 1]);
+});

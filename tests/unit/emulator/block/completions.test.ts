@@ -87,3 +87,22 @@ describe('completions', () => {
     expect(completions.pending).toBe(0);
   });
 });
+
+test('what was asked for before a moment that is come back to does not arrive after it', async () => {
+  const completions = new Completions();
+  const came: string[] = [];
+  let started = 0;
+  completions.onStart = () => started++;
+  const [old, young] = [deferred<string>(), deferred<string>()];
+  const arrive = (result: string | Error): void => void came.push(result as string);
+  completions.start(() => old.promise, arrive);
+  completions.start(() => Promise.resolve('ready'), arrive);
+  await settle();
+  completions.restart(1);
+  expect([completions.pending, completions.next]).toEqual([0, 1]);
+  expect(completions.start(() => young.promise, arrive)).toBe(1);
+  old.resolve('old');
+  young.resolve('young');
+  await completions.drain();
+  expect([came, started]).toEqual([['young'], 3]);
+});

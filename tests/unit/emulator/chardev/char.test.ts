@@ -83,3 +83,25 @@ test('A break reaches the device', () => {
   chr.sendBreak();
   expect(port.breaks).toBe(1);
 });
+
+test('Input that waits is come back to; output is not passed on twice', () => {
+  const out: number[] = [];
+  const chr = new Chardev('serial0', (bytes) => out.push(...bytes));
+  const port = device(chr, 1);
+  chr.input(Uint8Array.of(1, 2));
+  chr.input(Uint8Array.of(3));
+  const { pending } = chr;
+  expect([...pending]).toEqual([2, 3]);
+  port.room = 9;
+  chr.acceptInput();
+  chr.pending = pending;
+  expect(chr.waiting).toBe(2);
+  chr.acceptInput();
+  expect(port.taken).toEqual([1, 2, 3, 2, 3]);
+  chr.write(Uint8Array.of(7));
+  chr.muted = true;
+  expect(chr.write(Uint8Array.of(8))).toBe(1);
+  chr.muted = false;
+  chr.write(Uint8Array.of(9));
+  expect(out).toEqual([7, 9]);
+});

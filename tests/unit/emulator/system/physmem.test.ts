@@ -93,3 +93,29 @@ test('a machine that ends gives its memory back', () => {
   physmem.destroy();
   expect(host.used).toBe(0);
 });
+
+test('the first write to a page is told before it happens, once until it is watched again', () => {
+  const host = new HostMemory();
+  const physmem = new PhysMem(host);
+  const block = physmem.allocate('pc.ram', 4 * 4096);
+  const first = block.offset >>> 12;
+  const told: [number, number][] = [];
+  const written: number[] = [];
+  physmem.onFirstWrite = (page) => told.push([page - first, block.load((page - first) * 4096, 1)]);
+  physmem.onDeviceWrite = (address, length) => written.push(address - block.offset, length);
+  block.store(0, 1, 1);
+  expect(told).toEqual([]);
+  physmem.watchFirstWrites();
+  block.store(0, 2, 1);
+  block.store(0, 3, 1);
+  block.write(4095, Uint8Array.of(4, 5));
+  expect(told).toEqual([
+    [0, 1],
+    [1, 0]
+  ]);
+  physmem.watchFirstWrites([first + 1]);
+  block.store(0, 6, 1);
+  block.store(4096, 7, 1);
+  expect(told.slice(2)).toEqual([[1, 5]]);
+  expect(written.slice(-4)).toEqual([0, 1, 4096, 1]);
+});

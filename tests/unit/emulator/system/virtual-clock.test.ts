@@ -55,3 +55,26 @@ test('saving keeps both clocks where they are', () => {
   expect([clock.cpu_clock_offset, clock.cpu_ticks_offset]).toEqual([1007n, 2014n]);
   expect([clock.now(), clock.ticks()]).toEqual([1007n, 2014n]);
 });
+
+test('saving changes nothing, and a moment is come back to exactly', () => {
+  const { clock, run } = clockAt(0);
+  clock.ticksPerSecond = 1_500_000_007n;
+  run(1n);
+  clock.preSave();
+  const state = clock.capture();
+  const seen: bigint[] = [];
+  const look = (): void => {
+    for (let i = 0; i < 100; i++) {
+      run(1n);
+      // Rounded anew from each save, ticks would drift.
+      if (seen.length < 100) clock.preSave();
+      seen.push(clock.ticks());
+    }
+  };
+  look();
+  clock.advance(5n);
+  run(-100n);
+  clock.restore(state);
+  look();
+  expect(seen.slice(100)).toEqual(seen.slice(0, 100));
+});

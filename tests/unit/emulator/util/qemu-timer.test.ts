@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { muldiv64, QEMUClock } from '../../../../src/lib/emulator/util/qemu-timer.ts';
+import { muldiv64, QEMUClock, type QEMUTimer } from '../../../../src/lib/emulator/util/qemu-timer.ts';
 
 function setup() {
   let time = 0n;
@@ -96,4 +96,19 @@ test('the wire form of a timer is its expiry, or all ones', () => {
 test('muldiv64 keeps the middle product whole and the result to 64 bits', () => {
   expect(muldiv64(1_000_000_000n * 3600n, 1_193_182n, 1_000_000_000n)).toBe(4_295_455_200n);
   expect(muldiv64(2n ** 63n, 6n, 3n)).toBe(0n);
+});
+
+test('armed timers are come back to, in their order', () => {
+  const { clock, log, timer, at } = setup();
+  const [a, b, c] = ['a', 'b', 'c'].map(timer) as [QEMUTimer, QEMUTimer, QEMUTimer];
+  a.mod(10n);
+  b.mod(10n);
+  const list = clock.capture();
+  a.mod(10n); // now behind b
+  c.mod(5n);
+  clock.restore(list);
+  expect([a.pending, b.pending, c.pending]).toEqual([true, true, false]);
+  at(10n);
+  clock.run();
+  expect(log).toEqual(['a', 'b']);
 });
