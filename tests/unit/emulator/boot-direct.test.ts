@@ -61,10 +61,10 @@ describe.skipIf(!images)('Memtest86+', () => {
   test.each([
     ['the 64-bit protocol', 'memtest64'],
     ['the 32-bit protocol', 'memtest32']
-  ] as const)('starts by %s and finds no errors', { timeout: 120_000 }, async (_, image) => {
+  ] as const)('starts by %s and finds no errors', { timeout: 180_000 }, async (_, image) => {
     const machine = boot(...DIRECT, '-m', '16', '-kernel', images![image], '-append', 'console=ttyS0,115200');
     try {
-      const said = await machine.says(/#[3-9] +\[/, 100);
+      const said = await machine.says(/#[3-9] +\[/, 150);
       expect([...said.matchAll(/Errors: (\d+)/g)].map(([, errors]) => errors)).not.toEqual([]);
       expect(said).not.toMatch(/Errors: +[1-9]/);
     } finally {

@@ -18,7 +18,7 @@ async function ending(machine: BootedMachine, during: (machine: BootedMachine) =
 }
 
 describe.skipIf(!images || !bios)("GRUB's rescue CD", () => {
-  test('comes to its menu and to its shell on the serial port', { timeout: 120_000 }, async () => {
+  test('comes to its menu and to its shell on the serial port', { timeout: 180_000 }, async () => {
     await ending(boot('-m', '64', '-cdrom', images!.grubCd), async ({ says, type }) => {
       await says(/GNU GRUB {2}version 2\.\d+[\s\S]*will be executed automatically/, 60);
       type('c');
@@ -29,7 +29,7 @@ describe.skipIf(!images || !bios)("GRUB's rescue CD", () => {
     });
   });
 
-  test('shows its menu on the screen of a machine that has one', { timeout: 120_000 }, async () => {
+  test('shows its menu on the screen of a machine that has one', { timeout: 180_000 }, async () => {
     await ending(boot('-m', '64', '-serial', 'null', '-cdrom', images!.grubCd), async ({ shows }) => {
       expect(await shows(/Use the .* keys to select which entry/, 60)).toMatch(/GNU GRUB {2}version 2\.\d+/);
     });
@@ -37,18 +37,18 @@ describe.skipIf(!images || !bios)("GRUB's rescue CD", () => {
 });
 
 describe.skipIf(!images || !bios)('Memtest86+', () => {
-  test('runs from its CD, on the screen', { timeout: 150_000 }, async () => {
+  test('runs from its CD, on the screen', { timeout: 180_000 }, async () => {
     await ending(boot('-m', '32', '-serial', 'null', '-cdrom', images!.memtestCd), async ({ shows }) => {
-      const screen = await shows(/#[3-9] +\[/, 120);
+      const screen = await shows(/#[3-9] +\[/, 150);
       expect(screen).toMatch(/Memtest86\+ v6\.10/);
       expect(screen).toMatch(/Errors: +0/);
     });
   });
 
-  test('runs by -kernel, on the serial port', { timeout: 120_000 }, async () => {
+  test('runs by -kernel, on the serial port', { timeout: 180_000 }, async () => {
     const words = ['-m', '16', '-vga', 'none', '-kernel', images!.memtest64, '-append', 'console=ttyS0,115200'];
     await ending(boot(...words), async ({ says }) => {
-      const said = await says(/#[3-9] +\[/, 100);
+      const said = await says(/#[3-9] +\[/, 150);
       expect(said).toMatch(/Errors: 0/);
       expect(said).not.toMatch(/Errors: +[1-9]/);
     });
