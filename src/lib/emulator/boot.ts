@@ -11,6 +11,8 @@ import type { MachinePlan } from './machine-plan.ts';
 import { Roms } from './hw/core/loader.ts';
 import { KERNEL_ROMS, kernelKind, loadKernel, type LinuxImage } from './hw/i386/load-linux.ts';
 import type { PCPiix } from './hw/i386/pc_piix.ts';
+import type { ISAFdc } from './hw/block/fdc-controller.ts';
+import { CMOS_TYPES } from './hw/block/fdc-drive.ts';
 import { FW_CFG } from './hw/nvram/fw_cfg.ts';
 import { DirectBoot } from './direct-boot.ts';
 import type { X86Cpu } from './target/i386/x86-cpu.ts';
@@ -66,6 +68,8 @@ export interface Bootable {
   readonly plan: Pick<MachinePlan, 'virtioBlk' | 'ide'>;
 }
 
+const floppyType = (fdc: ISAFdc | undefined, n: number): number => CMOS_TYPES[fdc?.drives[n]?.type ?? 'none'];
+
 /** @throws BootError, KernelError */
 export function prepareBoot({ board, cpu, plan }: Bootable, files: BootFiles): void {
   const { pc, basic, ide, vga } = board;
@@ -84,6 +88,7 @@ export function prepareBoot({ board, cpu, plan }: Bootable, files: BootFiles): v
   const { boot = DEFAULT_BOOT } = files;
   pcCmosInit(basic.rtc, {
     ...{ below4g, above4g: options.memory - below4g, order: boot.once ?? boot.order },
+    floppies: [floppyType(basic.fdc, 0), floppyType(basic.fdc, 1)],
     disks: ide.bus.flatMap(({ ifs }) =>
       ifs.map((drive) => (drive.kind === 'hd' ? geometryOf(drive.native) : undefined))
     )

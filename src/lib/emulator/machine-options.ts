@@ -4,7 +4,14 @@
  */
 import { isOn } from '../vmstate/command-line.ts';
 import { debugconDevice, isaDeviceOf } from './isa-options.ts';
-import { ideId, machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
+import {
+  ideId,
+  machineVersion,
+  type FloppyPlan,
+  type IdePlan,
+  type MachinePlan,
+  type VirtioBlkPlan
+} from './machine-plan.ts';
 import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
 import { PCI_DRIVERS, PCIOptions } from './pci-plan.ts';
 import { hasDefaultVga, isVga, vgaPlan } from './vga-plan.ts';
@@ -103,13 +110,19 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     if (kind === 'virtio-blk-pci') add(drive, device);
     else addIde(drive, kind === 'ide-hd' ? 'hd' : 'cd', ideIndexOf(device), device);
   }
+  const floppies: (FloppyPlan | undefined)[] = [undefined, undefined];
+  const addFloppy = (drive: DriveSpec): void => {
+    const at = drive.index ?? floppies.findIndex((there) => !there);
+    if (!(at in floppies) || floppies[at]) throw new OptionError(`drive ${drive.id}: there is no such floppy drive`);
+    drives.set(drive.id, drive);
+    floppies[at] = floppyPlan(drive.id);
+  };
   for (const drive of options.drives) {
     if (drive.interface === 'virtio') add(drive);
     else if (drive.interface === 'ide') addIde(drive, drive.media === 'cdrom' ? 'cd' : 'hd', drive.index);
-    else if (drive.interface !== 'none') {
-      throw new OptionError(`-drive if=${drive.interface} is not supported yet; if=virtio and if=ide are`);
-    }
+    else if (drive.interface === 'floppy') addFloppy(drive);
   }
+  if (!options.nodefaults) floppies[0] ??= floppyPlan('floppy0');
   if (!options.nodefaults) ide[DEFAULT_CD] ??= { id: ideId(DEFAULT_CD, 'cd'), kind: 'cd', size: undefined };
   const serials =
     options.serials.length > 0 || options.nodefaults ? options.serials.map((s) => s.kind !== 'none') : [true];
@@ -121,11 +134,13 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
       acpi: isOn(options.machineProperties.get('acpi')) ?? true,
-      ...{ serials, ide, virtioBlk, vga, isa, pci: pci.plans }
+      ...{ serials, ide, floppies, virtioBlk, vga, isa, pci: pci.plans }
     },
     drives
   };
 }
+
+const floppyPlan = (id: string): FloppyPlan => ({ id, kind: 'floppy', type: undefined, size: undefined });
 
 function virtioBlkPlan(drive: DriveSpec, slot: number, spec?: DeviceSpec): VirtioBlkPlan {
   const number = (name: string, otherwise: number): number => Number(spec?.properties.get(name) ?? otherwise);

@@ -7,6 +7,7 @@ import { deviceSection, sectionLabel, type Section, type Snapshot } from '../vms
 import { placedAt } from '../vmstate/vmstate.ts';
 import type { ISADeviceSpec } from './hw/i386/pc-isa.ts';
 import { pciOf, virtioOf, type PCIDevicePlan, type VirtioPlan } from './pci-plan.ts';
+import { CMOS_TYPES, type FloppyDriveType } from './hw/block/fdc-drive.ts';
 import { vgaOf, type VGAPlan } from './vga-plan.ts';
 
 /** A virtio-blk device as the guest sees it. */
@@ -33,6 +34,17 @@ export interface IdePlan {
   readonly bootindex?: number | undefined;
 }
 
+/** A floppy drive. */
+export interface FloppyPlan {
+  /** As `info block` calls it: `floppy0`. */
+  readonly id: string;
+  readonly kind: 'floppy';
+  /** Undefined: by the disk that is in it when the machine starts. */
+  readonly type: FloppyDriveType | undefined;
+  /** What is put in says it. */
+  readonly size: undefined;
+}
+
 export interface MachinePlan {
   /** Full name: `pc-i440fx-7.2`. */
   readonly machine: string;
@@ -52,6 +64,8 @@ export interface MachinePlan {
   readonly acpi: boolean;
   /** First and second drive of the first channel, then of the second. */
   readonly ide: readonly (IdePlan | undefined)[];
+  /** Drives A and B; undefined without a controller. */
+  readonly floppies: readonly (FloppyPlan | undefined)[] | undefined;
   readonly virtioBlk: readonly VirtioBlkPlan[];
   readonly vga: VGAPlan | undefined;
   /** Network cards and other virtio devices. */
@@ -67,6 +81,8 @@ export interface Planned {
 }
 
 const SECTOR = 512;
+/** Types of the floppy drives in the CMOS. */
+const CMOS_FLOPPIES = 0x10;
 /** Word 0 of what a packet device says of itself. */
 const IDENTIFY_PACKET = 0x8000;
 const CR4_PCIDE = 1n << 17n;
@@ -136,6 +152,7 @@ export function planOf(snapshot: Snapshot): Planned {
       parallel: deviceSection(snapshot, 'parallel_isa') !== undefined,
       acpi: snapshot.sections.some((s) => s.name.endsWith('/piix4_pm')),
       ide: ideOf(snapshot),
+      floppies: floppiesOf(snapshot),
       vga: vgaOf(snapshot, machineVersion(machine)),
       isa: [],
       pci: pciOf(snapshot),
@@ -172,6 +189,18 @@ function ideOf(snapshot: Snapshot): (IdePlan | undefined)[] {
     const kind = words.getUint16(0, true) & IDENTIFY_PACKET ? 'cd' : 'hd';
     const sectors = Math.max(words.getUint32(2 * 60, true), Number(words.getBigUint64(2 * 100, true)));
     return { id: ideId(n, kind), kind, size: kind === 'hd' ? sectors * SECTOR : undefined };
+  });
+}
+
+/** The drives that the firmware was told of. Source: hw/i386/pc.c pc_cmos_init_floppy. */
+function floppiesOf(snapshot: Snapshot): (FloppyPlan | undefined)[] | undefined {
+  if (!deviceSection(snapshot, 'fdc')) return undefined;
+  const rtc = deviceSection(snapshot, 'mc146818rtc');
+  const cmos = rtc && placedAt(rtc.fields, 'cmos_data')?.value;
+  const types = cmos instanceof Uint8Array ? cmos[CMOS_FLOPPIES]! : 0;
+  return [types >> 4, types & 0xf].map((code, n) => {
+    const type = (['120', '144', '288'] as const).find((t) => CMOS_TYPES[t] === code);
+    return type && { id: `floppy${n}`, kind: 'floppy', type, size: undefined };
   });
 }
 

@@ -16,7 +16,7 @@ import type { IDEDriveOptions } from './hw/ide/ide-registers.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
 import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
 import type { RunState, StopReason } from './machine-api.ts';
-import { machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
+import { type FloppyPlan, machineVersion, type IdePlan, type MachinePlan, type VirtioBlkPlan } from './machine-plan.ts';
 import { MachineUi } from './machine-ui.ts';
 import { vmstate_globalstate, type GlobalState } from './migration/global_state.ts';
 import type { SectionSlot } from './migration/incoming.ts';
@@ -68,9 +68,11 @@ export interface MachineEnvironment {
   readonly timeTravel?: TimeTravelOptions;
 }
 
+const FLOPPY = { removable: true } as const;
+
 /** A drive with its place in the machine. */
 export interface MachineDrive {
-  readonly plan: VirtioBlkPlan | IdePlan;
+  readonly plan: VirtioBlkPlan | IdePlan | FloppyPlan;
   /** `virtio-blk-pci at 00:03.0`. */
   readonly device: string;
   readonly blk: BlockBackend;
@@ -147,6 +149,10 @@ export class Machine implements LiveMachine {
     const model = cpuModel(plan.cpu, supported);
     if (!model) throw new RangeError(`unable to find CPU model '${plan.cpu}'`);
     const ide = plan.ide.map((drive) => drive && this.#ideDrive(drive));
+    const floppies = plan.floppies?.map(
+      (drive) =>
+        drive && { plan: drive, type: drive.type, blk: new BlockBackend(drive.id, this.completions, undefined, FLOPPY) }
+    );
     this.#cpuMemory = host.allocate('CPU 0', CPU_BYTES);
     this.board = pcPiix(
       host,
@@ -167,6 +173,7 @@ export class Machine implements LiveMachine {
         a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
         ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
         ide: ide.map((drive) => drive?.options),
+        floppies,
         vga: plan.vga,
         resetRequest: () => this.#request(() => this.onReset()),
         shutdownRequest: () => this.#request(() => this.onShutdown()),
@@ -188,6 +195,7 @@ export class Machine implements LiveMachine {
       ...ide.flatMap((drive) =>
         drive ? [{ plan: drive.plan, device: `ide-${drive.plan.kind} at 00:01.1`, blk: drive.options.blk }] : []
       ),
+      ...(floppies ?? []).flatMap((drive) => (drive ? [{ plan: drive.plan, device: 'floppy', blk: drive.blk }] : [])),
       ...plan.virtioBlk.map((blk) => this.#addVirtioBlk(blk))
     ];
     this.chardevs = this.#addPluggable(plan, hostTime);

@@ -41,7 +41,7 @@ test.each([
   ['-M pc,x-foo=1 -nic none', "Property 'x-foo' is not supported"],
   ['-nic none -device rtl8139', "-device rtl8139: 'rtl8139' is not supported"],
   ['-nic none -device virtio-blk-pci,drive=d0', 'drive property not set, or no such drive'],
-  ['-nic none -drive file=a,if=floppy', '-drive if=floppy is not supported'],
+  ['-nic none -fda a -drive file=b,if=floppy,index=0', 'there is no such floppy drive'],
   ['-nic none -M pc,memory-backend=m', 'memory-backend=m: there is no such object'],
   ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=1', 'PCI: slot 1 is not available'],
   ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=20', 'PCI: slot 32 is not available'],

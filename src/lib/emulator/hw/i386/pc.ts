@@ -14,6 +14,7 @@ import { ISAParallel } from '../char/parallel.ts';
 import { ISASerial } from '../char/serial.ts';
 import type { Irq } from '../core/irq.ts';
 import type { Device, DeviceHost, DeviceList, GuestErrorLog } from '../core/qdev.ts';
+import { ISAFdc, type FdcWiring } from '../block/fdc-controller.ts';
 import type { VGAOptions } from '../display/vga-pci.ts';
 import { ISAKbd } from '../input/pckbd.ts';
 import { APIC } from '../intc/apic.ts';
@@ -69,6 +70,8 @@ export interface PCOptions {
   readonly parallel?: CharBackend | undefined;
   /** Drives of the two IDE channels, two each. */
   readonly ide?: readonly (IDEDriveOptions | undefined)[];
+  /** Floppy drives A and B; no controller where absent. */
+  readonly floppies?: FdcWiring['drives'] | undefined;
   /** The standard VGA, and its slot; none where absent. */
   readonly vga?: (VGAOptions & { readonly slot: number }) | undefined;
   /** Power management by ACPI is there; true when absent. */
@@ -176,6 +179,7 @@ export interface BasicDevices {
   readonly rtc: MC146818Rtc;
   readonly pit: I8254;
   readonly serials: readonly ISASerial[];
+  readonly fdc: ISAFdc | undefined;
   readonly kbd: ISAKbd;
   /** From the PIT on, in the order of QEMU's streams. */
   readonly rest: readonly Device[];
@@ -193,8 +197,10 @@ export function basicDevices(pc: PC): BasicDevices {
   const speaker = new PCSpk(pc, pit);
   const serials = options.serials.flatMap((chr, n) => (chr ? [new ISASerial(pc, isaIrqs, n, chr)] : []));
   const parallel = options.parallel ? [new ISAParallel(pc, isaIrqs, options.parallel)] : [];
+  const { floppies } = options;
+  const fdc = floppies && new ISAFdc({ host: pc, irq: isaIrqs[6]!, dma: dma[0]!, drives: floppies });
   const kbd = new ISAKbd(pc, isaIrqs, options.a20, options.resetRequest);
   const port92 = new Port92(pc, options.a20, options.resetRequest);
-  const rest = [pit, speaker, ...serials, ...parallel, ...kbd.devices, port92];
-  return { dma, hpet, rtc, pit, serials, kbd, rest };
+  const rest = [pit, speaker, ...serials, ...parallel, ...(fdc ? [fdc] : []), ...kbd.devices, port92];
+  return { dma, hpet, rtc, pit, serials, fdc, kbd, rest };
 }
