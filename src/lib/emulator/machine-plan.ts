@@ -60,6 +60,8 @@ export interface MachinePlan {
   /** Serial ports by number: whether it is there. */
   readonly serials: readonly boolean[];
   readonly parallel: boolean;
+  /** VMware's port with its mouse. */
+  readonly vmport: boolean;
   /** Power management by ACPI. */
   readonly acpi: boolean;
   /** First and second drive of the first channel, then of the second. */
@@ -68,6 +70,8 @@ export interface MachinePlan {
   readonly floppies: readonly (FloppyPlan | undefined)[] | undefined;
   readonly virtioBlk: readonly VirtioBlkPlan[];
   readonly vga: VGAPlan | undefined;
+  /** The guest reads its time from pages that KVM has filled. */
+  readonly kvmclock?: boolean;
   /** Network cards and other virtio devices. */
   readonly pci: readonly PCIDevicePlan[];
   /** ISA devices beside those of every PC; no stream tells of them. */
@@ -131,8 +135,8 @@ export function planOf(snapshot: Snapshot): Planned {
   const kvm = deviceSection(snapshot, 'kvmclock');
   if (kvm) {
     problems.push({
-      ...{ code: 'kvm', severity: 'warning', at: kvm.start, section: sectionLabel(kvm) },
-      message: 'the state was taken under KVM: the guest may read kvmclock pages, which are not kept up to date yet'
+      ...{ code: 'kvm', severity: 'note', at: kvm.start, section: sectionLabel(kvm) },
+      message: 'the state was taken under KVM: its clock goes on here, what else KVM offers a guest does not'
     });
   }
   const { fields: cpu } = cpus[0] ?? { fields: [] };
@@ -151,9 +155,11 @@ export function planOf(snapshot: Snapshot): Planned {
       serials: [0, 1, 2, 3].map((n) => snapshot.sections.some((s) => s.name === 'serial' && s.instance === n)),
       parallel: deviceSection(snapshot, 'parallel_isa') !== undefined,
       acpi: snapshot.sections.some((s) => s.name.endsWith('/piix4_pm')),
+      vmport: deviceSection(snapshot, 'vmmouse') !== undefined,
       ide: ideOf(snapshot),
       floppies: floppiesOf(snapshot),
       vga: vgaOf(snapshot, machineVersion(machine)),
+      kvmclock: kvm !== undefined,
       isa: [],
       pci: pciOf(snapshot),
       virtioBlk: snapshot.sections

@@ -11,7 +11,9 @@ import { VirtIOBlk, vmstate_virtio_blk } from './hw/block/virtio-blk.ts';
 import { vmstate_cpu_common } from './hw/core/cpu.ts';
 import { DeviceList, type Device } from './hw/core/qdev.ts';
 import { plugISA } from './hw/i386/pc-isa.ts';
+import { KVMClock } from './hw/i386/kvm/clock.ts';
 import { lowmemOf, pcPiix, type PCPiix } from './hw/i386/pc_piix.ts';
+import type { VmportCpu } from './hw/i386/vmport.ts';
 import type { IDEDriveOptions } from './hw/ide/ide-registers.ts';
 import { devfnOf } from './hw/pci/pci_device.ts';
 import { VirtioPCI } from './hw/virtio/virtio-pci-proxy.ts';
@@ -174,6 +176,7 @@ export class Machine implements LiveMachine {
         ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
         ide: ide.map((drive) => drive?.options),
         floppies,
+        vmport: plan.vmport ? { cpu: this.#vmportCpu(), memory: plan.memory, uuid: plan.uuid } : undefined,
         vga: plan.vga,
         resetRequest: () => this.#request(() => this.onReset()),
         shutdownRequest: () => this.#request(() => this.onShutdown()),
@@ -386,6 +389,14 @@ export class Machine implements LiveMachine {
     this.runstate.set(state, reason);
   }
 
+  #vmportCpu(): VmportCpu {
+    const place = { eax: 0, ecx: 1, edx: 2, ebx: 3, esi: 6, edi: 7 } as const;
+    return {
+      get: (name) => Number(this.cpu.env.get64('regs', place[name]) & 0xffff_ffffn),
+      set: (name, value) => this.cpu.env.set64('regs', BigInt(value), place[name])
+    };
+  }
+
   #ideDrive(plan: IdePlan): { readonly plan: IdePlan; readonly options: IDEDriveOptions } {
     const cd = plan.kind === 'cd';
     const blk = new BlockBackend(plan.id, this.completions, undefined, { removable: cd, readOnly: cd });
@@ -429,6 +440,16 @@ export class Machine implements LiveMachine {
       }
     ];
     for (const section of sections) this.devices.add(section);
+    if (!this.plan.kvmclock) return;
+    this.devices.add(
+      new KVMClock({
+        memory: this.memory,
+        systemTimeMsr: () => state.cpu.env.system_time_msr ?? 0n,
+        tsc: () => this.time.ticks() + this.cpu.env.get64('tsc_offset'),
+        ticksPerSecond: () => this.time.ticksPerSecond,
+        now: () => this.time.now()
+      })
+    );
   }
 
   #addVirtioBlk(plan: VirtioBlkPlan): MachineDrive {

@@ -90,7 +90,7 @@ test.each<[string, SnapshotSpec, string]>([
     { ...plain, sections: [{ name: 'cpu' }, { name: '0000:00:04.0/virtio-blk' }] },
     'fatal device'
   ],
-  ['KVM', { ...plain, sections: [{ name: 'cpu' }, { name: 'kvmclock' }] }, 'warning kvm']
+  ['KVM', { ...plain, sections: [{ name: 'cpu' }, { name: 'kvmclock' }] }, 'note kvm']
 ])('Of %s the plan says what keeps it from running', (_what, spec, code) => {
   expect(codes(spec)).toEqual([code]);
 });
