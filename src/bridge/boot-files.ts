@@ -21,8 +21,24 @@ export function bootFilesOf(options: MachineOptions, incoming: boolean): BootFil
   if (!bios && !(direct && linux)) return undefined;
   return {
     ...{ bios, linux, boot: bootConfigOf(options), graphics: !options.nographic },
+    fwCfgFiles: fwCfgFilesOf(options),
     roms: new Map(direct ? [] : romsFor(linux).map((rom) => [rom, needFirmware(rom, firmwarePaths)]))
   };
+}
+
+const MAX_NAME = 55;
+
+/** Source: QEMU system/vl.c parse_fw_cfg. @throws OptionError */
+function fwCfgFilesOf({ fwCfg }: MachineOptions): ReadonlyMap<string, Uint8Array> {
+  return new Map(
+    fwCfg.map((item) => {
+      const [name = '', file = '', string = ''] = ['name', 'file', 'string'].map((key) => item.get(key));
+      if (name === '' || (file === '') === (string === ''))
+        throw new OptionError('-fw_cfg: name, plus exactly one of file and string, are needed');
+      if (name.length > MAX_NAME) throw new OptionError(`-fw_cfg: name too long (max. ${MAX_NAME} char)`);
+      return [name, file === '' ? new TextEncoder().encode(string) : readNamed(file)];
+    })
+  );
 }
 
 function linuxOf({ kernel, initrd, append }: MachineOptions): LinuxImage | undefined {

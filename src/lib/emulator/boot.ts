@@ -29,6 +29,8 @@ export interface BootFiles {
   readonly boot?: BootConfig;
   /** A screen is there: without, SeaBIOS talks on the serial port. */
   readonly graphics: boolean;
+  /** -fw_cfg: files by name. */
+  readonly fwCfgFiles?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What is wrong with a file that a machine is to boot from. */
@@ -99,6 +101,7 @@ export function prepareBoot({ board, cpu, plan }: Bootable, files: BootFiles): v
   if (boot.splashTime !== undefined) fwCfg.addFile('etc/boot-menu-wait', le16(boot.splashTime));
   fwCfg.addFile('etc/boot-fail-wait', new Uint8Array(Int32Array.of(boot.rebootTimeout).buffer));
   fwCfg.addFile('bios-geometry', new Uint8Array());
+  for (const [name, bytes] of files.fwCfgFiles ?? []) fwCfg.addFile(name, bytes);
 
   if (!files.bios) {
     if (!files.linux) throw new BootError('without firmware there must be a kernel');
