@@ -41,7 +41,7 @@ export interface IncomingOptions {
 const isFatal = ({ severity }: Problem): boolean => severity === 'fatal';
 
 /** What a reader of files only warns of, and a loader cannot go on with. */
-const FAILURE = /^(ram-|xbzrle-|compress-|section-|footer-|truncated|too-many-)/;
+const FAILURE = /^(ram-|xbzrle-|compress-|section-|footer-|too-many-)/;
 
 export class IncomingMigration {
   readonly #machine: ReceivingMachine;
