@@ -184,6 +184,7 @@ export class TcgCpu implements X86Cpu, Processor {
     return this.#watchpoints.list;
   }
   set watchpoints(list: readonly Watchpoint[]) {
+    if (list.length === 0 && this.#watchpoints.list.length === 0) return;
     this.#watchpoints.list = list;
     const others = this.env.get('watching') & ~WATCHING.PAGES;
     this.env.set('watching', list.length > 0 ? others | WATCHING.PAGES : others);
