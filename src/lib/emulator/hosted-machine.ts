@@ -47,7 +47,8 @@ export class HostedMachine {
   /** Somebody said that it should run although the report speaks against it. */
   #anyway = false;
 
-  constructor({ machine, report, images, symbols }: LoadedMachine) {
+  /** @param left the machine that its guest came from */
+  constructor({ machine, report, images, symbols }: LoadedMachine, left?: HostedMachine) {
     this.report = report;
     this.#machine = machine;
     this.#images = images;
@@ -74,7 +75,7 @@ export class HostedMachine {
         void machine.cpus.stop();
       };
     }
-    for (const n of report.serials) this.#wires.set(n, new Wire(machine.serials[n]!));
+    for (const n of report.serials) this.#wires.set(n, new Wire(machine.serials[n]!, left?.#wires.get(n)));
   }
 
   /** @throws where there is none */
@@ -188,9 +189,10 @@ export class HostedMachine {
     this.tell();
   }
 
-  /** Another machine that its guest has moved to, with the same images and symbols. */
+  /** Another machine that its guest has moved to, with the same images, symbols and what was said so far. */
   successor(machine: Machine): HostedMachine {
-    return new HostedMachine({ machine, report: this.report, images: new Map(this.#images), symbols: this.#symbols });
+    const { report } = this;
+    return new HostedMachine({ machine, report, images: new Map(this.#images), symbols: this.#symbols }, this);
   }
 
   async destroy(): Promise<void> {

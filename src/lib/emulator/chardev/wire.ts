@@ -10,7 +10,12 @@ export class Wire {
   readonly #fresh: Uint8Array[] = [];
   #told: ((bytes: Uint8Array) => void) | undefined;
 
-  constructor(port: Chardev) {
+  /** @param before what the same guest said through, on the machine that it came from */
+  constructor(port: Chardev, before?: Wire) {
+    if (before) {
+      this.#chunks.push(...before.#chunks);
+      this.#bytes = before.#bytes;
+    }
     port.onOutput = (bytes) => {
       // What one slice writes, byte by byte, goes as one message when the slice is over.
       if (this.#fresh.length === 0) queueMicrotask(() => this.#flush());

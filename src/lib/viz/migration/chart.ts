@@ -3,7 +3,7 @@ import { line, curveStepAfter, scaleLinear, ticks } from 'd3';
 import { bytesText } from '../format.ts';
 import type { Story } from './story.ts';
 
-export const MARGIN = { left: 64, right: 44, top: 6, gap: 18, bottom: 18 };
+export const MARGIN = { left: 64, right: 44, top: 6, gap: 18, bottom: 34 };
 const PAGE = 4096;
 const UPPER_SHARE = 0.6;
 const ROW = 28;
