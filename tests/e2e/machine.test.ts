@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { goldens } from '../support/golden.ts';
 import { App, expect, goldenFile, IDLE, test } from './support/app.ts';
+import { addBreakpoint } from './support/linux-machine.ts';
 
 /** Of QEMU, oldest first. */
 const versions = goldens().flatMap(({ name }) => /^(.*)\/linux-seed$/.exec(name)?.[1] ?? []);
@@ -99,6 +100,31 @@ test.describe('a Linux guest', () => {
     await app.show('Devices');
     await page.getByRole('combobox', { name: 'Device' }).selectOption('cpu/0');
     await expect(page.getByRole('table', { name: 'Device, live' })).toContainText('env.regs[0]');
+  });
+
+  test('stops where its data is written and says by whom; calls, tables and lines are shown', async ({ app, page }) => {
+    await load(app, seed!.state, seed!.disk, seed!.map);
+    await app.show('Calls');
+    const calls = page.getByRole('table', { name: 'Call chain' });
+    await expect(calls.getByRole('row', { name: /^do_idle\+0x/ })).toBeVisible();
+    await app.show('CPU tables');
+    await expect(page.getByRole('table', { name: 'CPU tables' })).toContainText('asm_exc_divide_error');
+    await app.show('Virtqueues');
+    await expect(page.getByRole('table', { name: 'Virtqueues' })).toContainText('virtio-blk');
+    await app.show('Live RAM');
+    await expect(page.getByRole('img', { name: /pages of RAM; .* written since the last look/ })).toBeVisible();
+
+    await addBreakpoint(app, 'data', { 'Breakpoint address': 'jiffies' });
+    await press(app, 'Resume');
+    const met =
+      /write of 8 bytes at 0x[\da-f]+ by 0x[\da-f]+ \(tick_do_update_jiffies64\+0x[\da-f]+\), 0x[\da-f]+ → 0x/;
+    await expect(toolbar(app)).toContainText(met, { timeout: 60_000 });
+    await expect(page.getByRole('list', { name: 'Breakpoints' })).toContainText('1 hit');
+    await expect(calls.getByRole('row', { name: /^tick_do_update_jiffies64\+0x/ })).toBeVisible();
+    await app.show('Page tables');
+    await page.getByRole('checkbox', { name: 'of the machine, live' }).check();
+    await page.getByRole('button', { name: /^RIP 0x/ }).click();
+    await expect(page.getByRole('table', { name: 'Steps of the walk' })).toContainText('PML4');
   });
 
   test('is saved, and what was saved opens and runs again', async ({ app, page }) => {
