@@ -207,6 +207,7 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
     const own = id === DEBUGCON_CHARDEV ? options.debugcon : undefined;
     const wire = await open(own ?? { kind: 'id', id });
     chr.onOutput = (bytes) => wire.write(bytes);
+    if (!own) wire.onData((bytes) => machine.input(id, bytes));
   }
   for (const spec of options.monitors) serveMonitor(session, await open(spec), true);
   const qmps: QmpEvent[] = [];
@@ -268,6 +269,8 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
     },
     incoming: isLive(uri) ? waitForGuest(machine, !options.paused) : undefined
   };
+  if (machine.plan.pci.some(({ kind }) => kind === 'e1000' || kind === 'virtio-net'))
+    io.err('the network is a local one, without a way out: it answers DHCP and ping');
   const wires = await connect(machine, options, session);
   ({ tell } = wires);
   sendEvents(session, tell);

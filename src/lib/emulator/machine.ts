@@ -359,6 +359,11 @@ export class Machine implements LiveMachine {
     if (this.serials[port]) this.inputs.post(`serial${port}`, bytes);
   }
 
+  /** Bytes for a character device of -chardev, by its id. */
+  input(id: string, bytes: Uint8Array): void {
+    if (this.chardevs.has(id)) this.inputs.post(id, bytes);
+  }
+
   reset(): void {
     cpu_reset(this.cpu);
     this.devices.reset();
