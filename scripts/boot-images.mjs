@@ -3,8 +3,8 @@
 // CD and floppy, Memtest86+. Kept under `.cache/boot`; nothing is installed. Needs apt and a network, not root.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { debsIn, privateApt, unpack } from './qemu/apt.mjs';
@@ -30,7 +30,7 @@ exec setsid cttyhack sh
 `;
 
 const RECIPE = createHash('sha256')
-  .update(JSON.stringify([SUITE, PACKAGES, INIT, 'vmlinux, CD']))
+  .update(JSON.stringify([SUITE, PACKAGES, INIT, 'vmlinux, CD, relative']))
   .digest('hex')
   .slice(0, 16);
 
@@ -49,16 +49,24 @@ const RECIPE = createHash('sha256')
 /** @returns {BootImages | undefined} undefined: the script has not run here */
 export function bootImages() {
   const record = join(folder, 'images.json');
-  return existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')).images : undefined;
+  if (!existsSync(record)) return undefined;
+  const { images } = JSON.parse(readFileSync(record, 'utf8'));
+  return /** @type {BootImages} */ (
+    Object.fromEntries(Object.entries(images).map(([name, path]) => [name, join(folder, path)]))
+  );
 }
 
-/** @param {keyof typeof PACKAGES} architecture @returns {string} the folder that its packages are unpacked in */
-function fetch(architecture) {
-  const state = join(folder, 'apt', architecture);
+/**
+ * @param {string} into
+ * @param {keyof typeof PACKAGES} architecture
+ * @returns {string} the folder that its packages are unpacked in
+ */
+function fetch(into, architecture) {
+  const state = join(into, 'apt', architecture);
   // The point release does: what is booted stays the same for months.
   const apt = privateApt({ suite: SUITE, security: false, state, architecture });
   const archives = join(state, 'cache/archives');
-  const root = join(folder, architecture);
+  const root = join(into, architecture);
   rmSync(root, { recursive: true, force: true });
   mkdirSync(root, { recursive: true });
   apt('apt-get', ['update']);
@@ -97,13 +105,15 @@ function payloadOf(path) {
 }
 
 function make() {
-  rmSync(folder, { recursive: true, force: true });
-  const [amd64, i386] = [fetch('amd64'), fetch('i386')];
+  // Tests that boot the old ones meanwhile are not disturbed.
+  const fresh = `${folder}.${process.pid}`;
+  mkdirSync(fresh, { recursive: true });
+  const [amd64, i386] = [fetch(fresh, 'amd64'), fetch(fresh, 'i386')];
   const kernel = readdirSync(join(i386, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? '';
-  const initrd686 = join(folder, 'initrd-686.gz');
+  const initrd686 = join(fresh, 'initrd-686.gz');
   writeFileSync(initrd686, initrd(join(i386, 'bin/busybox')));
   const kernel686 = join(i386, 'boot', kernel);
-  const vmlinux686 = join(folder, 'vmlinux-686');
+  const vmlinux686 = join(fresh, 'vmlinux-686');
   writeFileSync(vmlinux686, payloadOf(kernel686));
   // Modules are most of it, and nothing loads them.
   rmSync(join(i386, 'lib'), { recursive: true, force: true });
@@ -120,7 +130,10 @@ function make() {
   };
   const missing = Object.values(images).filter((path) => !existsSync(path));
   if (missing.length > 0) throw new Error(`the packages lack ${missing.join(', ')}`);
-  writeFileSync(join(folder, 'images.json'), JSON.stringify({ recipe: RECIPE, images }, null, 1));
+  const inside = Object.fromEntries(Object.entries(images).map(([name, path]) => [name, relative(fresh, path)]));
+  writeFileSync(join(fresh, 'images.json'), JSON.stringify({ recipe: RECIPE, images: inside }, null, 1));
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(fresh, folder);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
