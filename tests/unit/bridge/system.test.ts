@@ -117,3 +117,33 @@ test('-incoming ends with the reason when what comes is no stream', { timeout: 6
   expect(await c.ended).toBe(Exit.failed);
   expect(c.errors.join('\n')).toMatch(/load of migration failed: Not a migration stream, magic: 74686973 != 5145564d/);
 });
+
+test('What one records another plays, and goes back in (-icount rr=)', { timeout: 90_000 }, async () => {
+  const file = join(folder, 'run.rr');
+  const monitor = async (machine: Awaited<ReturnType<typeof start>>, line: string): Promise<string> =>
+    (await machine.qmp('human-monitor-command', { 'command-line': line })) as string;
+  const a = await start('recorded', ['-icount', `shift=auto,rr=record,rrfile=${file}`]);
+  await a.says(/workload> /);
+  await a.ask('note sent', /: sent/);
+  expect(await monitor(a, 'info replay')).toContain(`Recording execution '${file}'`);
+  await a.qmp('stop');
+  const [, count] = /instruction count = (\d+)/.exec(await monitor(a, 'info replay'))!;
+  const registers = await monitor(a, 'info registers');
+  await a.qmp('quit');
+  await a.ended;
+
+  const b = await start('played', ['-S', '-icount', `rr=replay,rrfile=${file}`]);
+  await b.qmp('cont');
+  await b.says(/workload> [^]*note sent[^]*: sent/);
+  await expect.poll(() => b.errors, { timeout: 30_000 }).toEqual(['the recording ends here; cont goes on without it']);
+  expect(await monitor(b, 'info registers')).toBe(registers);
+  expect(await monitor(b, 'reverse_step 1000')).toBe('');
+  expect(await monitor(b, 'info replay')).toContain(`instruction count = ${Number(count) - 1000}`);
+  await b.qmp('cont');
+  await expect.poll(() => b.errors.length, { timeout: 30_000 }).toBe(2);
+  expect(await monitor(b, 'info registers')).toBe(registers);
+  await b.qmp('cont');
+  await b.ask('note', /: sent/);
+  await b.qmp('quit');
+  await b.ended;
+});
