@@ -36,6 +36,14 @@ describe.skipIf(!images || !bios)("GRUB's rescue CD", () => {
   });
 });
 
+describe.skipIf(!images || !bios)("GRUB's rescue floppy", () => {
+  test('comes to its menu', { timeout: 180_000 }, async () => {
+    await ending(boot('-m', '64', '-fda', images!.grubFloppy, '-boot', 'a'), async ({ says }) => {
+      await says(/GNU GRUB {2}version 2\.\d+/, 150);
+    });
+  });
+});
+
 describe.skipIf(!images || !bios)('Memtest86+', () => {
   test('runs from its CD, on the screen', { timeout: 180_000 }, async () => {
     await ending(boot('-m', '32', '-serial', 'null', '-cdrom', images!.memtestCd), async ({ shows }) => {
