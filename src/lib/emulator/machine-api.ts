@@ -313,6 +313,8 @@ export interface MachineHost {
   key(id: number, code: string, down: boolean): Promise<void>;
   /** Right, down, wheel away from the person; buttons 1 left, 2 right, 4 middle. */
   mouse(id: number, dx: number, dy: number, dz: number, buttons: number): Promise<void>;
+  /** Where the mouse is, 0 to 1 across and down, for guests that want it so (`absolute` of the display). */
+  pointer(id: number, x: number, y: number, dz: number, buttons: number): Promise<void>;
   /** What has changed since a frame that is there; -1 where none is. */
   display(id: number, frame: number): Promise<DisplayAnswer>;
   /** One line of the human monitor; what it prints. */
@@ -368,6 +370,8 @@ export interface MonitorAnswer {
 export interface DisplayAnswer {
   /** The machine has a screen. */
   readonly there: boolean;
+  /** The guest wants to know where the mouse is, not how it moves. */
+  readonly absolute: boolean;
   /** Undefined: nothing has changed. */
   readonly picture: DisplayFrame | undefined;
 }

@@ -127,10 +127,11 @@ export function createMachineHost(): MachineHost {
     serialInput: async (id, port, bytes) => get(id).machine.serialInput(port, bytes),
     key: async (id, code, down) => get(id).machine.ui.key(qcodeOf(code) ?? code, down),
     mouse: async (id, dx, dy, dz, buttons) => get(id).machine.ui.mouse({ dx, dy, dz, buttons }),
+    pointer: async (id, x, y, dz, buttons) => get(id).machine.ui.pointer(x, y, dz, buttons),
     async display(id, frame) {
-      const { screen } = get(id).machine.ui;
+      const { screen, absolute } = get(id).machine.ui;
       const picture = screen && pictureSince(screen, frame);
-      return transfer({ there: screen !== undefined, picture }, picture ? [picture.rgba.buffer] : []);
+      return transfer({ there: screen !== undefined, absolute, picture }, picture ? [picture.rgba.buffer] : []);
     },
     monitor: (id, line) => monitor(get(id), line),
     async attachDisk(id, drive, file) {

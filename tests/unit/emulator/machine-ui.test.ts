@@ -57,3 +57,17 @@ test('Who has a frame gets the rows that changed since; who has none, or an old 
   expect(screen!.update()).toBeDefined();
   expect(screen!.rowsSince(frame)!.first).toBe(0);
 });
+
+test('A guest that took the absolute mouse gets places; the PS/2 mouse only wakes its driver', () => {
+  const { vmmouse } = machine.board.basic;
+  machine.reset();
+  expect(machine.ui.absolute).toBe(false);
+  machine.ui.pointer(0.5, 0.5, 0, 0);
+  machine.inputs.run();
+  expect(vmmouse!.nb_queue).toBe(0);
+  Object.assign(vmmouse!, { status: 0, absolute: 1 });
+  expect(machine.ui.absolute).toBe(true);
+  machine.ui.pointer(2, -1, 0, 1);
+  machine.inputs.run();
+  expect(vmmouse!.queue.slice(0, 4)).toEqual([0x20, 0xffff, 0, 0]);
+});

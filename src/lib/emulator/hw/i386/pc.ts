@@ -29,6 +29,8 @@ import { HPET, HPET_BASE } from '../timer/hpet.ts';
 import { I8254 } from '../timer/i8254.ts';
 import { fwCfgArchCreate, type FirmwareCpu } from './fw_cfg.ts';
 import { Port92 } from './port92.ts';
+import { VMMouse } from './vmmouse.ts';
+import { Vmport, type VmportOptions } from './vmport.ts';
 import { gsiLines } from './x86-common.ts';
 
 export const FOUR_GIB = 2 ** 32;
@@ -70,6 +72,8 @@ export interface PCOptions {
   readonly parallel?: CharBackend | undefined;
   /** Drives of the two IDE channels, two each. */
   readonly ide?: readonly (IDEDriveOptions | undefined)[];
+  /** VMware's port, with its mouse: the CPU's registers; none where absent. */
+  readonly vmport?: VmportOptions | undefined;
   /** Floppy drives A and B; no controller where absent. */
   readonly floppies?: FdcWiring['drives'] | undefined;
   /** The standard VGA, and its slot; none where absent. */
@@ -181,6 +185,7 @@ export interface BasicDevices {
   readonly serials: readonly ISASerial[];
   readonly fdc: ISAFdc | undefined;
   readonly kbd: ISAKbd;
+  readonly vmmouse: VMMouse | undefined;
   /** From the PIT on, in the order of QEMU's streams. */
   readonly rest: readonly Device[];
 }
@@ -200,7 +205,19 @@ export function basicDevices(pc: PC): BasicDevices {
   const { floppies } = options;
   const fdc = floppies && new ISAFdc({ host: pc, irq: isaIrqs[6]!, dma: dma[0]!, drives: floppies });
   const kbd = new ISAKbd(pc, isaIrqs, options.a20, options.resetRequest);
+  const { mouse } = kbd;
+  const vmmouse =
+    options.vmport && new VMMouse(new Vmport(pc, options.vmport), () => mouse.move(1, 0, 0, mouse.mouse_buttons));
   const port92 = new Port92(pc, options.a20, options.resetRequest);
-  const rest = [pit, speaker, ...serials, ...parallel, ...(fdc ? [fdc] : []), ...kbd.devices, port92];
-  return { dma, hpet, rtc, pit, serials, fdc, kbd, rest };
+  const rest = [
+    pit,
+    speaker,
+    ...serials,
+    ...parallel,
+    ...(fdc ? [fdc] : []),
+    ...kbd.devices,
+    ...(vmmouse ? [vmmouse] : []),
+    port92
+  ];
+  return { dma, hpet, rtc, pit, serials, fdc, kbd, vmmouse, rest };
 }
