@@ -13,6 +13,7 @@ import { CPU, makeGuests, runInGuest } from './conformance/guest.mjs';
 import { ARCHITECTURES, buildPrograms, canBuild } from './conformance/programs.mjs';
 import { outputOf, runBare, runOnCpu } from './conformance/run.mjs';
 import { cache, qemus, repository } from './qemu/qemu.mjs';
+import { present } from './stages.mjs';
 
 /** @typedef {import('./conformance/programs.mjs').Program} Program */
 
@@ -31,8 +32,10 @@ const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { ty
 const names = values.only?.split(',') ?? (values.quick ? QUICK : undefined);
 const seconds = values.quick ? SECONDS.quick : SECONDS.all;
 const qemu = qemus().find(({ suite }) => suite === SUITE);
-if (!qemu) {
-  console.log(`SKIPPED: QEMU of ${SUITE} is not installed; get it with: node scripts/qemu/install.mjs`);
+const lacking = ['gcc', 'make', 'python3'].filter((program) => !present(program));
+if (!qemu || lacking.length > 0) {
+  if (!qemu) console.log(`SKIPPED: QEMU of ${SUITE} is not installed; get it with: node scripts/qemu/install.mjs`);
+  else console.log(`SKIPPED: the programs of QEMU's tests/tcg cannot be built: ${lacking.join(', ')} not found`);
   console.log('0 passed, 0 failed');
   process.exit(0);
 }
