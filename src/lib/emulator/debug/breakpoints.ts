@@ -21,6 +21,8 @@ type Kind<K extends Breakpoint['kind']> = Extract<Breakpoint, { kind: K }>;
 /** Bytes of a range that are watched, and breakpoints that there are, at most. */
 const MOST_BYTES = 1 << 30;
 const MOST = 1000;
+/** What a field holds that is not there. */
+const GONE = 'not there';
 
 export class Breakpoints {
   readonly #machine: Machine;
@@ -52,7 +54,9 @@ export class Breakpoints {
       throw new RangeError('a range that is watched has 1 byte to 1 GiB');
     }
     const breakpoint = { ...spec, id: this.#next, enabled: true, hits: 0 };
-    if (breakpoint.kind === 'field') this.#fieldValue(breakpoint);
+    if (breakpoint.kind === 'field' && this.#fieldValue(breakpoint) === GONE) {
+      throw new RangeError(`${breakpoint.section} has no field '${breakpoint.path}'`);
+    }
     this.#all.set(breakpoint.id, breakpoint);
     this.#next++;
     this.#set();
@@ -158,7 +162,8 @@ export class Breakpoints {
   #fieldValue({ section, path }: Kind<'field'>): string {
     for (const leaf of leaves(deviceFields(this.#machine, section)))
       if (leaf.path === path) return formatValue(leaf.row);
-    throw new RangeError(`${section} has no field '${path}'`);
+    // It comes and goes, as subsections and elements of arrays do.
+    return GONE;
   }
 
   readonly #by = (eip: bigint): string => {
