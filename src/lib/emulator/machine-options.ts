@@ -134,6 +134,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
       acpi: isOn(options.machineProperties.get('acpi')) ?? true,
+      tprOpt: true,
       vmport: isOn(options.machineProperties.get('vmport')) ?? true,
       ...{ serials, ide, floppies, virtioBlk, vga, isa, pci: pci.plans }
     },

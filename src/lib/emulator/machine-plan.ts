@@ -60,6 +60,8 @@ export interface MachinePlan {
   /** Serial ports by number: whether it is there. */
   readonly serials: readonly boolean[];
   readonly parallel: boolean;
+  /** QEMU's optimization of the task priority register for Windows XP. */
+  readonly tprOpt: boolean;
   /** VMware's port with its mouse. */
   readonly vmport: boolean;
   /** Power management by ACPI. */
@@ -155,6 +157,7 @@ export function planOf(snapshot: Snapshot): Planned {
       serials: [0, 1, 2, 3].map((n) => snapshot.sections.some((s) => s.name === 'serial' && s.instance === n)),
       parallel: deviceSection(snapshot, 'parallel_isa') !== undefined,
       acpi: snapshot.sections.some((s) => s.name.endsWith('/piix4_pm')),
+      tprOpt: deviceSection(snapshot, 'kvm-tpr-opt') !== undefined,
       vmport: deviceSection(snapshot, 'vmmouse') !== undefined,
       ide: ideOf(snapshot),
       floppies: floppiesOf(snapshot),

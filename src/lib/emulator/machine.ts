@@ -8,6 +8,7 @@ import { Completions } from './block/completions.ts';
 import { Chardev } from './chardev/char.ts';
 import type { HostMemory, HostRange } from './host/memory.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from './hw/block/virtio-blk.ts';
+import { pcOf } from './cpu-view.ts';
 import { vmstate_cpu_common } from './hw/core/cpu.ts';
 import { DeviceList, type Device } from './hw/core/qdev.ts';
 import { plugISA } from './hw/i386/pc-isa.ts';
@@ -176,6 +177,7 @@ export class Machine implements LiveMachine {
         ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
         ide: ide.map((drive) => drive?.options),
         floppies,
+        tprOpt: plan.tprOpt ? () => Number(pcOf(this.cpu)) : undefined,
         vmport: plan.vmport ? { cpu: this.#vmportCpu(), memory: plan.memory, uuid: plan.uuid } : undefined,
         vga: plan.vga,
         resetRequest: () => this.#request(() => this.onReset()),

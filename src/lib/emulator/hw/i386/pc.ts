@@ -72,6 +72,8 @@ export interface PCOptions {
   readonly parallel?: CharBackend | undefined;
   /** Drives of the two IDE channels, two each. */
   readonly ide?: readonly (IDEDriveOptions | undefined)[];
+  /** The optimization of the task priority register is there: where the CPU executes, as a linear address. */
+  readonly tprOpt?: (() => number) | undefined;
   /** VMware's port, with its mouse: the CPU's registers; none where absent. */
   readonly vmport?: VmportOptions | undefined;
   /** Floppy drives A and B; no controller where absent. */

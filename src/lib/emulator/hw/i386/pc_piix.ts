@@ -15,6 +15,7 @@ import { IOAPIC_DEFAULT_ADDRESS } from '../intc/ioapic.ts';
 import { HPET_BASE } from '../timer/hpet.ts';
 import { AcpiBuild } from './pc-acpi.ts';
 import type { AcpiOptions } from './pc-acpi-tables.ts';
+import { VAPICROM } from './vapic.ts';
 import { basicDevices, PC, type BasicDevices, type PCOptions } from './pc.ts';
 
 /** Where RAM stops below 4 GiB: at 3.5 GiB, or at 3 GiB when there is more than that. */
@@ -65,6 +66,7 @@ export function pcPiix(host: HostMemory, options: PCOptions, devices: DeviceList
   const { dma, rtc, hpet, rest } = basic;
   const { apic, fwCfg, pic, ioapic } = pc;
   const order: readonly Device[] = [
+    ...(options.tprOpt ? [new VAPICROM(pc, options.tprOpt)] : []),
     ...[apic, i440fx, pciHost, bus, fwCfg, ...dma, rtc, ide, ...power, piix3],
     ...[pic.master, pic.slave, ioapic, ...(vga ? [vga] : []), ...(hpet ? [hpet] : []), ...rest]
   ];

@@ -4,6 +4,8 @@
  */
 import { fieldsOf, struct, unused, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { arrayOf, u32 } from '../../../vmstate/vmstate-types.ts';
+import { MemoryRegion } from '../../system/memory.ts';
+import type { Device, DeviceHost } from '../core/qdev.ts';
 
 export interface VAPICHandlers {
   set_tpr: number;
@@ -81,3 +83,55 @@ export const vmstate_vapic: VMStateDescription<VAPICROMState> = {
     vapic('rom_state_paddr', u32, GPA)
   ]
 };
+
+const PORT = 0x7e;
+const INACTIVE = 0;
+const ACTIVE = 1;
+const STANDBY = 2;
+/** Option ROMs begin at multiples of this. */
+const ROM_BLOCK_SIZE = 512;
+
+const noHandlers = (): VAPICHandlers => ({
+  ...{ set_tpr: 0, set_tpr_eax: 0, get_tpr: new Array<number>(8).fill(0), get_tpr_stack: 0 }
+});
+
+/**
+ * The device as far as its option ROM announces itself. Accesses to the task priority register are not patched: they
+ * are slower so, and come to the same.
+ */
+export class VAPICROM implements VAPICROMState, Device {
+  readonly idstr = 'kvm-tpr-opt';
+  readonly vmsd = vmstate_vapic;
+  rom_state: GuestROMState = {
+    ...{ vaddr: 0, fixup_start: 0, fixup_end: 0, vapic_vaddr: 0, vapic_size: 0, vcpu_shift: 0, real_tpr_addr: 0 },
+    ...{ up: noHandlers(), mp: noHandlers() }
+  };
+  state = INACTIVE;
+  real_tpr_addr = 0;
+  rom_state_vaddr = 0;
+  vapic_paddr = 0;
+  rom_state_paddr = 0;
+
+  /** @param codeAddress where the CPU executes: CS base and EIP */
+  constructor({ ports }: Pick<DeviceHost, 'ports'>, codeAddress: () => number) {
+    const write = (_addr: number, value: number, size: number): void => {
+      if (size !== 2 || this.state !== INACTIVE) return;
+      const at = codeAddress();
+      this.rom_state_paddr = (at - (at % ROM_BLOCK_SIZE) + value) >>> 0;
+      this.state = STANDBY;
+    };
+    ports.register(PORT, MemoryRegion.io('kvmvapic', 2, { read: () => 0xffff_ffff, write }));
+  }
+
+  reset(): void {
+    this.state = INACTIVE;
+    this.rom_state_paddr = 0;
+  }
+
+  postLoad(): string | undefined {
+    if (this.state === INACTIVE && this.rom_state_paddr !== 0) this.state = STANDBY;
+    return this.state === ACTIVE
+      ? 'the guest was patched to share its task priority with the host, which nothing here looks at'
+      : undefined;
+  }
+}
