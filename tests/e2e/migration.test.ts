@@ -32,7 +32,7 @@ test('a migration converges when it may, is replayed, saved and opened again', a
   // It goes on round after round, until the sliders are moved.
   await expect.poll(() => rounds(app).count(), WAIT).toBeGreaterThan(3);
   await slide(app, 'Downtime limit', /100,000 ms/, 'End');
-  await slide(app, 'Bandwidth limit', /1 GiB/, 'End');
+  await slide(app, 'Bandwidth limit', /1\.00 GiB/, 'End');
   await expect(convergence(app)).toContainText(/Completed after .* the guest stood for \d+ ms/, WAIT);
   await expect(machine(app)).toContainText('running');
   await expect(page.getByRole('table', { name: 'Device state by section' })).toContainText('cpu');
@@ -54,11 +54,11 @@ test('a migration converges when it may, is replayed, saved and opened again', a
 });
 
 test('the link is cut: the guest stays, and can be sent again', async ({ app, page }) => {
-  await slide(app, 'Bandwidth limit', /1 MiB/, 'Home');
+  await slide(app, 'Bandwidth limit', /1\.00 MiB/, 'Home');
   await migration(app).getByRole('button', { name: 'Migrate' }).click();
   await migration(app).getByRole('button', { name: 'Cut the link' }).click();
   await expect(convergence(app)).toContainText(/Failed .*The guest goes on here/, WAIT);
-  await slide(app, 'Bandwidth limit', /1 GiB/, 'End');
+  await slide(app, 'Bandwidth limit', /1\.00 GiB/, 'End');
   await migration(app).getByRole('button', { name: 'Migrate' }).click();
   await expect(convergence(app)).toContainText('Completed', WAIT);
   await page.getByRole('textbox', { name: 'Serial console' }).focus();
