@@ -99,38 +99,37 @@ const noHandlers = (): VAPICHandlers => ({
  * The device as far as its option ROM announces itself. Accesses to the task priority register are not patched: they
  * are slower so, and come to the same.
  */
-export class VAPICROM implements VAPICROMState, Device {
+export class VAPICROM implements Device {
   readonly idstr = 'kvm-tpr-opt';
   readonly vmsd = vmstate_vapic;
-  rom_state: GuestROMState = {
-    ...{ vaddr: 0, fixup_start: 0, fixup_end: 0, vapic_vaddr: 0, vapic_size: 0, vcpu_shift: 0, real_tpr_addr: 0 },
-    ...{ up: noHandlers(), mp: noHandlers() }
+  /** Apart from the device: QEMU has a field of the name that a device's state has here. */
+  readonly state: VAPICROMState = {
+    rom_state: {
+      ...{ vaddr: 0, fixup_start: 0, fixup_end: 0, vapic_vaddr: 0, vapic_size: 0, vcpu_shift: 0, real_tpr_addr: 0 },
+      ...{ up: noHandlers(), mp: noHandlers() }
+    },
+    ...{ state: INACTIVE, real_tpr_addr: 0, rom_state_vaddr: 0, vapic_paddr: 0, rom_state_paddr: 0 }
   };
-  state = INACTIVE;
-  real_tpr_addr = 0;
-  rom_state_vaddr = 0;
-  vapic_paddr = 0;
-  rom_state_paddr = 0;
 
   /** @param codeAddress where the CPU executes: CS base and EIP */
   constructor({ ports }: Pick<DeviceHost, 'ports'>, codeAddress: () => number) {
     const write = (_addr: number, value: number, size: number): void => {
-      if (size !== 2 || this.state !== INACTIVE) return;
+      if (size !== 2 || this.state.state !== INACTIVE) return;
       const at = codeAddress();
-      this.rom_state_paddr = (at - (at % ROM_BLOCK_SIZE) + value) >>> 0;
-      this.state = STANDBY;
+      this.state.rom_state_paddr = (at - (at % ROM_BLOCK_SIZE) + value) >>> 0;
+      this.state.state = STANDBY;
     };
     ports.register(PORT, MemoryRegion.io('kvmvapic', 2, { read: () => 0xffff_ffff, write }));
   }
 
   reset(): void {
-    this.state = INACTIVE;
-    this.rom_state_paddr = 0;
+    this.state.state = INACTIVE;
+    this.state.rom_state_paddr = 0;
   }
 
   postLoad(): string | undefined {
-    if (this.state === INACTIVE && this.rom_state_paddr !== 0) this.state = STANDBY;
-    return this.state === ACTIVE
+    if (this.state.state === INACTIVE && this.state.rom_state_paddr !== 0) this.state.state = STANDBY;
+    return this.state.state === ACTIVE
       ? 'the guest was patched to share its task priority with the host, which nothing here looks at'
       : undefined;
   }

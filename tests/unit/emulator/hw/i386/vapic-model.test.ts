@@ -10,12 +10,12 @@ function device() {
 test('The option ROM says where its state is, counted from its own start', () => {
   const { host, vapic } = device();
   host.out(0x7e, 0x40, 2);
-  expect([vapic.state, vapic.rom_state_paddr]).toEqual([2, 0xca040]);
+  expect([vapic.state.state, vapic.state.rom_state_paddr]).toEqual([2, 0xca040]);
   // Once is enough.
   host.out(0x7e, 0x80, 2);
-  expect(vapic.rom_state_paddr).toBe(0xca040);
+  expect(vapic.state.rom_state_paddr).toBe(0xca040);
   vapic.reset();
-  expect([vapic.state, vapic.rom_state_paddr]).toEqual([0, 0]);
+  expect([vapic.state.state, vapic.state.rom_state_paddr]).toEqual([0, 0]);
 });
 
 test('Other accesses change nothing', () => {
@@ -28,7 +28,7 @@ test('Other accesses change nothing', () => {
 
 test('A guest that was patched must not run; one that waits may', () => {
   const { vapic } = device();
-  Object.assign(vapic, { state: 1, rom_state_paddr: 0xca040 });
+  Object.assign(vapic.state, { state: 1, rom_state_paddr: 0xca040 });
   expect(vapic.postLoad()).toContain('the guest was patched');
   vapic.state = 0;
   expect(vapic.postLoad()).toBeUndefined();
