@@ -11,8 +11,8 @@ export type CpuExit = 'budget' | 'halted' | 'request' | 'debug';
 
 /** A CPU as the loop sees it. */
 export interface Processor {
-  /** Runs at most so many instructions; interrupts are taken on the way. */
-  run(instructions: number): CpuExit;
+  /** Runs at most so many instructions; interrupts are taken on the way. `goOn`: asked after each, where it is given. */
+  run(instructions: number, goOn?: () => boolean): CpuExit;
   /** Makes `run` come back at the next instruction boundary. */
   requestExit(): void;
   /** At most so many instructions more in this slice: a timer was set for sooner. */
@@ -135,11 +135,11 @@ export class Cpus {
    * Runs at most so many instructions, up to the next timer. Timers run after each slice and after each jump of time,
    * and then only: where they run is part of what a run came to.
    */
-  runFor(instructions: number): CpuExit {
+  runFor(instructions: number, goOn?: () => boolean): CpuExit {
     this.#inSlice = true;
     try {
       const most = this.#instructionsToDeadline() ?? instructions;
-      return this.#o.processor.run(Math.max(1, Math.min(instructions, most)));
+      return this.#o.processor.run(Math.max(1, Math.min(instructions, most)), goOn);
     } finally {
       this.#inSlice = false;
       this.#settle();
@@ -174,14 +174,16 @@ export class Cpus {
     const end = processor.icount + BigInt(instructions);
     let exit: CpuExit = 'budget';
     let waits = 0;
-    while (processor.icount < end) {
+    let wanted = true;
+    const goesOn = goOn && ((): boolean => (wanted = goOn()));
+    while (wanted && processor.icount < end) {
       this.#o.deliver();
-      exit = this.runFor(goOn ? 1 : Number(end - processor.icount));
+      exit = this.runFor(Number(end - processor.icount), goesOn);
       if (exit === 'debug' && this.#o.debug()) break;
       // A CPU that waits takes the next event; without one, or when none concerns it, it waits for ever.
       if (exit === 'halted' && (++waits > MOST_WAITS || !this.#skipIdle())) break;
       if (exit !== 'halted') waits = 0;
-      if (goOn?.() === false || (this.#o.icount && this.#o.pending?.())) break;
+      if (this.#o.icount && this.#o.pending?.()) break;
     }
     return exit;
   }

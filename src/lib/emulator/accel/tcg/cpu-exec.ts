@@ -252,11 +252,11 @@ export class TcgCpu implements X86Cpu, Processor {
     this.env.grown();
   }
 
-  run(instructions: number): CpuExit {
+  run(instructions: number, goOn?: () => boolean): CpuExit {
     this.#before = this.#count();
     this.#total = this.#rest = Math.min(instructions, LONGEST_RUN);
     this.#running = true;
-    const exit = this.#loop();
+    const exit = this.#loop(goOn);
     this.#running = false;
     this.#total -= this.#rest;
     this.#rest = 0;
@@ -265,7 +265,7 @@ export class TcgCpu implements X86Cpu, Processor {
     return exit;
   }
 
-  #loop(): CpuExit {
+  #loop(goOn: (() => boolean) | undefined): CpuExit {
     const { env } = this;
     for (;;) {
       if (this.#stop) {
@@ -289,11 +289,13 @@ export class TcgCpu implements X86Cpu, Processor {
       const inhibited = env.get('inhibit_irq') !== 0;
       env.set('inhibit_irq', 0);
       const before = this.#rest;
-      const raised = this.#enter(debugging || this.singleStep || inhibited ? 1 : this.#rest);
+      const raised = this.#enter(debugging || this.singleStep || inhibited || goOn ? 1 : this.#rest);
       if (this.#rest === before && !raised) {
         // Nothing ran: a breakpoint was met.
         if (inhibited) env.set('inhibit_irq', 1);
-      } else if (raised) {
+        continue;
+      }
+      if (raised) {
         if (this.#intercept(raised)) return 'debug';
         deliverException(this, raised);
       } else {
@@ -301,6 +303,7 @@ export class TcgCpu implements X86Cpu, Processor {
         const trapped = this.singleStep && env.get('inhibit_irq') !== INHIBIT_TRAPS;
         if (trapped || hits !== 0) this.#deliver(() => debugTrap(env, hits, trapped));
       }
+      if (goOn?.() === false) return 'budget';
     }
   }
 
