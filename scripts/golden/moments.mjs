@@ -90,9 +90,14 @@ export const moments = [
       await machine.event('STOP');
     }
   },
+  // Programs at work; there are a guest agent's channel and a source of random numbers, too.
   {
     name: 'moment-load',
-    args: linux,
+    args: () => [
+      ...linux(),
+      ...['-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci', '-chardev', 'file,id=agent,path=agent.txt'],
+      ...['-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0']
+    ],
     ready: '\n# ',
     prepare: async (machine) => {
       const work = 'head -c 200000 /bin/busybox | gzip | sha256sum';

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Chardev } from '../../../src/lib/emulator/chardev/char.ts';
 import { RawImage } from '../../../src/lib/emulator/block/raw.ts';
 import { saveVmState } from '../../../src/lib/emulator/migration/outgoing.ts';
 import { bytesSource } from '../../../src/lib/vmstate/source.ts';
@@ -105,6 +106,17 @@ describe.each(moments('moment-load'))('$name', (golden) => {
     const guest = await running(golden);
     expect(await guest.says(/(right\n.*){2}/s)).not.toContain('wrong');
     expect(await guest.shell('\x03echo $((6 * 7)) > /tmp/after; cat /tmp/after', PROMPT)).toMatch(/(^|\n)42\n/);
+
+    // The agent's channel, both ways.
+    const [[agent, chr]] = [...guest.machine.chardevs].filter(([id]) => id.includes('virtio-console')) as [
+      [string, Chardev]
+    ];
+    let heard = '';
+    chr.onOutput = (bytes) => (heard += Buffer.from(bytes).toString());
+    guest.machine.input(agent, new TextEncoder().encode('from-host\n'));
+    const line = "exec 3<>`ls /dev/vport?p1`; head -n1 <&3; echo from-guest >&3; echo don''e";
+    expect(await guest.shell(line, /done\n/)).toContain('from-host\n');
+    expect(heard).toBe('from-guest\n');
     await handBack(golden, guest, 'cat /tmp/after\r', '42\r\n');
     guest.machine.destroy();
   });
