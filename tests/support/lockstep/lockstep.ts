@@ -165,6 +165,7 @@ class Follower {
   async #settle(native: string): Promise<void> {
     let left = this.#differences(native);
     if (left.length > 0) left = this.#takeExceptions(left);
+    if (left.length > 0 && this.#inRealMode) left = this.#realModeInterrupt(native, left);
     if (left.length > 0 && this.#before) {
       // The answer of a disk has come to native, and shows now: here nothing else lets it in.
       const { env } = this.#machine.cpu;
@@ -174,7 +175,6 @@ class Follower {
       this.#execute(native);
       left = this.#takeExceptions(this.#differences(native));
     }
-    if (left.length > 0 && this.#inRealMode) left = this.#realModeInterrupt(native, left);
     if (left.length > 0) throw new Error(this.#report(native, left));
   }
 
