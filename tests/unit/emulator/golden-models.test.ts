@@ -8,10 +8,14 @@ import { Completions } from '../../../src/lib/emulator/block/completions.ts';
 import { PIIX4PM } from '../../../src/lib/emulator/hw/acpi/piix4.ts';
 import { VirtIOBlk, vmstate_virtio_blk } from '../../../src/lib/emulator/hw/block/virtio-blk.ts';
 import { DeviceList, saveDevice, type Device } from '../../../src/lib/emulator/hw/core/qdev.ts';
+import { ISAFdc } from '../../../src/lib/emulator/hw/block/fdc-controller.ts';
 import { PCIVGA } from '../../../src/lib/emulator/hw/display/vga-pci.ts';
 import { I8257 } from '../../../src/lib/emulator/hw/dma/i8257.ts';
 import { I2CBusModel } from '../../../src/lib/emulator/hw/i2c/core.ts';
 import { SMBusEEPROM } from '../../../src/lib/emulator/hw/i2c/smbus_eeprom.ts';
+import { VAPICROM } from '../../../src/lib/emulator/hw/i386/vapic.ts';
+import { VMMouse } from '../../../src/lib/emulator/hw/i386/vmmouse.ts';
+import { Vmport } from '../../../src/lib/emulator/hw/i386/vmport.ts';
 import { PIIX3IDE } from '../../../src/lib/emulator/hw/ide/piix.ts';
 import { E1000Device } from '../../../src/lib/emulator/hw/net/e1000-device.ts';
 import { VirtioNetDevice } from '../../../src/lib/emulator/hw/net/virtio-net-device.ts';
@@ -23,6 +27,7 @@ import { VirtioSerialDevice } from '../../../src/lib/emulator/hw/char/virtio-ser
 import { FWCfg } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { VirtioPCI } from '../../../src/lib/emulator/hw/virtio/virtio-pci-proxy.ts';
 import { VirtIORNG, vmstate_virtio_rng } from '../../../src/lib/emulator/hw/virtio/virtio-rng.ts';
+import { planOf } from '../../../src/lib/emulator/machine-plan.ts';
 import { loadVmState } from '../../../src/lib/emulator/migration/incoming.ts';
 import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
@@ -94,7 +99,14 @@ function machineFor(snapshot: Snapshot, hasDisk: boolean) {
   const drives = [hasDisk ? disk : undefined, undefined, cd];
   devices.add(new PIIX3IDE(board.bus, 0x09, { host: board.host, isaIrqs: board.isaIrqs, drives }));
   devices.add(new FWCfg(board.host));
-  devices.add(new I8257(board.host, 0));
+  const dma = devices.add(new I8257(board.host, 0));
+  const { floppies, vmport } = planOf(snapshot).plan!;
+  const floppy = { removable: true };
+  const empty = floppies?.map((f) => f && { blk: new BlockBackend(f.id, new Completions(), undefined, floppy) });
+  if (empty) devices.add(new ISAFdc({ host: board.host, irq: board.isaIrqs[6]!, dma, drives: empty }));
+  const cpu = { get: () => 0, set: () => undefined };
+  if (vmport) devices.add(new VMMouse(new Vmport(board.host, { cpu, memory: ramSize }), () => {}));
+  devices.add(new VAPICROM(board.host, () => 0));
   devices.add(new I8257(board.host, 1));
   for (const { name, kind } of snapshot.sections) {
     const make = kind === 'full' ? MAKERS[name.slice(name.lastIndexOf('/') + 1)] : undefined;
