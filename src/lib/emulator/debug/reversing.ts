@@ -1,7 +1,7 @@
 /** How a machine goes back: by so many instructions, to the last hit of a breakpoint, to the last write of an address. */
 import type { LastWrite } from '../machine-api.ts';
 import type { Machine } from '../machine.ts';
-import { TimeTravelError } from '../replay/time-travel.ts';
+import { TimeTravelError } from '../replay/time-travel-error.ts';
 import type { Breakpoints } from './breakpoints.ts';
 import { type Space, walkAddress } from './guest-memory.ts';
 

@@ -2,7 +2,7 @@
 import { setRegister } from '../cpu-view.ts';
 import { readMemory, type Space, writeMemory } from '../debug/guest-memory.ts';
 import type { Machine } from '../machine.ts';
-import { TimeTravelError } from './time-travel.ts';
+import { TimeTravelError } from './time-travel-error.ts';
 
 /** Names of inputs. */
 export const RESET = 'reset';

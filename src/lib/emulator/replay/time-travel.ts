@@ -7,8 +7,8 @@
  * stopped there: then the moment is the one at which it stood.
  */
 import type { Machine } from '../machine.ts';
-import type { PhysMem } from '../system/physmem.ts';
-import { Checkpoints, type Checkpoint, type WatchedRam } from './checkpoints.ts';
+import { Checkpoints, type Checkpoint } from './checkpoints.ts';
+import { HostPages } from './host-pages.ts';
 import { type LogPosition, type LogSink, ReplayLog, type ReplayEvent } from './log.ts';
 import {
   bytesOf,
@@ -18,6 +18,7 @@ import {
   type MachineState,
   type StatefulParts
 } from './machine-state.ts';
+import { TimeTravelError } from './time-travel-error.ts';
 
 export interface TimeTravelOptions {
   /** Instructions between two checkpoints. */
@@ -37,8 +38,6 @@ export type PlayEnd = 'there' | 'end' | 'debug' | 'paused';
 
 /** The run again did not go as the recorded one did: a fault of ours, and no way to go on. */
 export class Diverged extends Error {}
-/** There is no such moment, or no way there now. */
-export class TimeTravelError extends Error {}
 
 const INTERVAL = 40_000_000;
 const LIMIT = 256 << 20;
@@ -533,45 +532,5 @@ export class TimeTravel {
       case 'checkpoint':
         this.#checkpoint();
     }
-  }
-}
-
-const PAGE_BITS = 12;
-const PAGE = 1 << PAGE_BITS;
-
-/** The RAM of a machine as pages of the host's memory. */
-class HostPages implements WatchedRam {
-  readonly #physmem: PhysMem;
-
-  constructor(physmem: PhysMem) {
-    this.#physmem = physmem;
-  }
-
-  page(number: number): Uint8Array {
-    return this.#physmem.host.views.u8.subarray(number * PAGE, (number + 1) * PAGE);
-  }
-  restore(number: number, read: (into: Uint8Array) => void): void {
-    this.#physmem.setDirty(number * PAGE, PAGE);
-    read(this.page(number));
-  }
-  protect(pages: Iterable<number> | undefined): void {
-    this.#physmem.watchFirstWrites(pages);
-  }
-
-  hostAddress(machine: Machine, address: bigint): number | undefined {
-    const entry = machine.board.pc.pages.hostPage(Number(address >> BigInt(PAGE_BITS)));
-    return entry === 0 ? undefined : ((entry & -PAGE) >>> 0) + Number(address & BigInt(PAGE - 1));
-  }
-  /** Numbers of host pages. */
-  pagesOf(machine: Machine, address: bigint, bytes: number): readonly number[] {
-    const first = address >> BigInt(PAGE_BITS);
-    const last = (address + BigInt(bytes) - 1n) >> BigInt(PAGE_BITS);
-    const pages: number[] = [];
-    for (let page = first; page <= last; page++) {
-      const host = this.hostAddress(machine, page << BigInt(PAGE_BITS));
-      if (host === undefined) throw new TimeTravelError(`0x${address.toString(16)} is not RAM`);
-      pages.push(host >>> PAGE_BITS);
-    }
-    return pages;
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, afterAll, describe, expect, test } from 'vitest';
 import { walkAddress } from '../../../../src/lib/emulator/debug/guest-memory.ts';
 import { pcOf } from '../../../../src/lib/emulator/cpu-view.ts';
-import { TimeTravelError } from '../../../../src/lib/emulator/replay/time-travel.ts';
+import { TimeTravelError } from '../../../../src/lib/emulator/replay/time-travel-error.ts';
 import { Symbols } from '../../../../src/lib/emulator/symbols.ts';
 import { goldens } from '../../../support/golden.ts';
 import { resumed, type Resumed } from '../../../support/resumed.ts';
