@@ -1,7 +1,7 @@
 /** Differences that are none of ours: for each why, and exactly what it covers. The value is taken from native and counted. */
 import { CC_MASK, FLAG } from '../../../src/lib/emulator/target/i386/env.ts';
 import type { Effects, Place } from './code.ts';
-import { generalRegister, isFlags, type Difference } from './registers.ts';
+import { generalRegister, isFlags, within, type Difference } from './registers.ts';
 
 /** The instruction after which two states differ. */
 export interface Context {
@@ -13,10 +13,6 @@ export interface Context {
 
 /** Why a difference is to be expected; undefined: it is not. */
 export type Exception = (difference: Difference, context: Context) => string | undefined;
-
-/** Bits that differ. */
-const bitsOf = ({ native, ours }: Difference): bigint => BigInt(`0x${native || 0}`) ^ BigInt(`0x${ours || 0}`);
-const within = (difference: Difference, mask: number): boolean => (bitsOf(difference) & ~BigInt(mask)) === 0n;
 
 /** CPUID 8000_0001 ECX */
 const SVM = 1 << 2;

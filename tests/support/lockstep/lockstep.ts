@@ -19,7 +19,7 @@ import { disassembled, effectsOf, placeOf, type Place } from './code.ts';
 import { EXCEPTIONS, type Context } from './exceptions.ts';
 import { holdBack, putSavedRf, realModeHandler, realModeVectors, take } from './interrupts.ts';
 import { NativeLog, withoutFpu, type Entry } from './native-log.ts';
-import { differences, stateOf, takeOver, type Difference } from './registers.ts';
+import { differences, isFlags, stateOf, takeOver, within, type Difference } from './registers.ts';
 
 /** Instructions shown before one that went wrong. */
 const REMEMBERED = 20;
@@ -205,7 +205,8 @@ class Follower {
     const pushed = BigInt.asUintN(16, env.get64('regs', R_ESP) - 6n);
     if (BigInt(`0x${/ESP=(\w+)/.exec(to)![1]}`) !== ((env.get64('regs', R_ESP) & 0xffff_0000n) | pushed))
       return undefined;
-    if (this.#differences(to).some(({ name }) => !/^(EIP|CS|ESP|EFL)$/.test(name))) return undefined;
+    const changed = this.#differences(to).filter(({ name }) => !/^(EIP|CS|ESP)$/.test(name));
+    if (changed.some((difference) => !isFlags(difference.name) || !within(difference, FLAG.IF))) return undefined;
     const own = effectsOf(this.#machine.cpu, placeOf(this.#machine.cpu)).vector;
     if (own !== undefined && realModeHandler(this.#machine, own) === codeAt(to)) return undefined;
     return realModeVectors(this.#machine, codeAt(to))[0];

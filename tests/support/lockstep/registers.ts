@@ -30,6 +30,10 @@ export interface Difference {
   readonly ours: string;
 }
 
+/** Whether the bits that differ are among some. */
+export const within = ({ native, ours }: Difference, mask: number): boolean =>
+  ((BigInt(`0x${native || 0}`) ^ BigInt(`0x${ours || 0}`)) & ~BigInt(mask)) === 0n;
+
 export function differences(native: string, ours: string): Difference[] {
   const [theirs, mine] = [fieldsOf(native), fieldsOf(ours)];
   return [...new Set([...theirs.keys(), ...mine.keys()])].flatMap((name) => {
