@@ -75,7 +75,7 @@ export class HostedMachine {
         void machine.cpus.stop();
       };
     }
-    for (const n of report.serials) this.#wires.set(n, new Wire(machine.serials[n]!, left?.#wires.get(n)));
+    for (const n of report.serials) this.#wires.set(n, new Wire(machine.serials[n]!, left && left.#wires.get(n)));
   }
 
   /** @throws where there is none */
