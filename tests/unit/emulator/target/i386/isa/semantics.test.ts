@@ -171,6 +171,9 @@ function isUnspecified({ row, size, operands, length }: Insn, code: Uint8Array):
   // A 16-bit operand size in 64-bit mode: Intel ignores it, AMD does not, and neither is what QEMU does.
   if (row.ends && code.subarray(0, length).includes(0x66)) return true;
   if (row.semantics === 'bswap' && size === 2) return true;
+  // A repeat prefix before LOOPE is reserved: AMD's CPUs take the prefix's condition, QEMU none.
+  if (/^loopn?e$/.test(row.name) && code.subarray(0, length - 2).some((byte) => byte === 0xf2 || byte === 0xf3))
+    return true;
   // They may fault on a real processor, and do nothing at all under QEMU.
   if (/^(clflush|clflushopt|clwb)$/.test(row.name)) return true;
   // Into itself: what it finds there is no test of this instruction.
