@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootImages } from '../../../scripts/boot-images.mjs';
 import { findFirmware } from '../../../src/bridge/firmware.ts';
-import { boot, type BootedMachine } from '../../support/boot.ts';
+import { boot, LINUX_APPEND, type BootedMachine } from '../../support/boot.ts';
 
 const images = bootImages();
 const bios = findFirmware('bios-256k.bin', []);
@@ -67,7 +67,7 @@ describe.skipIf(!images || !bios)("Debian's i386 kernel", () => {
   test('starts at its PVH entry by the firmware, to a shell that answers', { timeout: 300_000 }, async () => {
     const { vmlinux686, initrd686 } = images!;
     const words = ['-m', '256', '-vga', 'none', '-kernel', vmlinux686, '-initrd', initrd686];
-    await ending(boot(...words, '-append', 'console=ttyS0 quiet'), async ({ says, type, output }) => {
+    await ending(boot(...words, '-append', LINUX_APPEND), async ({ says, type, output }) => {
       await says(/# /, 220);
       type('uname -m; echo $((6*7))-there\n');
       expect(await says(/42-there\r/, 30)).toMatch(/i686\r\n/);

@@ -8,6 +8,7 @@ import { KERNEL_ROMS } from '../../../src/lib/emulator/hw/i386/load-linux.ts';
 import { FW_CFG } from '../../../src/lib/emulator/hw/nvram/fw_cfg.ts';
 import { installed } from '../../../scripts/qemu/qemu.mjs';
 import { linuxGuest } from '../../../scripts/qemu/linux.mjs';
+import { LINUX_APPEND } from '../../support/boot.ts';
 import { machineOf } from '../../support/machine.ts';
 
 const bios = findFirmware('bios-256k.bin', []);
@@ -41,7 +42,7 @@ describe.skipIf(!guest)('-kernel', () => {
     prepareBoot(machine, {
       ...{ ...booted, bios: bios!, roms: new Map([[KERNEL_ROMS.linux, linuxboot!]]) },
       // A shell of the initrd: without the disk's driver it would wait for a disk.
-      linux: { kernel: kernel!, initrd, append: 'console=ttyS0 rdinit=/bin/busybox quiet -- sh' }
+      linux: { kernel: kernel!, initrd, append: `${LINUX_APPEND} rdinit=/bin/busybox -- sh` }
     });
     machine.reset();
     machine.start();
