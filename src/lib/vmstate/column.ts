@@ -40,6 +40,17 @@ export class Column {
     );
   }
 
+  /** How many of [first, last) are not 0. Where nothing was set it costs nothing. */
+  count(first: number, last: number): number {
+    let found = 0;
+    for (let at = first; at < last;) {
+      const next = Math.min(last, ((at >>> this.#bits) + 1) << this.#bits);
+      for (const value of this.from(at).subarray(0, next - at)) if (value !== 0) found++;
+      at = next;
+    }
+    return found;
+  }
+
   /**
    * Entries from i on that lie side by side, for loops that are to be quick: `entries[k]` is the one at i + k. Empty
    * where none is set in that piece.

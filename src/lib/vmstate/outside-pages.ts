@@ -1,7 +1,7 @@
 /** Memory that is not in the main stream: files beside it bring it, or a note says which blocks lack it and why. */
 import { addMappedRam, addSharedRam, tooManyFiles } from './mapped-ram.ts';
 import type { Problems } from './problem.ts';
-import { MAX_SOURCES, type RamBlock, type RamIndex } from './ram-index.ts';
+import { MAX_SOURCES, type RamIndex } from './ram-index.ts';
 import { RamReader, type RamContext } from './ram.ts';
 import { sequential, type ByteSource } from './source.ts';
 import { StreamWindow, type Yield } from './stream-window.ts';
@@ -39,7 +39,7 @@ export async function addRamFiles(
   yieldTo: Yield
 ): Promise<void> {
   for (const { name, source } of files) {
-    const block = ram.blocks.find((b) => b.usedLength === source.size && sentPages(ram, b) === 0);
+    const block = ram.blocks.find((b) => b.usedLength === source.size && ram.sentOf(b) === 0);
     if (block) await addSharedRam(source, block, ram, problems, yieldTo);
     else {
       const message = `no RAM block of ${source.size} bytes lacks its contents: ${name} is not used`;
@@ -66,12 +66,6 @@ export async function addPreempt(
   window.release();
 }
 
-function sentPages(ram: RamIndex, block: RamBlock): number {
-  let sent = 0;
-  for (let page = block.firstPage; page < block.firstPage + block.pages; page++) if (ram.latest(page) >= 0) sent++;
-  return sent;
-}
-
 /**
  * Names the blocks whose memory a whole stream does not hold. A page that never came reads as zeros, which must not be
  * taken for what the guest had.
@@ -80,7 +74,7 @@ export function noteMissingPages(ram: RamIndex, problems: Problems, context: Ram
   // In a mapped-ram file a page that was never written is zero: nothing is missing.
   if (context.mappedRam || ram.distinctPages === ram.pages) return;
   for (const block of ram.blocks) {
-    const missing = block.pages - sentPages(ram, block);
+    const missing = block.pages - ram.sentOf(block);
     if (missing === 0) continue;
     const [why, hint] = context.ignoreShared
       ? ['x-ignore-shared left shared memory in its file', 'Open the memory backend’s file together with the stream.']

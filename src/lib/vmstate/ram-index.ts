@@ -225,6 +225,11 @@ export class RamIndex {
     return page >= 0 && page < this.pages ? this.#latest.get(page) - 1 : -1;
   }
 
+  /** Pages of a block that came at least once. */
+  sentOf({ firstPage, pages }: RamBlock): number {
+    return this.#latest.count(firstPage, firstPage + pages);
+  }
+
   /** For each page the last record before `end` plus one, 0 where never sent: RAM as a destination had it then. */
   latestBefore(end: number): Column {
     const out = new Column();

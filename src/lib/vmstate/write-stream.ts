@@ -104,7 +104,7 @@ function configuration(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
 async function* ramBody(snapshot: Snapshot, section: Section, last: boolean): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const { ram } = snapshot;
   let out = new QemuFileWriter();
-  if (section.kind === 'start') blockList(out, snapshot);
+  if (section.kind === 'start') blockList(out, snapshot, section);
   let block: RamBlock | undefined;
   const [first, end] = section.records!;
   const records = last ? withOutside(snapshot, first, end) : range(first, end);
@@ -141,8 +141,9 @@ function* withOutside(snapshot: Snapshot, first: number, end: number): Generator
   yield* range(inside, snapshot.ram.count);
 }
 
-function blockList(out: QemuFileWriter, snapshot: Snapshot): void {
-  const { blocks } = snapshot.ram;
+/** Those that this START listed: a hostile stream may have many, and none lists what another one did. */
+function blockList(out: QemuFileWriter, snapshot: Snapshot, { start, end }: Section): void {
+  const blocks = snapshot.ram.blocks.filter((block) => start <= block.start && block.start < end);
   const total = blocks.reduce((sum, b) => sum + b.usedLength, 0);
   out.be64FromNumber(total + RamFlag.MEM_SIZE);
   for (const block of blocks) {

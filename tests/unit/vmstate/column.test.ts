@@ -35,3 +35,17 @@ test('entries come by rising index, those that are 0 not at all', () => {
     [1000, 7]
   ]);
 });
+
+test('entries are counted between two places, over holes and pieces', () => {
+  const c = new Column(4);
+  for (const i of [3, 15, 16, 17, 1000]) c.set(i, 1);
+  c.set(4, 0);
+  expect([
+    c.count(0, 2000),
+    c.count(3, 16),
+    c.count(4, 15),
+    c.count(16, 1000),
+    c.count(16, 1001),
+    c.count(5, 5)
+  ]).toEqual([5, 2, 0, 2, 3, 0]);
+});
