@@ -153,10 +153,11 @@ describe('CR4', () => {
   ])('%s in long mode is #GP', (_, value) => {
     expect(raised(() => misc.helper_write_crN(longCpu(), 4, value))).toEqual(GP0);
   });
-  test('PCIDE needs long mode and PCID 0', () => {
+  test('PCIDE needs a CPU that has it, long mode and PCID 0', () => {
     const value = BigInt(CR4.PAE | CR4.PCIDE);
-    expect(raised(() => misc.helper_write_crN(protectedCpu(), 4, value))).toEqual(GP0);
-    const cpu = longCpu();
+    expect(raised(() => misc.helper_write_crN(protectedCpu(0, 'host'), 4, value))).toEqual(GP0);
+    expect(raised(() => misc.helper_write_crN(longCpu(0, 'max'), 4, value))).toEqual(GP0);
+    const cpu = longCpu(0, 'host');
     cpu.env.set64('cr', 0x1001n, 3);
     expect(raised(() => misc.helper_write_crN(cpu, 4, value))).toEqual(GP0);
     cpu.env.set64('cr', 0x1000n, 3);
