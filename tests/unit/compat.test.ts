@@ -17,6 +17,8 @@ import { expect, test } from 'vitest';
 const fallbacks: Readonly<Record<string, string>> = {
   'api.CanvasRenderingContext2D.font': 'Safari before 18.4 does not tell the weight again: it is only set here',
   'api.KeyboardEvent.isComposing': 'Safari is late by one key: Enter that ends a composition takes the marked choice',
+  'api.KeyboardEvent.repeat':
+    'with several keys held, Chrome before 137 says of a repeat that it is a press: the guest gets one',
   'api.Window.devicePixelRatio': 'Safari does not count zoom in: canvases are less sharp there while zoomed',
   'css.properties.accent-color':
     'Safari before 26.2 does not keep the contrast of the mark: the token has enough of it',

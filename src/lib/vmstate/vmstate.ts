@@ -59,7 +59,7 @@ export interface RowBudget {
   rows: number;
 }
 /** For one section; an IDE channel with requests in flight, with the most, has 262,000. */
-export const MAX_ROWS = 1 << 20;
+export const MAX_ROWS = 1 << 19;
 
 /** Collects the rows that one composite value consists of. */
 export class Placer {

@@ -427,7 +427,7 @@ describe('sections', () => {
       { bounds: { values: 2000 } }
     ));
 
-  test('a list without end is cut at a million rows', () =>
+  test('a list without end is cut at half a million rows', () =>
     bothWays(
       parts(bytes(HEADER, head(4, 1, 'queue')), repeat(600_000, 1, 7), bytes(0, footer(1), full(2, 'item', 1, 7), EOF)),
       (s) => {
