@@ -8,6 +8,7 @@ import { interruptState } from '../../../../src/lib/emulator/debug/interrupt-sta
 import type { LookRequest, MachineHost, Sheet } from '../../../../src/lib/emulator/machine-api.ts';
 import { createMachineHost } from '../../../../src/lib/emulator/machine-host.ts';
 import { HF } from '../../../../src/lib/emulator/target/i386/env.ts';
+import { comeToRest } from '../../../support/at-rest.ts';
 import { smallMachine } from '../../../support/small-machine.ts';
 
 const sheet = (sheets: readonly Sheet[], title: RegExp): Sheet => sheets.find((s) => title.test(s.title))!;
@@ -77,6 +78,7 @@ describe.skipIf(!folder)('a Linux guest', () => {
     host = createMachineHost();
     const file = (name: string): File => new File([readFileSync(new URL(name, folder))], name);
     ({ id } = await host.create({ state: [file('state'), file('System.map')] }));
+    await comeToRest(host, id);
   });
   afterAll(() => host.destroy(id));
 
