@@ -41,11 +41,11 @@ test('features of the CPU that are not there are named', async () => {
   const bytes = idle.slice();
   const { fields } = await sectionOf('cpu');
   const cr4 = placedAt(fields, 'env.cr[4]')!;
-  // VMX and protection keys.
-  new DataView(bytes.buffer).setBigUint64(cr4.start, (cr4.value as bigint) | (1n << 13n) | (1n << 24n));
+  // VMX and SMX.
+  new DataView(bytes.buffer).setBigUint64(cr4.start, (cr4.value as bigint) | (1n << 13n) | (1n << 14n));
   const { machine, report } = await new MachineLoader().load([fileOf(bytes)]);
   expect(report.problems.find((p) => p.code === 'cpu-features')).toMatchObject({
-    ...{ severity: 'fatal', section: 'cpu/0', message: expect.stringContaining('vmx, pks') as string },
+    ...{ severity: 'fatal', section: 'cpu/0', message: expect.stringContaining('vmx, smx') as string },
     hint: expect.stringContaining('-cpu qemu64') as string
   });
   machine!.destroy();
