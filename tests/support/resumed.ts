@@ -6,7 +6,7 @@ import { CowOverlay } from '../../src/lib/emulator/block/cow.ts';
 import { RawImage } from '../../src/lib/emulator/block/raw.ts';
 import { descriptions } from '../../src/lib/emulator/descriptions.ts';
 import { HostMemory } from '../../src/lib/emulator/host/memory.ts';
-import { HostPace } from '../../src/lib/emulator/host/pace.ts';
+import { HostPace, hostTime } from '../../src/lib/emulator/host/pace.ts';
 import { Machine } from '../../src/lib/emulator/machine.ts';
 import { planOf } from '../../src/lib/emulator/machine-plan.ts';
 import { loadVmState, type LoadReport } from '../../src/lib/emulator/migration/incoming.ts';
@@ -53,7 +53,7 @@ export async function resumed(golden: Golden, options: ResumeOptions = {}): Prom
     const { plan, problems } = planOf(snapshot);
     if (!plan) throw new Error(problems.map((p) => p.message).join('; '));
     const machine = new Machine(plan, {
-      ...{ host: new HostMemory(), pace: new HostPace(), hostTime: BigInt(Date.now()) * 1_000_000n },
+      ...{ host: new HostMemory(), pace: new HostPace(), hostTime: hostTime() },
       ...options
     });
     const report = await loadVmState(machine, snapshot);

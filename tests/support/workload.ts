@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { image } from '../../guests/workload.mjs';
 import { prepareBoot } from '../../src/lib/emulator/boot.ts';
 import { HostMemory } from '../../src/lib/emulator/host/memory.ts';
-import { HostPace } from '../../src/lib/emulator/host/pace.ts';
+import { HostPace, hostTime } from '../../src/lib/emulator/host/pace.ts';
 import { Machine } from '../../src/lib/emulator/machine.ts';
 import { planOfOptions } from '../../src/lib/emulator/machine-options.ts';
 import { parseOptions } from '../../src/lib/emulator/system/vl.ts';
@@ -37,10 +37,7 @@ export interface Workload {
 /** A machine with the guest as its firmware; reset and not started. */
 export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new HostMemory()): Workload {
   const { plan } = planOfOptions(parseOptions(workloadOptions(type, memory)));
-  const machine = new Machine(
-    { ...plan, biosSize: bios.length },
-    { host, pace: new HostPace(), hostTime: BigInt(Date.now()) * 1_000_000n }
-  );
+  const machine = new Machine({ ...plan, biosSize: bios.length }, { host, pace: new HostPace(), hostTime: hostTime() });
   prepareBoot(machine, { bios, roms: new Map(), graphics: false });
   machine.reset();
   machine.timeTravel.enabled = false;

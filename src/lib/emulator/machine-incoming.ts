@@ -7,6 +7,7 @@ import { readSnapshot, type ReadOptions } from '../vmstate/savevm.ts';
 import { deviceSection, sectionLabel, type Snapshot } from '../vmstate/snapshot.ts';
 import type { ByteSource, ByteStream } from '../vmstate/source.ts';
 import { descriptions } from './descriptions.ts';
+import { hostTime } from './host/pace.ts';
 import { planOf, type Planned } from './machine-plan.ts';
 import { loadVmState, type LoadReport, type MigratableMachine } from './migration/incoming.ts';
 import { IncomingMigration, type ReceivingMachine } from './migration/incoming-state.ts';
@@ -15,8 +16,6 @@ import { supportedFeatures } from './target/i386/cpu-models.ts';
 import { featuresInUse } from './target/i386/features-in-use.ts';
 import { SEMANTICS } from './target/i386/isa/semantics/registry.ts';
 import { TABLE } from './target/i386/isa/table.ts';
-
-const NS_A_MS = 1_000_000n;
 
 export interface Received {
   readonly snapshot: Snapshot;
@@ -48,15 +47,11 @@ export async function loadReceived(
 /**
  * A machine that waits for another host's guest.
  * @param autostart false: it stays paused (-S)
- * @param hostTime ns since 1970
+ * @param clock ns since 1970
  */
-export const waitForGuest = (
-  machine: ReceivingMachine,
-  autostart: boolean,
-  hostTime = (): bigint => BigInt(Date.now()) * NS_A_MS
-): IncomingMigration =>
+export const waitForGuest = (machine: ReceivingMachine, autostart: boolean, clock = hostTime): IncomingMigration =>
   new IncomingMigration(machine, {
-    ...{ descriptions, autostart, hostTime },
+    ...{ descriptions, autostart, hostTime: clock },
     check: (snapshot) => [...planOf(snapshot).problems, ...cpuProblems(machine, snapshot)]
   });
 

@@ -6,7 +6,7 @@ import { insertImage, openImage } from './block/open-image.ts';
 import { probeFormat } from './block/qcow2.ts';
 import { blobSource } from './host/blob-source.ts';
 import { HostMemory, HostMemoryFull } from './host/memory.ts';
-import { HostPace } from './host/pace.ts';
+import { HostPace, hostTime } from './host/pace.ts';
 import { sortFiles, unpacked, type SortedFiles } from './host/sort-files.ts';
 import type { MachineReport } from './machine-api.ts';
 import { loadReceived, receive } from './machine-incoming.ts';
@@ -22,8 +22,6 @@ export interface LoadedMachine {
   readonly images: Map<string, string>;
   readonly symbols: Symbols | undefined;
 }
-
-const NS_A_MS = 1_000_000n;
 
 const MEMORY_HINT =
   'a machine takes its RAM and a part of it more: close other machines and tabs, or run it with `migrascope system`';
@@ -58,8 +56,7 @@ export class MachineLoader {
   }
 
   #make(plan: MachinePlan, host: HostMemory): Machine {
-    const hostTime = BigInt(Date.now()) * NS_A_MS;
-    return new Machine(plan, { host, pace: new HostPace(), timeTravel: {}, hostTime });
+    return new Machine(plan, { host, pace: new HostPace(), timeTravel: {}, hostTime: hostTime() });
   }
 
   /** Never throws for what files say. @param signal aborts between pages */

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { bootImages } from '../../../scripts/boot-images.mjs';
 import { linuxGuest } from '../../../scripts/qemu/linux.mjs';
 import { installed } from '../../../scripts/qemu/qemu.mjs';
-import { boot, LINUX_APPEND, type BootedMachine } from '../../support/boot.ts';
+import { boot, BY_INSTRUCTIONS, LINUX_APPEND, type BootedMachine } from '../../support/boot.ts';
 
 const images = bootImages();
 const guest = installed('bookworm') ? linuxGuest() : undefined;
@@ -12,8 +12,7 @@ if (!images) console.warn('SKIPPED: no guests to boot; get them with: node scrip
 if (!guest || !existsSync(guest.kernel))
   console.warn('SKIPPED: no Linux guest; get it with: node scripts/qemu/install.mjs');
 
-/** Time goes by instructions: Linux measures its clocks rightly on a busy machine too. */
-const DIRECT = ['-bios', 'none', '-vga', 'none', '-icount', 'shift=5'];
+const DIRECT = ['-bios', 'none', '-vga', 'none', ...BY_INSTRUCTIONS];
 /** Seconds: quiet machines need a quarter. */
 const LONG = 220;
 

@@ -2,10 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { bootImages } from '../../../scripts/boot-images.mjs';
 import { findFirmware } from '../../../src/bridge/firmware.ts';
-import { boot, LINUX_APPEND, type BootedMachine } from '../../support/boot.ts';
+import { boot, BY_INSTRUCTIONS, LINUX_APPEND, type BootedMachine } from '../../support/boot.ts';
 
-/** So they are the same on a busy machine. */
-const BY_INSTRUCTIONS = ['-icount', 'shift=5'];
 const images = bootImages();
 const bios = findFirmware('bios-256k.bin', []);
 if (!images) console.warn('SKIPPED: no guests to boot; get them with: node scripts/boot-images.mjs');

@@ -2,6 +2,10 @@
 import type { Pace } from '../system/cpus.ts';
 
 const NS_A_MS = 1e6;
+
+/** The clock on the wall: ns since 1970. */
+export const hostTime = (): bigint => BigInt(Date.now()) * BigInt(NS_A_MS);
+
 /** Browsers clamp nested timers to 4 ms: a message comes at once. */
 const immediate: (callback: () => void) => void =
   typeof (globalThis as { setImmediate?: unknown }).setImmediate === 'function'

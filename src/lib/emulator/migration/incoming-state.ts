@@ -15,8 +15,7 @@ import type { RunStateMachine } from '../system/runstate.ts';
 import { received, type ByteDuplex } from './channel.ts';
 import { loadDevices, targetOf, type LoadReport, type MigratableMachine } from './incoming.ts';
 import { MigrationError } from './options.ts';
-
-const PAGE = 4096;
+import { PAGE } from './savevm.ts';
 
 /** A machine that a guest can come into. */
 export interface ReceivingMachine extends MigratableMachine {

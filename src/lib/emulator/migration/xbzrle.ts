@@ -3,8 +3,8 @@
  * Source: QEMU migration/page_cache.c, migration/ram.c (save_xbzrle_page); the encoding is in vmstate/xbzrle.ts.
  */
 import { encodeXbzrle } from '../../vmstate/xbzrle.ts';
+import { PAGE } from './savevm.ts';
 
-const PAGE = 4096;
 /** Rounds for which a page is not replaced by another that falls on its place. */
 const CACHED_PAGE_LIFETIME = 2;
 /** The byte before the length of a delta: the only encoding there is. */

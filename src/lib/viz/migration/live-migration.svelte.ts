@@ -29,7 +29,7 @@ export class LiveMigration {
   /** Why it could not begin. */
   refusal = $state<string>();
   readonly duration: number = $derived(durationOf(this.observations));
-  readonly story: Story = $derived(storyOf(this.observations, this.at));
+  readonly story: Story = $derived(storyOf(this.observations, this.at ?? this.duration));
   readonly #machine: MachineSession;
 
   constructor(machine: MachineSession) {

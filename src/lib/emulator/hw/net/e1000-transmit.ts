@@ -3,7 +3,7 @@
  * Source: QEMU hw/net/e1000.c (process_tx_desc, xmit_seg, putsum), e1000x_common.c; Intel 8254x manual section 3.3.
  */
 import { checksum } from '../../net/net.ts';
-import type { E1000TxdProps } from './e1000.ts';
+import type { E1000TxdProps, TxState } from './e1000.ts';
 
 export const CMD_EOP = 1 << 24;
 const CMD_TCP = 1 << 24;
@@ -27,15 +27,6 @@ const MACS = 12;
 export const noProps = (): E1000TxdProps => ({
   ...{ ipcss: 0, ipcso: 0, ipcse: 0, tucss: 0, tucso: 0, tucse: 0, paylen: 0, hdr_len: 0, mss: 0, ip: 0, tcp: 0 }
 });
-
-export interface TxState {
-  size: number;
-  tso_frames: number;
-  sum_needed: number;
-  header: Uint8Array;
-  data: Uint8Array;
-  tso_props: E1000TxdProps;
-}
 
 /** What sending needs of the card. */
 export interface Transmitter {

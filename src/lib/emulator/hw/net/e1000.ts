@@ -18,20 +18,23 @@ export interface E1000TxdProps {
   ip: number;
   tcp: number;
 }
+/** A frame on its way out. */
+export interface TxState {
+  size: number;
+  tso_frames: number;
+  sum_needed: number;
+  header: Uint8Array;
+  data: Uint8Array;
+  tso_props: E1000TxdProps;
+}
+
 export interface E1000State {
   parent_obj: PCIDevice;
   rxbuf_size: number;
   rxbuf_min_shift: number;
   eecd_state: { val_in: number; bitnum_in: number; bitnum_out: number; reading: number; old_eecd: number };
   mig_props: E1000TxdProps;
-  tx: {
-    size: number;
-    tso_frames: number;
-    sum_needed: number;
-    header: Uint8Array;
-    data: Uint8Array;
-    tso_props: E1000TxdProps;
-  };
+  tx: TxState;
   eeprom_data: number[];
   phy_reg: number[];
   mac_reg: number[];
