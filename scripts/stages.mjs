@@ -21,6 +21,7 @@ export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cach
  * @property {readonly string[]} command program and arguments; a program of node_modules by its name
  * @property {string} [fix] what to run when it fails
  * @property {(printed: string) => Counts} [counts] what a test runner counted, asked after it ran
+ * @property {() => readonly string[]} [failures] what a stage that is no test runner could not do, asked after it ran
  * @property {boolean} [listen] what it prints is needed for the counts
  * @property {Readonly<Record<string, string>>} [env]
  */
@@ -31,6 +32,7 @@ export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cach
  * @property {boolean} ok
  * @property {number} seconds
  * @property {Counts | undefined} counts
+ * @property {readonly string[]} failures what failed and why, a line or a few each
  */
 
 /** The program itself, or the one that a package put into node_modules. */
@@ -78,14 +80,15 @@ export const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath
  * @returns {Outcome[]} one for each stage; all are run, whatever fails
  */
 export function runStages(stages) {
-  return stages.map(({ name, command, fix, counts, ...how }) => {
+  return stages.map(({ name, command, fix, counts, failures, ...how }) => {
     console.log(`\n=== ${name}: ${command.join(' ')}`);
     const began = Date.now();
     const { ok, printed } = start(command, how);
     const seconds = (Date.now() - began) / 1000;
     console.log(`=== ${name}: ${ok ? 'ok' : 'FAILED'} in ${seconds.toFixed(1)} s`);
     if (!ok && fix) console.log(`    to mend it: ${fix}`);
-    return { name, ok, seconds, counts: counts?.(printed) };
+    const counted = counts?.(printed);
+    return { name, ok, seconds, counts: counted, failures: counted?.failures ?? failures?.() ?? [] };
   });
 }
 
@@ -104,8 +107,8 @@ const brief = (/** @type {string} */ text) =>
 export function printTable(outcomes) {
   const width = Math.max(...outcomes.map(({ name }) => name.length));
   console.log('');
-  for (const { name, counts } of outcomes) {
-    for (const failure of counts?.failures ?? []) console.log(`FAILED  ${name}: ${brief(failure)}`);
+  for (const { name, failures } of outcomes) {
+    for (const failure of failures) console.log(`FAILED  ${name}: ${brief(failure)}`);
   }
   for (const { name, ok, seconds, counts } of outcomes) {
     const counted = counts ? `  ${counts.passed} passed, ${counts.failed} failed` : '';
@@ -129,6 +132,18 @@ const resultFile = (/** @type {string} */ name) => {
   rmSync(path, { force: true });
   return path;
 };
+
+/**
+ * A stage whose script lists what it could not do, as JSON, in the file that FAILURES names.
+ * @param {string} name
+ * @param {readonly string[]} command
+ * @param {string} fix
+ * @returns {Stage}
+ */
+export function making(name, command, fix) {
+  const file = resultFile(name);
+  return { name, command, fix, env: { FAILURES: file }, failures: () => readJson(file) ?? [] };
+}
 
 /** @param {{ name: string, status: string, message: string, assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }} file */
 function failuresOf({ name, status, message, assertionResults }) {

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPackages } from './packages.mjs';
 import { qemus } from './qemu/qemu.mjs';
-import { counting, playwright, present, printTable, results, root, run, runStages } from './stages.mjs';
+import { counting, making, playwright, present, printTable, results, root, run, runStages } from './stages.mjs';
 import { verifyStages } from './verify.mjs';
 
 /** @type {string[]} */
@@ -59,7 +59,7 @@ if (process.env.CI || install.every(({ ok }) => ok)) outcomes.push(...install);
 if (qemus().length > 0) {
   outcomes.push(
     ...runStages([
-      { name: 'golden', command: script('scripts/golden.mjs', '--fast'), fix: 'npm run golden -- --fast' },
+      making('golden', script('scripts/golden.mjs', '--fast'), 'npm run golden -- --fast'),
       { name: 'boot images', command: script('scripts/boot-images.mjs'), fix: 'node scripts/boot-images.mjs' },
       { name: 'guests', command: script('guests/check.mjs'), fix: 'node guests/check.mjs' }
     ])
