@@ -121,7 +121,7 @@ export const guests = [
       ...['-device', `${device},drive=disk0,rerror=stop`]
     ],
     ready: 'SeaBIOS',
-    prepare: (/** @type {Machine} */ machine) => machine.event('STOP')
+    prepare: (/** @type {Machine} */ machine) => machine.event('STOP', 20_000)
   })),
   // Two internal snapshots of one disk; the first one's RAM hashes are under `prepared`, the second one's under `ram`.
   {
