@@ -96,13 +96,17 @@ async function written(snapshot: Snapshot, bytes: Uint8Array, seekable: boolean)
       throw new Error('what is written is not what was read');
     }
   }
-  if (ram.count < 4096) await collect(exportSnapshot(snapshot, 'stream-reencoded'));
+  if (ram.count < 4096) await drain(exportSnapshot(snapshot, 'stream-reencoded'));
 }
 
 async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
   for await (const piece of pieces) all.push(piece);
   return Buffer.concat(all);
+}
+
+async function drain(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const piece of pieces) void piece;
 }
 
 /** What the page asks for, panel by panel. */
@@ -112,7 +116,7 @@ async function asked(open: OpenSnapshot, r: Random): Promise<void> {
   structuredClone(open.info());
   const shown = sections[r.below(sections.length)];
   if (shown) structuredClone(shown.fields);
-  for (const kind of ['json', 'csv', 'text'] as const) await collect(exportSnapshot(snapshot, kind));
+  for (const kind of ['json', 'csv', 'text'] as const) await drain(exportSnapshot(snapshot, kind));
   await analyze(snapshot);
   checkDestination(
     snapshot,
@@ -134,5 +138,5 @@ async function asked(open: OpenSnapshot, r: Random): Promise<void> {
     if (!(error instanceof Error && error.name === 'QueryError')) throw error;
   });
   await diffSnapshots(snapshot, { ...snapshot });
-  if (ram.pages < 1024) await collect(exportSnapshot(snapshot, 'elf-core'));
+  if (ram.pages < 1024) await drain(exportSnapshot(snapshot, 'elf-core'));
 }

@@ -11,6 +11,7 @@
  * this goes on with what it would print if it did not; and where two sections have the same name and instance, it reads
  * each by its own description, while the script reads both by the last one and loses its way (isapc with two isa-ide).
  */
+import { hexByte, hexOf } from './hex.ts';
 import { QemuFileReader } from './qemu-file.ts';
 import { sectionLabel, type Section, type Snapshot } from './snapshot.ts';
 import { readRange } from './source.ts';
@@ -40,9 +41,6 @@ const integers: Readonly<Record<string, 'signed' | 'unsigned'>> = {
   'uint8 equal': 'signed',
   'uint16 equal': 'signed'
 };
-
-const hexByte = (b: number): string => b.toString(16).padStart(2, '0');
-const hexOf = (bytes: Uint8Array, between = ''): string => Array.from(bytes, hexByte).join(between);
 
 /** `0xfffffffe (-2)`: as wide as the value, with the signed number where it is negative. */
 function integerText(bytes: Uint8Array, kind: 'signed' | 'unsigned'): string {

@@ -2,6 +2,7 @@
  * The load doctor: what would fail when a state is loaded into a machine that QEMU's command line describes. Each check
  * says QEMU's own words; what they mean and where in the stream they belong is `explain`'s.
  */
+import { hexOf } from './hex.ts';
 import { isOn } from './command-line.ts';
 import { planOf, type Destination, type MachineData, type Plan, type PlannedDevice } from './destination.ts';
 import { explain } from './explain.ts';
@@ -116,7 +117,7 @@ function configuration({ snapshot, plan, fails }: Checked): Finding[] {
   }
   const uuid = snapshot.configuration?.uuid;
   if (uuid && plan.uuid !== undefined) {
-    const digits = Array.from(uuid, (b) => b.toString(16).padStart(2, '0')).join('');
+    const digits = hexOf(uuid);
     const text = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
     if (text !== plan.uuid.toLowerCase()) findings.push(fails(`UUID received is ${text} and local is ${plan.uuid}`));
   }

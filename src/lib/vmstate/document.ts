@@ -2,6 +2,7 @@
  * A snapshot as one JSON document (what `migrascope inspect --format json` prints and the page exports), and the counts
  * in it. Made piece by piece: a stream may have a million sections.
  */
+import { hexOf } from './hex.ts';
 import type { Leaf } from './vmstate.ts';
 import { leaves } from './vmstate.ts';
 import { pageKindNames, type PageKindName, type RamBlock } from './ram-index.ts';
@@ -56,8 +57,6 @@ export interface DocumentOptions {
   readonly hashes?: ReadonlyMap<string, string>;
 }
 
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
-
 /** A value as JSON can hold it: 64-bit integers that no double holds as decimal text, bytes as hex. */
 function plainValue(value: Leaf): string | number | boolean | null {
   if (value instanceof Uint8Array) return hexOf(value);
@@ -68,9 +67,9 @@ function plainValue(value: Leaf): string | number | boolean | null {
 }
 
 const fieldsOf = (section: Section): unknown[] =>
-  [...leaves(section.fields)].map(({ path, row }) => ({
-    ...{ path, type: row.type, start: row.start, end: row.end, value: plainValue(row.value) }
-  }));
+  Array.from(leaves(section.fields), ({ path, row: { type, start, end, value } }) => {
+    return { path, type, start, end, value: plainValue(value) };
+  });
 
 const sectionDocument = (s: Section): unknown => ({
   ...{ name: s.name, instance: s.instance, sectionId: s.sectionId, version: s.version, kind: s.kind },

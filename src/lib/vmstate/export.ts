@@ -56,18 +56,22 @@ async function* blockBytes(snapshot: Snapshot, block: RamBlock): AsyncGenerator<
 /** One row a field (RFC 4180), a header row first. */
 function* fieldsCsv(snapshot: Snapshot): Generator<string> {
   yield 'section,instance,path,type,start,end,value,doc\r\n';
-  for (const section of snapshot.sections) {
-    for (const { path, row } of leaves(section.fields)) {
-      const value = formatValue(row, Infinity);
-      const cells = [section.name, section.instance, path, row.type, row.start, row.end, value, row.about?.doc ?? ''];
-      yield `${cells.map(cell).join(',')}\r\n`;
+  for (const { name, instance, fields } of snapshot.sections) {
+    const section = `${cell(name)},${instance}`;
+    for (const { path, row } of leaves(fields)) {
+      const place = `${cell(path)},${cell(row.type)},${row.start},${row.end}`;
+      yield `${section},${place},${cell(formatValue(row, Infinity))},${cell(row.about?.doc ?? '')}\r\n`;
     }
   }
 }
 
+/** What a spreadsheet would take apart, or for a formula. */
+const special = /[",\r\n]|^[=+@\t-]/;
+
 /** Text that a spreadsheet would take for a formula gets an apostrophe before it: names in a stream are anybody's. */
-function cell(value: string | number): string {
-  const text = typeof value === 'string' && /^[=+@\t\r]|^-(?!\d)/.test(value) ? `'${value}` : String(value);
+function cell(value: string): string {
+  if (!special.test(value)) return value;
+  const text = /^[=+@\t\r]|^-(?!\d)/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -78,14 +82,12 @@ function* lines(texts: Iterable<string>): Generator<string> {
 /** Gathers small texts into pieces worth handing on. */
 function* encoded(texts: Iterable<string>): Generator<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
-  let gathered: string[] = [];
-  let length = 0;
+  let gathered = '';
   for (const text of texts) {
-    gathered.push(text);
-    if ((length += text.length) < 1 << 16) continue;
-    yield encoder.encode(gathered.join(''));
-    gathered = [];
-    length = 0;
+    gathered += text;
+    if (gathered.length < 1 << 16) continue;
+    yield encoder.encode(gathered);
+    gathered = '';
   }
-  if (length > 0) yield encoder.encode(gathered.join(''));
+  if (gathered !== '') yield encoder.encode(gathered);
 }

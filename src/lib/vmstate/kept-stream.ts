@@ -110,3 +110,42 @@ export class KeptStream implements ByteSource {
     }
   }
 }
+
+/** A stream that came once and whose pages went into a machine: the bytes of all else. What was dropped reads as zeros. */
+export class KeptSections implements ByteSource {
+  readonly #pieces: { readonly at: number; readonly bytes: Uint8Array }[] = [];
+  #kept = 0;
+  /** Stream offset up to which bytes have been kept or dropped. */
+  size = 0;
+  readonly #maxKept: number;
+  /** Bytes beyond the bound were dropped. */
+  full = false;
+
+  constructor(maxKept = 2 ** 30) {
+    this.#maxKept = maxKept;
+  }
+
+  /** The next bytes of the stream, kept as they are. */
+  keep(bytes: Uint8Array): void {
+    this.#kept += bytes.length;
+    this.full ||= this.#kept > this.#maxKept;
+    if (!this.full) this.#pieces.push({ at: this.size, bytes: bytes.slice() });
+    this.size += bytes.length;
+  }
+
+  /** The next so many bytes are of no use. */
+  drop(bytes: number): void {
+    this.size += bytes;
+  }
+
+  read(at: number, target: Uint8Array): Promise<number> {
+    const n = Math.max(0, Math.min(target.length, this.size - at));
+    target.fill(0, 0, n);
+    for (const piece of this.#pieces) {
+      const from = Math.max(at, piece.at);
+      const to = Math.min(at + n, piece.at + piece.bytes.length);
+      if (from < to) target.set(piece.bytes.subarray(from - piece.at, to - piece.at), from - at);
+    }
+    return Promise.resolve(n);
+  }
+}

@@ -2,6 +2,7 @@
  * A snapshot as lines for people and for `diff`: one field a line, what it means behind it, no offsets (they move when
  * anything before them grows), sections by name (their order is the QEMU version's, not the machine's).
  */
+import { hexOf } from './hex.ts';
 import { isSection, pagesByBlock, sectionFilter, type DocumentOptions } from './document.ts';
 import { formatValue } from './meaning.ts';
 import { sectionLabel, type Round, type Section, type Snapshot } from './snapshot.ts';
@@ -17,7 +18,7 @@ function* bufferLines(path: string, bytes: Uint8Array): Generator<string> {
   for (let at = 0; at < bytes.length; at += ROW) {
     const row = bytes.subarray(at, at + ROW);
     if (row.every((b) => b === 0)) continue;
-    const hex = Array.from(row, (b) => b.toString(16).padStart(2, '0')).join(' ');
+    const hex = hexOf(row, ' ');
     yield `  ${path}[0x${at.toString(16).padStart(digits, '0')}] = ${hex}`;
   }
 }

@@ -1,4 +1,5 @@
 /** Values as text with what they mean: one way for the command line, exports, differences and the page. */
+import { hexOf } from './hex.ts';
 import type { Bits, Leaf, Meaning, Placed } from './vmstate.ts';
 import { TIMER_NOT_ARMED } from './vmstate-types.ts';
 
@@ -94,7 +95,7 @@ function explained(value: number | bigint, bytes: number, about: Meaning, number
 
 /** Bytes in hex, at most `most` of them; with their text where that is what they hold. */
 export function bytesText(bytes: Uint8Array, most = 64): string {
-  const shown = Array.from(bytes.subarray(0, most), (b) => b.toString(16).padStart(2, '0')).join(' ');
+  const shown = hexOf(bytes.subarray(0, most), ' ');
   const text = shortText(bytes);
   const hex = bytes.length > most ? `${shown} … ${bytes.length} bytes` : shown;
   return text === undefined ? hex : `${hex} (${JSON.stringify(text)})`;

@@ -50,7 +50,10 @@ export interface RamContext {
   synchronise?: (mark: 'eos' | 'flush') => Promise<void>;
 }
 
-/** Takes pages as they arrive: a machine that a migration comes into. They are not kept beside it. */
+/**
+ * Takes pages as they arrive: a machine that a migration comes into. Nothing of them is kept beside it: no contents, no
+ * record in the index, no hash.
+ */
 export interface PageSink {
   /** A block was listed. Returns why it cannot be taken, which ends the reading. */
   block(block: RamBlock): string | undefined;
@@ -72,6 +75,10 @@ export class RamReader {
   readonly #copy: boolean;
   readonly #contents: (record: number) => Promise<Uint8Array>;
   readonly #sink: PageSink | undefined;
+  /** Of pages by their number: 1 where a sink has taken it. */
+  #taken = new Uint8Array(0);
+  /** Pages that came. */
+  #pages = 0;
   /** Which of `RamIndex.sources` the window shows. */
   readonly #source: number;
   readonly #names = new Map<string, RamBlock>();
@@ -116,8 +123,19 @@ export class RamReader {
    */
   async read(fields: Placed[], yieldTo: Yield): Promise<RamEnd> {
     const window = this.#window;
+    window.keep();
+    window.keeping = !this.#sink;
+    const end = await this.#body(fields, yieldTo);
+    window.keep();
+    window.keeping = true;
+    return end;
+  }
+
+  async #body(fields: Placed[], yieldTo: Yield): Promise<RamEnd> {
+    const window = this.#window;
     for (;;) {
-      this.#readRun();
+      if (this.#sink) this.#takeRun(this.#sink);
+      else this.#readRun();
       const pause = yieldTo();
       if (pause) await pause;
       if (this.#ram.room === 0) {
@@ -128,14 +146,42 @@ export class RamReader {
         return this.#source !== 0 && window.end === window.pos ? 'eof' : this.#truncated('a page header', 8);
       }
       await window.need(LONGEST_RECORD);
-      const { count } = this.#ram;
+      const count = this.#pages;
       const { offset } = window;
       const end = await this.#readOne(fields, yieldTo);
       if (end) return end;
-      if (this.#ram.count === count && ++this.#fruitless > MAX_FRUITLESS) {
+      if (this.#pages === count && ++this.#fruitless > MAX_FRUITLESS) {
         return this.#bad('ram-fruitless', offset, `more than ${MAX_FRUITLESS} records bring no page`);
       }
     }
+  }
+
+  /** The same for a sink. */
+  #takeRun(sink: PageSink): void {
+    const window = this.#window;
+    const block = this.#block;
+    if (!block) return;
+    const { view, bytes } = window;
+    const taken = this.#taken;
+    const last = Math.min(window.end, window.pos + RUN) - (8 + PAGE);
+    const start = window.pos;
+    let pos = start;
+    while (pos <= last) {
+      const word = view.getUint32(pos + 4);
+      const flags = word & 0xfff;
+      const index = view.getUint32(pos) * 0x10_0000 + (word >>> 12);
+      if (index >= block.pages) break;
+      if (flags === (RamFlag.PAGE | RamFlag.CONTINUE)) {
+        sink.page(block, index, bytes.subarray(pos + 8, pos + 8 + PAGE));
+        pos += 8 + PAGE;
+      } else if (flags === (RamFlag.ZERO | RamFlag.CONTINUE) && bytes[pos + 8] === 0) {
+        sink.page(block, index, undefined);
+        pos += 9;
+      } else break;
+      taken[block.firstPage + index] = 1;
+      this.#pages++;
+    }
+    window.pos = pos;
   }
 
   /** The common records, ZERO and PAGE that continue a block, as long as they lie in the window. */
@@ -148,7 +194,6 @@ export class RamReader {
     const last = Math.min(window.end, window.pos + RUN) - (8 + PAGE);
     const { low: zeroLow, high: zeroHigh } = ZERO_PAGE_HASH;
     const source = this.#source;
-    const sink = this.#sink;
     let { pos } = window;
     while (pos <= last) {
       const word = view.getUint32(pos + 4);
@@ -164,21 +209,19 @@ export class RamReader {
           slot = this.#store(bytes.subarray(at, at + PAGE), buffer.low, buffer.high, base + at);
           window.keepPage(at, ram.count);
         }
-        sink?.page(block, index, bytes.subarray(at, at + PAGE));
         ram.add(PageKind.normal, block.firstPage + index, base + at, source, buffer.low, buffer.high, slot);
         pos = at + PAGE;
       } else if (flags === (RamFlag.ZERO | RamFlag.CONTINUE) && bytes[pos + 8] === 0) {
-        sink?.page(block, index, undefined);
         ram.add(PageKind.zero, block.firstPage + index, base + pos, source, zeroLow, zeroHigh, 0);
         pos += 9;
       } else break;
+      this.#pages++;
     }
     window.pos = pos;
   }
 
   /** Keeps contents; 1 + slot, 0 when the store is full. */
   #store(page: Uint8Array, low: number, high: number, at: number): number {
-    if (this.#sink) return 0;
     const slot = this.#ram.store.put(page, low, high);
     if (slot < 0 && !this.#storeFull) {
       this.#storeFull = true;
@@ -288,12 +331,12 @@ export class RamReader {
       }
       case RamFlag.PAGE: {
         window.pos = pos;
-        window.buffer.hash(pos);
-        const { low, high } = window.buffer;
-        if (page >= 0) {
-          const slot = this.#copy ? this.#store(bytes.subarray(pos, pos + PAGE), low, high, at) : 0;
+        const contents = bytes.subarray(pos, pos + PAGE);
+        if (page >= 0 && !this.#took(page, contents)) {
+          window.buffer.hash(pos);
+          const { low, high } = window.buffer;
+          const slot = this.#copy ? this.#store(contents, low, high, at) : 0;
           if (this.#copy) window.keepPage(pos, this.#ram.count);
-          this.#sink?.page(block!, index, bytes.subarray(pos, pos + PAGE));
           this.#ram.add(PageKind.normal, page, window.offset, this.#source, low, high, slot);
         }
         window.pos = pos + PAGE;
@@ -331,7 +374,7 @@ export class RamReader {
   }
 
   async #addDelta(page: number, at: number, delta: Uint8Array): Promise<void> {
-    const before = this.#ram.latest(page);
+    const before = this.#sink ? this.#taken[page]! - 1 : this.#ram.latest(page);
     const block = this.#block!;
     if (before < 0) this.#warn('xbzrle-no-base', at, `an XBZRLE delta for page ${page}, which was never sent`);
     const contents = this.#sink
@@ -346,11 +389,20 @@ export class RamReader {
 
   /** A page whose contents the stream does not hold as such. */
   #add(kind: number, page: number, at: number, contents: Uint8Array): void {
+    if (this.#took(page, contents)) return;
     const { low, high, zero } = hashPage(contents);
-    const block = this.#block!;
-    this.#sink?.page(block, page - block.firstPage, contents);
     const slot = zero ? 0 : this.#store(contents, low, high, at);
     this.#ram.add(kind, page, at, this.#source, low, high, slot);
+  }
+
+  /** Counts a page of the current block and gives it to the sink, if there is one. */
+  #took(page: number, contents: Uint8Array): boolean {
+    this.#pages++;
+    if (!this.#sink) return false;
+    const block = this.#block!;
+    this.#taken[page] = 1;
+    this.#sink.page(block, page - block.firstPage, contents);
+    return true;
   }
 
   /** QEMU: parse_ramblocks, parse_ramblock. */
@@ -423,6 +475,11 @@ export class RamReader {
         this.#names.set(idstr, block);
         const refusal = this.#sink?.block(block);
         if (refusal !== undefined) return this.#bad('ram-block-refused', start, refusal);
+        if (this.#sink && this.#taken.length < this.#ram.pages) {
+          const taken = new Uint8Array(2 * this.#ram.pages);
+          taken.set(this.#taken);
+          this.#taken = taken;
+        }
       } else
         this.#warn(
           'ram-too-large',

@@ -15,7 +15,7 @@
 import { addMappedFile, addPreempt, addRamFiles, noteMissingPages, type NamedSource } from './outside-pages.ts';
 import { openContainer, type OpenedContainer } from './container.ts';
 import { readCpr } from './cpr.ts';
-import { KeptStream } from './kept-stream.ts';
+import { KeptSections, KeptStream } from './kept-stream.ts';
 import { Multifd } from './multifd.ts';
 import { readCommand } from './mig-command.ts';
 import { PageStore } from './page-store.ts';
@@ -80,7 +80,7 @@ export interface ReadOptions {
   readonly bounds?: Partial<ReadBounds>;
   /** Captures of multifd channels that belong to the stream. */
   readonly channels?: readonly NamedSource[];
-  /** Takes the main channel's pages as they arrive; their contents are not kept here then. */
+  /** Takes the main channel's pages as they arrive; the snapshot has no records and no rounds then. */
   readonly pages?: PageSink;
   /** The second channel of a postcopy-preempt migration. */
   readonly preempt?: ByteSource;
@@ -116,7 +116,7 @@ class SnapshotReader {
   #ramReader!: RamReader;
   #bodies!: SectionBodies;
   #random: ByteSource | undefined;
-  #kept: KeptStream | undefined;
+  #kept: KeptStream | KeptSections | undefined;
   #phase: Phase = 'setup';
   #packaged: { readonly index: number; readonly end: number } | undefined;
   #reported = 0;
@@ -166,7 +166,7 @@ class SnapshotReader {
     if (this.#random && (opened.kind === 'cpr' || opened.kind === 'return-path'))
       return this.#side(this.#random, opened.kind);
     for (const note of opened.notes) this.#problem('container', 'note', 0, note);
-    if (!opened.random) this.#kept = new KeptStream(this.#ram);
+    if (!opened.random) this.#kept = this.#options.pages ? new KeptSections() : new KeptStream(this.#ram);
     snapshot.bytes = this.#random ?? this.#kept!;
     this.#window = new StreamWindow(opened.stream, this.#random, this.#kept);
     const { descriptions, pages } = this.#options;
@@ -672,7 +672,7 @@ class SnapshotReader {
     const files = sharedRam.map(({ name, source }) => ({ name, source: this.#untilError(source, name) }));
     await addRamFiles(files, this.#ram, this.#problems, this.#breathe);
     // What a cut stream lacks is said where it was cut.
-    if (!this.#problems.fatal) {
+    if (!this.#problems.fatal && !this.#options.pages) {
       noteMissingPages(
         this.#ram,
         this.#problems,

@@ -1,5 +1,6 @@
 /** SHA-256 of a source of any size, in pieces: `crypto.subtle` wants the whole at once. */
 import { sha256 as incremental } from '@noble/hashes/sha2.js';
+import { hexOf } from './hex.ts';
 import type { ByteSource } from './source.ts';
 
 const PIECE = 1 << 22;
@@ -14,5 +15,5 @@ export async function sha256(source: ByteSource): Promise<string> {
     hash.update(piece.subarray(0, n));
     at += n;
   }
-  return Array.from(hash.digest(), (b) => b.toString(16).padStart(2, '0')).join('');
+  return hexOf(hash.digest());
 }

@@ -4,7 +4,7 @@
  */
 import { HashBuffer } from './page-hash.ts';
 import { QemuFileReader } from './qemu-file.ts';
-import type { KeptStream } from './kept-stream.ts';
+import { KeptSections, type KeptStream } from './kept-stream.ts';
 import type { ByteSource, ByteStream } from './source.ts';
 
 const START_BYTES = 1 << 20;
@@ -18,7 +18,9 @@ export class StreamWindow {
   readonly buffer: HashBuffer;
   #input: ByteStream;
   readonly #random: ByteSource | undefined;
-  readonly #kept: KeptStream | undefined;
+  readonly #kept: KeptStream | KeptSections | undefined;
+  /** False: what is parsed meanwhile is nothing that `KeptSections` needs. */
+  keeping = true;
   /** Stream offset of `bytes[0]`. */
   base = 0;
   /** Index of the next byte to be parsed, and of the end of what arrived. */
@@ -34,7 +36,7 @@ export class StreamWindow {
    * @param random the same bytes at random, when they can be had: lets `seek` jump
    * @param kept takes every byte that was parsed, when they cannot be had again
    */
-  constructor(input: ByteStream, random?: ByteSource, kept?: KeptStream) {
+  constructor(input: ByteStream, random?: ByteSource, kept?: KeptStream | KeptSections) {
     this.buffer = spare ?? new HashBuffer(START_BYTES);
     spare = undefined;
     this.#input = input;
@@ -86,14 +88,17 @@ export class StreamWindow {
 
   /** Hands what was parsed up to here to the kept stream. */
   keep(upTo = this.pos): void {
-    const from = this.#kept ? this.#kept.size - this.base : upTo;
-    if (from < upTo) this.#kept?.keep(this.bytes.subarray(from, upTo));
+    const kept = this.#kept;
+    const from = kept ? kept.size - this.base : upTo;
+    if (!kept || from >= upTo) return;
+    if (!this.keeping && kept instanceof KeptSections) kept.drop(upTo - from);
+    else kept.keep(this.bytes.subarray(from, upTo));
   }
 
   /** The page at an index of `bytes` is the contents of a record. */
   keepPage(at: number, record: number): void {
     this.keep(at);
-    this.#kept?.page(record);
+    if (this.#kept && !(this.#kept instanceof KeptSections)) this.#kept.page(record);
   }
 
   /** A reader over what is at hand; `accept` moves on to where it got. */

@@ -405,11 +405,25 @@ export const joinPath = (parent: string, name: string): string =>
   parent === '' || name.startsWith('[') ? parent + name : `${parent}.${name}`;
 
 /** Every leaf with its full path, depth first. */
-export function* leaves(fields: readonly Placed[], parent = ''): Generator<{ path: string; row: Placed }> {
-  for (const row of fields) {
+export function* leaves(fields: readonly Placed[]): Generator<{ path: string; row: Placed }> {
+  // One generator whatever the depth: each one inside another is asked for every leaf.
+  const outer: { rows: readonly Placed[]; at: number; parent: string }[] = [];
+  let [rows, at, parent] = [fields, 0, ''];
+  for (;;) {
+    const row = rows[at++];
+    if (row === undefined) {
+      const level = outer.pop();
+      if (!level) return;
+      ({ rows, at, parent } = level);
+      continue;
+    }
     const path = joinPath(parent, row.name);
-    if (row.children) yield* leaves(row.children, path);
-    else yield { path, row };
+    if (!row.children) {
+      yield { path, row };
+      continue;
+    }
+    outer.push({ rows, at, parent });
+    [rows, at, parent] = [row.children, 0, path];
   }
 }
 

@@ -1,4 +1,5 @@
 /** The rows of the hex view that are on screen: what each byte shows, and how it looks. */
+import { hexByte } from '../../vmstate/hex.ts';
 import { printable } from '../format.ts';
 import type { Span } from '../selection.svelte.ts';
 import { Paint } from './leaf-spans.ts';
@@ -48,7 +49,7 @@ export function hexRows(
     for (let at = offset; at < Math.min(offset + width, end); at++) {
       const byte = byteAt(at);
       cells.push({
-        text: byte === undefined ? '··' : byte.toString(16).padStart(2, '0'),
+        text: byte === undefined ? '··' : hexByte(byte),
         char: byte === undefined ? ' ' : printable(byte),
         colour: colours[at - start] ?? Paint.none,
         selected: inside(selected, at),

@@ -1,4 +1,5 @@
 /** The bytes of a page as rows, with what changed since the send before. */
+import { hexByte } from '../../vmstate/hex.ts';
 import { printable } from '../format.ts';
 
 export interface ByteCell {
@@ -22,7 +23,7 @@ export function byteRow(
       selected === start + i && 'selected'
     ];
     return {
-      text: byte.toString(16).padStart(2, '0'),
+      text: hexByte(byte),
       char: printable(byte),
       look: looks.filter((l) => l !== false && l !== undefined).join(' ')
     };
