@@ -82,7 +82,7 @@ export class TcgMachine {
       }
     });
     const { u8, u32 } = this.cpu.env;
-    u8.fill(30, PAGE_FLAGS + (RAM >> 12), PAGE_FLAGS + ((RAM + RAM_BYTES) >> 12));
+    u8.fill(62, PAGE_FLAGS + (RAM >> 12), PAGE_FLAGS + ((RAM + RAM_BYTES) >> 12));
     for (let at = 0; at < RAM_BYTES; at += 4096) u32[(PAGE_MAP >> 2) + (at >> 12)] = (RAM + at) | 3;
     cpu_reset(this.cpu);
   }

@@ -127,8 +127,8 @@ export class IncomingMigration {
       },
       page(block, index, bytes) {
         const target = targets[block.index]!;
-        if (bytes) target.bytes(index * PAGE, PAGE).set(bytes);
-        else if (!target.isZeroPage(index * PAGE)) target.clear(index * PAGE, PAGE);
+        if (bytes) target.write(index * PAGE, bytes);
+        else target.clearPage(index * PAGE);
       },
       contents: (block, index) => targets[block.index]!.bytes(index * PAGE, PAGE).slice()
     };
@@ -136,8 +136,6 @@ export class IncomingMigration {
       ...{ descriptions, pages },
       ...(progress ? { progress } : {})
     });
-    // Whatever was compiled from old contents, or remembers them as clean, must go.
-    for (const block of targets) machine.physmem.setDirty(block.offset, block.used_length);
     const problems = snapshot.problems.map((p): Problem =>
       p.severity === 'warning' && FAILURE.test(p.code) ? { ...p, severity: 'fatal' } : p
     );

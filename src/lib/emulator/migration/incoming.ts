@@ -133,8 +133,8 @@ async function loadRam(
     });
     return undefined;
   });
-  for (const block of targets) block?.bytes().fill(0);
   const { pageSize } = ram;
+  for (const block of targets) for (let at = 0; block && at < block.used_length; at += pageSize) block.clearPage(at);
   await visitPages(
     snapshot,
     sentPages(ram),
@@ -142,12 +142,11 @@ async function loadRam(
       const block = ram.blockOf(page);
       const into = block && targets[block.index];
       if (!bytes || !into) return;
-      into.bytes((page - block.firstPage) * pageSize, pageSize).set(bytes);
+      into.write((page - block.firstPage) * pageSize, bytes);
     },
     undefined,
     signal
   );
-  for (const block of targets) if (block) physmem.setDirty(block.offset, block.used_length);
 }
 
 /** The block of the machine that a block of the stream goes into, or why none can. Source: parse_ramblock. */

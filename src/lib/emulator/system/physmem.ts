@@ -14,6 +14,8 @@ export const DIRTY_MIGRATION = 4;
 export const DIRTY_CHECKPOINT = 8;
 /** For who looks on. */
 export const DIRTY_VIEW = 16;
+/** Written since it was allocated, and never cleared: a page without it is all zeros, and its memory was never touched. */
+export const PAGE_WRITTEN = 32;
 const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION | DIRTY_CHECKPOINT | DIRTY_VIEW;
 const PAGE_BITS = 12;
 
@@ -52,12 +54,14 @@ export class RAMBlock {
 
   /** Whether the page at an offset is all zeros. */
   isZeroPage(at: number): boolean {
-    return this.#physmem.scan.isZero(this.offset + at) !== 0;
+    return !this.#physmem.wasWritten(this.offset + at) || this.#physmem.scan.isZero(this.offset + at) !== 0;
   }
 
-  /** Zeros, which set no dirty bits. */
-  clear(at: number, length: number): void {
-    this.#physmem.scan.clear(this.offset + at, length);
+  /** Zeros in the page at an offset. */
+  clearPage(at: number): void {
+    if (!this.#physmem.wasWritten(this.offset + at)) return;
+    this.#physmem.setDirty(this.offset + at, HOST_PAGE_SIZE);
+    this.#physmem.scan.clear(this.offset + at, HOST_PAGE_SIZE);
   }
 
   load(at: number, size: number): number {
@@ -116,7 +120,11 @@ export class PhysMem {
     if (range) this.host.retain(range);
     const block = new RAMBlock(this, idstr, range ?? this.host.allocate(idstr, length), length, flags);
     const first = this.pageFlags + (block.offset >>> PAGE_BITS);
-    this.host.views.u8.fill(DIRTY_ALL, first, first + block.max_length / HOST_PAGE_SIZE);
+    this.host.views.u8.fill(
+      range ? DIRTY_ALL | PAGE_WRITTEN : DIRTY_ALL,
+      first,
+      first + block.max_length / HOST_PAGE_SIZE
+    );
     this.blocks.push(block);
     return block;
   }
@@ -146,8 +154,13 @@ export class PhysMem {
     for (let page = address >>> PAGE_BITS; page <= last; page++) {
       if (!(u8[this.pageFlags + page]! & DIRTY_CHECKPOINT)) this.onFirstWrite(page);
       if (u8[this.pageFlags + page]! & PAGE_CODE) this.onCodeWrite(page);
-      u8[this.pageFlags + page]! |= DIRTY_ALL;
+      u8[this.pageFlags + page]! |= DIRTY_ALL | PAGE_WRITTEN;
     }
+  }
+
+  /** Whether the page of an address may hold anything but zeros. */
+  wasWritten(address: number): boolean {
+    return (this.host.views.u8[this.pageFlags + (address >>> PAGE_BITS)]! & PAGE_WRITTEN) !== 0;
   }
 
   /**

@@ -29,6 +29,27 @@ test('new RAM is dirty; taking dirty bits clears them page by page and by kind',
   expect(physmem.takeDirty(ram.offset, 0x1000, DIRTY_MIGRATION)).toEqual(Uint8Array.of(1));
 });
 
+test('a page that was never written is known to be zeros; one that was is looked at', () => {
+  const { physmem, ram } = setup();
+  expect([ram.isZeroPage(0), physmem.wasWritten(ram.offset)]).toEqual([true, false]);
+  ram.store(0x1004, 7, 1);
+  physmem.takeDirty(ram.offset, 0x3000, DIRTY_MIGRATION);
+  expect([0, 0x1000, 0x2000].map((at) => ram.isZeroPage(at))).toEqual([true, false, true]);
+  ram.clearPage(0x1000);
+  expect([ram.isZeroPage(0x1000), physmem.wasWritten(ram.offset + 0x1000)]).toEqual([true, true]);
+  expect(physmem.takeDirty(ram.offset, 0x3000, DIRTY_MIGRATION)).toEqual(Uint8Array.of(0, 1, 0));
+  ram.write(0x2fff, Uint8Array.of(0, 9));
+  expect([0x2000, 0x3000].map((at) => ram.isZeroPage(at))).toEqual([true, false]);
+});
+
+test('memory that was there before may hold anything', () => {
+  const { physmem, host } = setup();
+  const range = host.allocate('template', 0x2000);
+  host.views.u8[range.offset + 0x1fff] = 1;
+  const block = physmem.allocate('mem0', 0x2000, 0, range);
+  expect([block.isZeroPage(0), block.isZeroPage(0x1000)]).toEqual([true, false]);
+});
+
 test('who remembers that pages are dirty hears when they no longer are', () => {
   const { physmem, ram } = setup();
   let protectedAgain = 0;

@@ -226,7 +226,7 @@ describe('memory', () => {
     m.setPageFlags(DATA, 0);
     m.cpu.dirtyCleared();
     m.cpu.run(2);
-    expect(m.pageFlags(DATA)).toBe(30);
+    expect(m.pageFlags(DATA)).toBe(62);
   });
 });
 

@@ -23,7 +23,8 @@ import { ACCESS, mapEntry, PROT_GLOBAL } from './page-walk.ts';
 /** What `fill` returns for what is not RAM; no host address is that low. */
 export const NOT_RAM = 1;
 const PAGE_CODE = 1;
-const PAGE_DIRTY = 30;
+/** All of DIRTY_* and PAGE_WRITTEN. */
+const PAGE_DIRTY = 62;
 const DIRTY_CHECKPOINT = 8;
 const MAP_WRITE = 2;
 
