@@ -62,13 +62,25 @@ const SLICE_NS = 8_000_000;
 const FIRST_SLICE = 100_000;
 const SHORTEST_SLICE = 10_000;
 const LONGEST_SLICE = 50_000_000;
+/** A slice is run in so many parts, with a look at the real clock after each. */
+const PARTS = 16;
+/**
+ * Most ns of virtual time that pass between two instructions of a CPU that runs: what is still owed, as after a stall of
+ * the host, is spread over the parts that follow. Linux times its TSC by a loop that reads it until 10 ms of the PIT are
+ * over (pit_calibrate_tsc), and drops a round in which the TSC jumped; but a jump past those 10 ms that falls between the
+ * TSC's last read and the PIT's is not seen, and makes the TSC slower by all of the jump. It takes the slowest of its
+ * rounds, unless that is within a tenth of what the PM timer or HPET say: so less than a tenth of 10 ms. Nor does a jump
+ * so short swallow a tick. QEMU with -icount shift=auto never jumps while the CPU runs either: it changes the rate a
+ * little at a time (icount_adjust), and only a CPU that sleeps is moved on at once (icount_warp_rt).
+ */
+const LONGEST_JUMP_NS = 900_000n;
 /** A CPU that is throttled runs so long at a time. Source: CPU_THROTTLE_TIMESLICE_NS. */
 const THROTTLE_SLICE_NS = 10_000_000;
 /** A step goes through so many events that do not wake the CPU: at a kilohertz more than a minute. */
 const MOST_WAITS = 100_000;
 /** A nap ends for a change of the throttle. */
 const LONGEST_NAP_MS = 50;
-/** Behind real time by more than this (a tab that slept), the rest is dropped: the guest's clock need not race. */
+/** Behind real time by more than this (a tab that slept), the rest is dropped: the guest's clock need not race long. */
 const MAX_CATCH_UP_NS = 500_000_000n;
 
 export class Cpus {
@@ -183,7 +195,7 @@ export class Cpus {
       // A CPU that waits takes the next event; without one, or when none concerns it, it waits for ever.
       if (exit === 'halted' && (++waits > MOST_WAITS || !this.#skipIdle())) break;
       if (exit !== 'halted') waits = 0;
-      if (this.#o.icount && this.#o.pending?.()) break;
+      if (this.#mustDrain) break;
     }
     return exit;
   }
@@ -197,7 +209,7 @@ export class Cpus {
         if (this.#stopping) break;
         const exit = this.#runSlice();
         if (exit === 'debug' && this.#o.debug()) break;
-        if (this.#o.icount && this.#o.pending?.()) await this.#o.drain?.();
+        if (this.#mustDrain) await this.#o.drain?.();
         if (this.throttle > 0 && this.#ranNs >= THROTTLE_SLICE_NS) await this.#throttled();
         else if (exit === 'halted' && this.#o.processor.idle) await this.#wait();
         else await this.#o.pace.yield();
@@ -209,32 +221,47 @@ export class Cpus {
     }
   }
 
+  get #mustDrain(): boolean {
+    return this.#o.icount && this.#o.pending?.() === true;
+  }
+
   #runSlice(): CpuExit {
     const { processor, pace } = this.#o;
     const before = pace.now();
     const from = processor.icount;
-    const exit = this.runFor(Math.min(this.#slice, this.#o.untilBefore?.() || Infinity));
+    const length = Math.min(this.#slice, this.#o.untilBefore?.() || Infinity);
+    const part = Math.ceil(this.#slice / PARTS);
+    let exit: CpuExit;
+    let ran = 0;
+    do {
+      exit = this.runFor(Math.min(part, length - ran));
+      this.#keepPace(LONGEST_JUMP_NS);
+      ran = Number(processor.icount - from);
+      if (this.#stopping || this.#mustDrain || pace.now() - before >= SLICE_NS) break;
+    } while (exit === 'budget' && ran < length);
     const took = Number(pace.now() - before);
     if (this.throttle > 0) this.#ranNs += took;
-    const ran = Number(processor.icount - from);
     // The next slice is as long as this one's speed makes it; short ones tell little.
     if (ran >= SHORTEST_SLICE && took > 0) {
       const fitting = (ran * SLICE_NS) / took;
       this.#slice = Math.trunc(Math.min(LONGEST_SLICE, Math.max(SHORTEST_SLICE, (this.#slice + fitting) / 2)));
     }
-    this.#keepPace();
     return exit;
   }
 
-  /** Virtual time catches up with real time. Never the other way: instructions cost what they cost. */
-  #keepPace(): void {
-    if (this.#o.icount) return;
+  /** ns of real time for which no virtual time has passed yet. */
+  #behind(): bigint {
     const { time, pace } = this.#o;
-    const behind = pace.now() - this.#realBase - (time.now() - this.#virtualBase);
-    if (behind > MAX_CATCH_UP_NS) {
-      this.advance(MAX_CATCH_UP_NS);
-      this.#resynchronise();
-    } else this.advance(behind);
+    return pace.now() - this.#realBase - (time.now() - this.#virtualBase);
+  }
+
+  /** Virtual time catches up, by so many ns at most. It never waits for real time: instructions cost what they cost. */
+  #keepPace(most: bigint): void {
+    if (this.#o.icount) return;
+    const behind = this.#behind();
+    this.advance(behind < most ? behind : most);
+    const tooMuch = this.#behind() - MAX_CATCH_UP_NS;
+    if (tooMuch > 0n) this.#realBase += tooMuch;
   }
 
   #resynchronise(): void {
@@ -251,12 +278,15 @@ export class Cpus {
       return pace.yield();
     }
     const before = pace.now();
-    const ns = deadline === undefined ? undefined : deadline - time.now();
+    const due = deadline === undefined ? undefined : deadline - time.now();
+    const ns = due === undefined ? undefined : due - this.#behind();
     // A timer of less than a millisecond is not worth a sleep that takes longer.
     if (ns !== undefined && ns < 200_000n) await pace.yield();
     else await pace.sleep(ns === undefined ? undefined : Number(ns / 1_000_000n));
     this.#idleNs += pace.now() - before;
-    this.#keepPace();
+    // Up to the timer the CPU would have slept however long it took; what the host overslept is owed.
+    if (due === undefined) this.#keepPace(this.#behind());
+    else this.#keepPace(due > LONGEST_JUMP_NS ? due : LONGEST_JUMP_NS);
   }
 
   /**
@@ -274,7 +304,7 @@ export class Cpus {
       const ns = due < left ? due : left;
       if (ns < 1_000_000n) await pace.yield();
       else await pace.sleep(Math.min(LONGEST_NAP_MS, Number(ns / 1_000_000n)));
-      this.#keepPace();
+      this.#keepPace(MAX_CATCH_UP_NS);
       if (this.#stopping) return;
       this.#o.deliver();
     }
