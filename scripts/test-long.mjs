@@ -12,8 +12,9 @@ const fuzz = join(root, 'tests/fuzz/run.mjs');
 const steps = 'tests/unit/emulator/steps.test.ts';
 const lockstep = 'tests/unit/emulator/lockstep.test.ts';
 const machineFuzz = 'tests/unit/emulator/machine-fuzz.test.ts';
-/** Integers, vectors, x87. */
 const migration = ['migration', 'native'].map((name) => `tests/unit/emulator/migration/${name}.test.ts`);
+const plateau = 'tests/unit/emulator/migration/plateau.test.ts';
+/** Integers, vectors, x87. */
 const instructions = [
   'tests/unit/emulator/target/i386/isa/semantics',
   'tests/unit/emulator/target/i386/tcg/fpu_helper.test.ts'
@@ -83,6 +84,15 @@ const campaigns = [
       `MIGRASCOPE_RUNS_FACTOR=10 MIGRASCOPE_TRIPS_FACTOR=5 MIGRASCOPE_SEED=${seed} npx vitest run ${migration.join(' ')}`
     ),
     env: { MIGRASCOPE_RUNS_FACTOR: '10', MIGRASCOPE_TRIPS_FACTOR: '5', MIGRASCOPE_SEED: seed }
+  },
+  {
+    // 84 rounds of a quarter of the guest that is the pattern, here and under native QEMU; prints the figures of both.
+    ...vitest(
+      'plateau',
+      [plateau],
+      `MIGRASCOPE_PLATEAU_DIVISOR=4 MIGRASCOPE_PLATEAU_SYNCS=84 npx vitest run ${plateau}`
+    ),
+    env: { MIGRASCOPE_PLATEAU_DIVISOR: '4', MIGRASCOPE_PLATEAU_SYNCS: '84' }
   }
 ];
 
