@@ -39,3 +39,9 @@ export const textOption = (values: OptionValues, name: string): string | undefin
   const value = values[name];
   return typeof value === 'string' ? value : undefined;
 };
+
+/** The values of an option that may be given several times. */
+export const textOptions = (values: OptionValues, name: string): readonly string[] => {
+  const value = values[name];
+  return Array.isArray(value) ? value.filter((v) => typeof v === 'string') : [];
+};

@@ -1,7 +1,7 @@
 /** Migration URIs of a headless machine, both ways. Source: QEMU migration/{file,exec,socket,fd}.c. */
 import { spawn } from 'node:child_process';
-import { createReadStream, createWriteStream, rmSync } from 'node:fs';
-import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
+import { createReadStream, createWriteStream, lstatSync, rmSync } from 'node:fs';
+import { connect as connectSocket, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { getSystemErrorMap } from 'node:util';
@@ -18,12 +18,14 @@ function unsupported(uri: string): InputError {
   return new InputError(`unknown migration protocol: ${uri}`);
 }
 
-const socketAddress = (uri: string): { path: string } | { host: string; port: number } | undefined => {
+/** What `unix:PATH` or `tcp:HOST:PORT` names; undefined where it is neither. Without a host it is loopback. */
+export function socketAddress(uri: string): { path: string } | { host: string; port: number } | undefined {
   const [, path] = /^unix:(.+)$/.exec(uri) ?? [];
   if (path !== undefined) return { path };
-  const [, host, port] = /^tcp:(.*):(\d+)$/.exec(uri) ?? [];
-  return port === undefined ? undefined : { host: host === '' ? '127.0.0.1' : host!, port: Number(port) };
-};
+  const [, host, port] = /^tcp:(.*):(\d{1,5})$/.exec(uri) ?? [];
+  if (port === undefined || Number(port) > 0xffff) return undefined;
+  return { host: host === '' ? '127.0.0.1' : host!.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+}
 
 /** strerror: `Connection refused`. A stream of Node's that is closed already has no number for it. */
 function reason({ errno, code, message }: NodeJS.ErrnoException): string {
@@ -32,23 +34,48 @@ function reason({ errno, code, message }: NodeJS.ErrnoException): string {
   return text === undefined ? message : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A socket that somebody left is in the way; anything else at its path is not ours to take away. */
+function removeSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
+}
+
+export interface ListenOptions {
+  /** Gives up. */
+  readonly signal?: AbortSignal;
+  /** Told when it waits: the URI, with the port that it got. */
+  readonly listening?: (uri: string) => void;
+}
+
 /** The first who connects. @throws InputError */
-function accept(uri: string): Promise<Socket> {
+function accept(uri: string, { signal, listening }: ListenOptions = {}): Promise<Socket> {
   const address = socketAddress(uri);
   if (!address) throw unsupported(uri);
-  if ('path' in address) rmSync(address.path, { force: true });
+  if ('path' in address) removeSocket(address.path);
   return new Promise((resolve, reject) => {
     const server: Server = createServer((socket) => {
       server.close();
       resolve(socket);
     });
-    server.once('error', (error) => reject(new InputError(`${uri}: ${error.message}`)));
-    server.listen(address);
+    const failed = (error: NodeJS.ErrnoException): void =>
+      reject(new InputError(`Failed to listen on '${uri}': ${reason(error)}`));
+    server.once('error', failed);
+    signal?.addEventListener('abort', () => {
+      server.close();
+      reject(new InputError('cancelled'));
+    });
+    server.listen(address, () => {
+      const bound = server.address() as AddressInfo | string;
+      listening?.(typeof bound === 'string' ? uri : uri.replace(/\d+$/, String(bound.port)));
+    });
   });
 }
 
 /** The stream that comes in by a URI: for sockets, of the first who connects. @throws InputError */
-export async function incoming(uri: string, told: (message: string) => void): Promise<Readable> {
+export async function incoming(
+  uri: string,
+  told: (message: string) => void,
+  options: ListenOptions = {}
+): Promise<Readable> {
   const [file, path, offset, unit] = FILE.exec(uri) ?? [];
   if (file !== undefined) {
     const start = offset === undefined ? 0 : Number(offset) * UNITS[unit!.toLowerCase()]!;
@@ -60,12 +87,16 @@ export async function incoming(uri: string, told: (message: string) => void): Pr
     child.on('exit', (code) => code && told(`${uri}: the command ended with status ${code}`));
     return child.stdout;
   }
-  return accept(uri);
+  return accept(uri, options);
 }
 
 /** As a channel that only gives; of sockets both ways. @throws InputError */
-export async function listen(uri: string, told: (message: string) => void): Promise<ByteDuplex> {
-  const input = await incoming(uri, told);
+export async function listen(
+  uri: string,
+  told: (message: string) => void,
+  options: ListenOptions = {}
+): Promise<ByteDuplex> {
+  const input = await incoming(uri, told, options);
   const socket = 'write' in input ? (input as Socket) : undefined;
   // A sender that is done has closed its end, and does not listen.
   return {
@@ -110,6 +141,55 @@ export async function connect(uri: string): Promise<ByteDuplex> {
   return duplex('socket', socket, socket, () => finished(socket, { readable: false }));
 }
 
+/** Bytes that may have arrived before somebody reads them. */
+const AHEAD = 4 << 20;
+
+/** What a stream gives, piece by piece; its own iterator takes several turns for each. */
+class Arrivals {
+  readonly #input: Readable;
+  readonly #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #ended = false;
+  #error: Error | undefined;
+  #wake = (): void => {};
+
+  constructor(input: Readable) {
+    this.#input = input;
+    input.on('data', (piece: Uint8Array) => {
+      this.#pieces.push(piece);
+      this.#bytes += piece.length;
+      if (this.#bytes > AHEAD) input.pause();
+      this.#wake();
+    });
+    input.on('end', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+    input.on('error', (error) => this.#broken(error));
+    input.on('close', () => this.#broken(Object.assign(new Error('closed'), { code: 'EPIPE' })));
+  }
+
+  #broken(error: Error): void {
+    this.#error ??= error;
+    this.#wake();
+  }
+
+  /** Undefined at the end. @throws where it broke */
+  async read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const piece = this.#pieces.shift();
+      if (piece) {
+        this.#bytes -= piece.length;
+        if (this.#bytes <= AHEAD / 2 && this.#input.isPaused()) this.#input.resume();
+        return piece;
+      }
+      if (this.#ended) return undefined;
+      if (this.#error) throw this.#error;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
 /**
  * Node's streams as a channel.
  * @param kind in the words of QEMU's errors
@@ -124,11 +204,11 @@ function duplex(
   let failure: Error | undefined;
   output?.on('error', (error) => (failure ??= new Error(`Unable to write to ${kind}: ${reason(error)}`)));
   output?.on('close', () => (failure ??= new Error(`Unable to write to ${kind}: Broken pipe`)));
-  const pieces = input?.[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> | undefined;
+  const arrivals = input && new Arrivals(input);
   return {
-    write(bytes) {
+    write(bytes, sent) {
       if (failure || !output) throw failure ?? new Error(`Unable to write to ${kind}: Bad file descriptor`);
-      if (output.write(bytes)) return undefined;
+      if (output.write(bytes, sent && ((error) => error ?? sent()))) return undefined;
       return new Promise((resolve, reject) => {
         const go = (): void => {
           output.off('drain', go).off('close', go).off('error', go);
@@ -140,8 +220,7 @@ function duplex(
     },
     async read() {
       try {
-        const next = await pieces?.next();
-        return next?.done === false ? next.value : undefined;
+        return await arrivals?.read();
       } catch (error) {
         throw new Error(`Unable to read from ${kind}: ${reason(error as NodeJS.ErrnoException)}`);
       }

@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Exit, textOption, UsageError, type Command } from './command.ts';
+import { BRIDGE_HASH } from '../lib/emulator/bridge-channel.ts';
+import { Bridge } from './bridge.ts';
+import { Exit, textOption, textOptions, UsageError, type Command } from './command.ts';
 import { serveSite, type Site } from './static-site.ts';
 
 const DEFAULT_PORT = 8470;
@@ -18,24 +20,27 @@ function portOf(text: string | undefined): number | undefined {
 }
 
 /** The port that was asked for; without one the usual, or any free one where that is taken. */
-async function open(folder: string, port: number | undefined): Promise<Site> {
+async function open(folder: string, port: number | undefined, bridge: Bridge): Promise<Site> {
   try {
-    return await serveSite(folder, port ?? DEFAULT_PORT);
+    return await serveSite(folder, port ?? DEFAULT_PORT, bridge);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     if (port !== undefined) throw new UsageError(`port ${port} is taken`);
-    return serveSite(folder, 0);
+    return serveSite(folder, 0, bridge);
   }
 }
 
 export const serve: Command = {
   name: 'serve',
   summary: 'serves the app on this machine, with the headers that shared memory needs',
-  usage: '[--port N]',
-  help: `Serves the built site on loopback until interrupted and prints its URL.
+  usage: '[--port N] [--allow HOST]…',
+  help: `Serves the built site on loopback until interrupted and prints its URL. Keep what stands behind its
+#: with it, the page's machines migrate to and from tcp:HOST:PORT and unix:PATH. Nobody else may.
 
-  --port N  the port, 0 for any free one (default ${DEFAULT_PORT}, or a free one where that is taken)`,
-  options: { port: { type: 'string' } },
+  --port N      the port, 0 for any free one (default ${DEFAULT_PORT}, or a free one where that is taken)
+  --allow HOST  a host besides this one that the page may reach, by the name that it is called by;
+                '*' is every host`,
+  options: { port: { type: 'string' }, allow: { type: 'string', multiple: true } },
   async run(values, positionals, io) {
     if (positionals.length > 0) throw new UsageError(`serve takes no '${positionals[0]}'`);
     const port = portOf(textOption(values, 'port'));
@@ -43,14 +48,16 @@ export const serve: Command = {
       io.err('there is no built site: run `npm run build`');
       return Exit.failed;
     }
-    const site = await open(siteFolder, port);
+    const bridge = new Bridge(textOptions(values, 'allow'));
+    const site = await open(siteFolder, port, bridge);
     const stopped = new Promise<void>((resolve) => {
       process.once('SIGINT', resolve);
       process.once('SIGTERM', resolve);
     });
-    await io.out(`${site.url}\n`);
+    await io.out(`${site.url}#${BRIDGE_HASH}=${bridge.token}\n`);
     io.err('open this in a browser; Ctrl+C stops');
     await stopped;
+    bridge.close();
     await site.close();
     return Exit.done;
   }

@@ -4,6 +4,7 @@ import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, sep } from 'node:path';
+import type { Duplex } from 'node:stream';
 
 export interface Site {
   /** `http://127.0.0.1:8470/` */
@@ -72,13 +73,17 @@ function fileFor(folder: string, pathname: string): string | undefined {
   return candidates.find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
 }
 
+/** A name that somebody else's DNS points at loopback is not ours. */
+function isOurs({ headers }: IncomingMessage): boolean {
+  const host = (headers.host ?? '').replace(/:\d+$/, '');
+  return host === LOOPBACK || host === 'localhost';
+}
+
 function answer(folder: string, request: IncomingMessage, response: ServerResponse): void {
   const refuse = (status: number, text: string): void => {
     response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
   };
-  // A name that somebody else's DNS points at loopback is not ours.
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (host !== LOOPBACK && host !== 'localhost') return refuse(403, 'served to this machine only');
+  if (!isOurs(request)) return refuse(403, 'served to this machine only');
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'only GET and HEAD');
   let pathname: string;
   let file: string | undefined;
@@ -110,13 +115,22 @@ function answer(folder: string, request: IncomingMessage, response: ServerRespon
       .pipe(response);
 }
 
+/** Takes over connections that ask for another protocol. */
+export interface Upgrades {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
 /**
  * @param folder the built site
  * @param port 0 for any free one
  * @throws when the port is taken
  */
-export function serveSite(folder: string, port: number): Promise<Site> {
+export function serveSite(folder: string, port: number, upgrades?: Upgrades): Promise<Site> {
   const server = createServer((request, response) => answer(folder, request, response));
+  server.on('upgrade', (request, socket, head) => {
+    if (upgrades && isOurs(request)) upgrades.upgrade(request, socket, head);
+    else socket.destroy();
+  });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, LOOPBACK, () => {

@@ -29,6 +29,28 @@ export interface MachineSource {
   /** QEMU's command line, for a machine that boots; file names in it are names of `files`. */
   readonly commandLine?: string;
   readonly files?: readonly File[];
+  /** Not what the stream says, but a machine of it that a worker left behind, as it was at its last checkpoint. */
+  readonly remains?: MachineRemains;
+}
+
+/** What keeps a machine from being lost with its worker. The page holds it and understands none of it. */
+export interface MachineRemains {
+  /** What it is made of, and the shared memory that it lies in. */
+  readonly ground: unknown;
+  readonly checkpoint: Checkpoint;
+  /** By drive: what was written to it until then. */
+  readonly drives: readonly ReadonlyMap<number, unknown>[];
+  /** Images that came later than the state, by drive. */
+  readonly attached: ReadonlyMap<string, File>;
+}
+
+/** What the worker tells of a checkpoint. */
+export interface Checkpoint {
+  readonly icount: number;
+  readonly generation: number;
+  readonly devices: Uint8Array;
+  /** What was written since the checkpoint told before; undefined: as in the image again. */
+  readonly drives: readonly ReadonlyMap<number, unknown>[];
 }
 
 /** A drive of the machine, and whether its image is there. */
@@ -260,6 +282,11 @@ export interface MachineHost {
   /** Status now and whenever it changes, until the machine is destroyed. */
   watch(id: number, told: (status: MachineStatus) => void): Promise<void>;
   status(id: number): Promise<MachineStatus>;
+  /**
+   * Keeps a machine from being lost with its worker. Returns the `ground` of its remains.
+   * @param told of each checkpoint from now on; the next waits until it has returned
+   */
+  keep(id: number, told: (checkpoint: Checkpoint) => void): Promise<unknown>;
 
   /** @param runAnyway although the report has problems that are likely to make it fail */
   resume(id: number, runAnyway?: boolean): Promise<void>;
@@ -329,11 +356,27 @@ export interface MachineHost {
    * where it cannot begin.
    */
   migrate(id: number, request: MigrationRequest, told: (news: MigrationNews) => void): Promise<MigrationOutcome>;
+  /**
+   * Waits at a URI for a guest of a machine of the same plan, which goes on in a new machine beside this one. Resolves
+   * when it is over, however it ended; `cancelMigration` ends the waiting.
+   */
+  receive(id: number, uri: string, told: (news: MigrationNews) => void): Promise<MigrationOutcome>;
+  /** Told of what the monitor begins: `migrate` and `migrate_incoming` to and from sockets, with the outcome at the end. */
+  watchMigrations(id: number, told: (news: MigrationNews, outcome?: MigrationOutcome) => void): Promise<void>;
+  /** Where sockets are opened on the page's behalf. Without it they are refused. */
+  useBridge(address: BridgeAddress): Promise<void>;
   /** Of the migration that is under way. */
   setMigration(id: number, settings: MigrationSettings): Promise<void>;
   cancelMigration(id: number): Promise<void>;
   /** Breaks the link. */
   cutLink(id: number): Promise<void>;
+}
+
+/** Where a page finds the bridge of `migrascope serve`, and what lets it in. */
+export interface BridgeAddress {
+  /** `ws://127.0.0.1:8470/bridge` */
+  readonly url: string;
+  readonly token: string;
 }
 
 /** What can be changed while a migration runs; what is left out stays. */
@@ -349,6 +392,8 @@ export interface MigrationRequest extends MigrationSettings {
   readonly capabilities: readonly ('auto-converge' | 'xbzrle')[];
   /** The guest is stopped before the first page. */
   readonly stopFirst: boolean;
+  /** `tcp:HOST:PORT` or `unix:PATH`; undefined: a second machine of this tab. */
+  readonly to?: string;
 }
 /** What happened since the last word, and query-migrate now. */
 export interface MigrationNews {

@@ -1,5 +1,7 @@
 /** The machines' worker without the worker: `MachineHost` of `machine-api.ts`. Runs in Node too. */
 import { transfer } from 'comlink';
+import { Bridge } from './bridge-channel.ts';
+import { BridgeArrival, BridgeMigration } from './bridge-migration.ts';
 import { cpuView } from './cpu-view.ts';
 import { deviceFields, deviceLabels } from './debug/device-fields.ts';
 import { readMemory } from './debug/guest-memory.ts';
@@ -7,14 +9,25 @@ import { lookAt } from './debug/look.ts';
 import { HostedMachine } from './hosted-machine.ts';
 import { qcodeOf } from './hw/input/keys.ts';
 import type { VGAScreen } from './hw/display/vga-screen.ts';
-import type { DisplayFrame, MachineHost, MachineStatus, MonitorAnswer } from './machine-api.ts';
+import type {
+  DisplayFrame,
+  MachineHost,
+  MachineStatus,
+  MigrationNews,
+  MigrationOutcome,
+  MonitorAnswer
+} from './machine-api.ts';
+import type { MigrationInfo } from './migration-api.ts';
+import { MigrationError } from './migration/options.ts';
 import { insertImage } from './block/open-image.ts';
 import { imageOf, MachineLoader } from './machine-loading.ts';
+import type { Machine } from './machine.ts';
 import { sink } from './migration/channel.ts';
 import { byHand, changeMemory, changeRegister, RESET } from './replay/by-hand.ts';
 import { hmp } from './monitor/hmp.ts';
 import { TabMigration } from './tab-migration.ts';
 import { CPUException } from './target/i386/env.ts';
+import { WatchedMigration } from './watched-migration.ts';
 
 const notYet = (what: string): never => {
   throw new Error(`${what} is not there yet`);
@@ -23,8 +36,13 @@ const notYet = (what: string): never => {
 export function createMachineHost(): MachineHost {
   const machines = new Map<number, HostedMachine>();
   const loader = new MachineLoader();
-  const migrations = new Map<number, TabMigration>();
-  const underWay = (id: number): TabMigration => {
+  let bridge = new Bridge(undefined);
+  type Movement = Pick<TabMigration, 'over' | 'set' | 'cancel' | 'cut'>;
+  type Told = (news: MigrationNews, outcome?: MigrationOutcome) => void;
+  /** Out of a machine, or into the one beside it. */
+  const migrations = new Map<number, Movement>();
+  const watchers = new Map<number, Told>();
+  const underWay = (id: number): Movement => {
     const found = migrations.get(id);
     if (!found) throw new Error('no migration is under way');
     return found;
@@ -36,6 +54,55 @@ export function createMachineHost(): MachineHost {
     if (!found) throw new Error(`machine ${id} is gone`);
     return found;
   };
+  /** A new machine beside another one, for a guest that is to come. */
+  const beside = <T>(hosted: HostedMachine, use: (destination: Machine) => T): T => {
+    const destination = loader.beside(hosted.machine);
+    try {
+      return use(destination);
+    } catch (error) {
+      destination.destroy();
+      throw error;
+    }
+  };
+  /** Until it is over; the machine that a guest has come into gets its number then. */
+  const moves = async (id: number, movement: Movement, info: () => MigrationInfo): Promise<MigrationOutcome> => {
+    migrations.set(id, movement);
+    try {
+      const arrived = await movement.over;
+      if (!arrived) return { info: info(), arrived: undefined };
+      const to = ++lastId;
+      machines.set(to, arrived);
+      return { info: info(), arrived: { id: to, report: arrived.report } };
+    } finally {
+      migrations.delete(id);
+    }
+  };
+  const receive = (id: number, uri: string, told: Told): Promise<MigrationOutcome> => {
+    if (migrations.has(id)) throw new MigrationError('The incoming migration has already been started');
+    const hosted = get(id);
+    const arrival = beside(hosted, (destination) => new BridgeArrival(hosted, destination, bridge, uri, told));
+    return moves(id, arrival, () => arrival.info);
+  };
+  /** A line of the monitor: what it moves through sockets is told to who watches. */
+  const monitorLine = async (id: number, line: string): Promise<MonitorAnswer> => {
+    const told = watchers.get(id) ?? ((): void => {});
+    const [, coming] = /^\s*migrate_incoming\s+"?((?:tcp|unix):[^"]*?)"?\s*$/.exec(line) ?? [];
+    if (coming !== undefined) {
+      try {
+        void receive(id, coming, told).then((outcome) => told({ observations: [], info: outcome.info }, outcome));
+        return { text: '' };
+      } catch (error) {
+        return { text: `Error: ${error instanceof Error ? error.message : String(error)}` };
+      }
+    }
+    const hosted = get(id);
+    if (!/^\s*migrate\s.*\b(tcp|unix):/.test(line)) return monitor(hosted, line, bridge);
+    const answer = await new WatchedMigration(hosted, told).during(() => monitor(hosted, line, bridge));
+    const info = hosted.machine.migration.info();
+    told({ observations: [], info }, { info, arrived: undefined });
+    return answer;
+  };
+
   /** Movements under way: a look comes after them. */
   const moving = new WeakMap<HostedMachine, Promise<unknown>>();
   const moved = async (id: number, move: (hosted: HostedMachine) => Promise<unknown>): Promise<MachineStatus> => {
@@ -47,9 +114,9 @@ export function createMachineHost(): MachineHost {
   };
 
   return {
-    async create({ state, commandLine }) {
+    async create({ state, commandLine, remains }) {
       if (!state || commandLine !== undefined) notYet('a machine that starts from its firmware');
-      const hosted = new HostedMachine(await loader.load(state!));
+      const hosted = new HostedMachine(await (remains ? loader.revive(state!, remains) : loader.load(state!)));
       const id = ++lastId;
       machines.set(id, hosted);
       return { id, report: hosted.report };
@@ -57,10 +124,13 @@ export function createMachineHost(): MachineHost {
     async destroy(id) {
       const hosted = get(id);
       machines.delete(id);
+      watchers.delete(id);
+      migrations.get(id)?.cancel();
       await hosted.destroy();
     },
     watch: async (id, told) => get(id).watch(told),
     status: async (id) => get(id).status,
+    keep: async (id, told) => get(id).keep(told),
 
     async resume(id, runAnyway) {
       get(id).allow(runAnyway);
@@ -133,7 +203,7 @@ export function createMachineHost(): MachineHost {
       const picture = screen && pictureSince(screen, frame);
       return transfer({ there: screen !== undefined, absolute, picture }, picture ? [picture.rgba.buffer] : []);
     },
-    monitor: (id, line) => monitor(get(id), line),
+    monitor: monitorLine,
     async attachDisk(id, drive, file) {
       const { machine } = get(id);
       const found = machine.drives.find(({ blk }) => blk.name === drive);
@@ -146,25 +216,19 @@ export function createMachineHost(): MachineHost {
 
     async migrate(id, request, told) {
       const source = get(id);
-      const destination = loader.beside(source.machine);
-      let migration: TabMigration;
-      try {
-        migration = new TabMigration(source, destination, request, told);
-      } catch (error) {
-        destination.destroy();
-        throw error;
-      }
-      migrations.set(id, migration);
-      try {
-        const arrived = await migration.over;
-        const info = source.machine.migration.info();
-        if (!arrived) return { info, arrived: undefined };
-        const to = ++lastId;
-        machines.set(to, arrived);
-        return { info, arrived: { id: to, report: arrived.report } };
-      } finally {
-        migrations.delete(id);
-      }
+      const { to } = request;
+      const movement =
+        to === undefined
+          ? beside(source, (destination) => new TabMigration(source, destination, request, told))
+          : new BridgeMigration(source, bridge, to, request, told);
+      return moves(id, movement, () => source.machine.migration.info());
+    },
+    receive: async (id, uri, told) => receive(id, uri, told),
+    async watchMigrations(id, told) {
+      watchers.set(id, told);
+    },
+    async useBridge(address) {
+      bridge = new Bridge(address);
     },
     setMigration: async (id, settings) => underWay(id).set(settings),
     cancelMigration: async (id) => underWay(id).cancel(),
@@ -183,7 +247,7 @@ function pictureSince(screen: VGAScreen, frame: number): DisplayFrame | undefine
 }
 
 /** What goes on is asked for as by the button; files become downloads. */
-async function monitor(hosted: HostedMachine, line: string): Promise<MonitorAnswer> {
+async function monitor(hosted: HostedMachine, line: string, bridge: Bridge): Promise<MonitorAnswer> {
   if (/^\s*c(ont)?\s*$/.test(line)) {
     try {
       hosted.allow();
@@ -203,6 +267,7 @@ async function monitor(hosted: HostedMachine, line: string): Promise<MonitorAnsw
         },
         detaches: false,
         async connect(uri) {
+          if (/^(tcp|unix):/.test(uri)) return bridge.connect(uri);
           const [, path] = /^file:([^,]*)/.exec(uri) ?? [];
           if (path === undefined) throw new Error(`a page cannot write to ${uri}: file:NAME becomes a download`);
           const pieces: Uint8Array<ArrayBuffer>[] = [];

@@ -13,13 +13,15 @@ export class MonitorLog {
   /** How many lines back the one is that was last had again. */
   #back = 0;
 
-  begin(line: string): void {
+  /** Returns its number: some answers take long, and others come meanwhile. */
+  begin(line: string): number {
     this.#back = 0;
-    this.entries = [...this.entries, { number: this.#number++, line, answer: '' }].slice(-MOST);
+    const number = this.#number++;
+    this.entries = [...this.entries, { number, line, answer: '' }].slice(-MOST);
+    return number;
   }
-  /** Of the line that was begun last. */
-  end(answer: string): void {
-    this.entries = this.entries.map((e) => (e.number === this.#number - 1 ? { ...e, answer } : e));
+  end(number: number, answer: string): void {
+    this.entries = this.entries.map((e) => (e.number === number ? { ...e, answer } : e));
   }
 
   older(): string | undefined {
