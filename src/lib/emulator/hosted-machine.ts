@@ -4,10 +4,11 @@ import { Breakpoints } from './debug/breakpoints.ts';
 import { Reversing } from './debug/reversing.ts';
 import { RamWatch } from './debug/ram-watch.ts';
 import { aTurn, Running } from './debug/running.ts';
-import type { DriveInfo, MachineReport, MachineStatus, PastInfo } from './machine-api.ts';
+import type { Checkpoint, DriveInfo, MachineReport, MachineStatus, PastInfo } from './machine-api.ts';
 import type { LoadedMachine } from './machine-loading.ts';
 import type { Machine } from './machine.ts';
 import { saveVmState } from './migration/outgoing.ts';
+import { Remains } from './replay/remains.ts';
 import type { Symbols } from './symbols.ts';
 
 type Told = (status: MachineStatus) => void;
@@ -143,6 +144,11 @@ export class HostedMachine {
       const { status } = this;
       for (const told of this.#watchers) told(status);
     }, wait);
+  }
+
+  /** Has what its worker's death would leave of it kept. */
+  keep(told: (checkpoint: Checkpoint) => void): unknown {
+    return new Remains(this.machine, this.report, told).ground;
   }
 
   listen(n: number, told: (bytes: Uint8Array) => void): void {

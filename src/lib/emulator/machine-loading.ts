@@ -8,10 +8,11 @@ import { blobSource } from './host/blob-source.ts';
 import { HostMemory, HostMemoryFull } from './host/memory.ts';
 import { HostPace, hostTime } from './host/pace.ts';
 import { sortFiles, unpacked, type SortedFiles } from './host/sort-files.ts';
-import type { MachineReport } from './machine-api.ts';
+import type { MachineRemains, MachineReport } from './machine-api.ts';
 import { loadReceived, receive } from './machine-incoming.ts';
 import type { MachinePlan } from './machine-plan.ts';
 import { Machine } from './machine.ts';
+import { revive, type Ground } from './replay/remains.ts';
 import { Symbols } from './symbols.ts';
 
 export interface LoadedMachine {
@@ -23,6 +24,8 @@ export interface LoadedMachine {
   readonly symbols: Symbols | undefined;
 }
 
+/** ns: so much may be lost with the worker. */
+const CHECKPOINT_EVERY = 5_000_000_000n;
 const MEMORY_HINT =
   'a machine takes its RAM and a part of it more: close other machines and tabs, or run it with `migrascope system`';
 
@@ -56,7 +59,35 @@ export class MachineLoader {
   }
 
   #make(plan: MachinePlan, host: HostMemory): Machine {
-    return new Machine(plan, { host, pace: new HostPace(), timeTravel: {}, hostTime: hostTime() });
+    return new Machine(plan, {
+      host,
+      pace: new HostPace(),
+      timeTravel: { every: CHECKPOINT_EVERY },
+      hostTime: hostTime()
+    });
+  }
+
+  /** What another worker left, as it was at its last checkpoint. @param files that it was made of */
+  async revive(files: readonly File[], remains: MachineRemains): Promise<LoadedMachine> {
+    const { plan, report } = remains.ground as Ground;
+    const images = new Map<string, string>();
+    let machine: Machine | undefined;
+    try {
+      const sorted = await sortFiles(files);
+      const host = (this.#memory ??= new HostMemory());
+      machine = this.#make(plan, host);
+      await insertImages(machine, files, sorted, images);
+      for (const [drive, file] of remains.attached) {
+        const found = machine.drives.find(({ blk }) => blk.name === drive);
+        if (found && insertImage(found.blk, await imageOf(file)) === undefined) images.set(drive, file.name);
+      }
+      const { problems } = await revive(machine, remains);
+      const symbols = await symbolsOf(files, sorted);
+      return { machine, images, symbols, report: { ...report, problems: [...report.problems, ...problems] } };
+    } catch (error) {
+      machine?.destroy();
+      return { machine: undefined, images, symbols: undefined, report: reportOf(undefined, [failure(error)], []) };
+    }
   }
 
   /** Never throws for what files say. @param signal aborts between pages */
@@ -87,12 +118,16 @@ export class MachineLoader {
         problems.push(...(await insertImages(machine, files, sorted, images)));
       } else problems.push(...received.planned.problems);
     } catch (error) {
-      const full = error instanceof HostMemoryFull;
-      problems.push(full ? fatal('memory', messageOf(error), MEMORY_HINT) : fatal('load-failed', messageOf(error)));
+      problems.push(failure(error));
     }
     return { machine, images, symbols, report: reportOf(machine, problems, frozen) };
   }
 }
+
+const failure = (error: unknown): Problem =>
+  error instanceof HostMemoryFull
+    ? fatal('memory', messageOf(error), MEMORY_HINT)
+    : fatal('load-failed', messageOf(error));
 
 const reportOf = (machine: Machine | undefined, problems: Problem[], frozen: readonly string[]): MachineReport => ({
   machine: machine?.machine ?? '',

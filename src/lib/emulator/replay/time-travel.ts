@@ -25,6 +25,8 @@ export interface TimeTravelOptions {
   readonly interval?: number;
   /** Bytes that checkpoints may take. */
   readonly limit?: number;
+  /** ns of real time after which one is made, however few the instructions; undefined: instructions alone count. */
+  readonly every?: bigint;
 }
 
 interface Kept {
@@ -56,6 +58,8 @@ export class TimeTravel {
   readonly #pace: { now(): bigint; yield(): Promise<void> };
   readonly #ram: HostPages;
   readonly #checkpoints: Checkpoints<Kept>;
+  readonly #every: bigint | undefined;
+  #lastAt = 0n;
   #log = new ReplayLog();
   /** Undefined: nothing is recorded. Where the next event is read, while the machine is in its past. */
   #mode: 'off' | 'record' | 'play' = 'off';
@@ -72,6 +76,10 @@ export class TimeTravel {
   filename: string | undefined;
   /** Told when the moment, or what is known of the past, has changed by other means than running. */
   onChange: () => void = () => {};
+  /** A checkpoint is made now: devices have been told that the machine stands. */
+  onCheckpoint: () => void = () => {};
+  /** A host page (its number) is about to be written to for the first time since the last checkpoint. */
+  onFirstWrite: (page: number) => void = () => {};
 
   constructor(
     machine: Machine,
@@ -79,7 +87,8 @@ export class TimeTravel {
     pace: { now(): bigint; yield(): Promise<void> },
     options: TimeTravelOptions | undefined
   ) {
-    const { interval = INTERVAL, limit = LIMIT } = options ?? {};
+    const { interval = INTERVAL, limit = LIMIT, every } = options ?? {};
+    this.#every = every;
     this.#on = options !== undefined;
     this.#machine = machine;
     this.#parts = parts;
@@ -87,7 +96,10 @@ export class TimeTravel {
     this.#ram = new HostPages(machine.physmem);
     this.#checkpoints = new Checkpoints(this.#ram, interval, limit);
     this.#checkpoints.onForget = () => this.#forgotten();
-    machine.physmem.onFirstWrite = (page) => this.#checkpoints.written(page);
+    machine.physmem.onFirstWrite = (page) => {
+      this.#checkpoints.written(page);
+      this.onFirstWrite(page);
+    };
     machine.time.onAdjust = ({ added }) => this.#record({ kind: 'adjust', added });
     machine.completions.onComplete = (id) => this.#record({ kind: 'complete', id });
     machine.inputs.onDeliver = (input) => this.#record({ kind: 'input', ...input });
@@ -160,6 +172,8 @@ export class TimeTravel {
     const last = this.#checkpoints.list.at(-1);
     if (!this.#on || this.#mode === 'play') return Infinity;
     if (!last || this.#log.end.offset - last.state.log.offset > LOG_INTERVAL) return 0;
+    if (this.#every !== undefined && this.icount > last.icount && this.#pace.now() - this.#lastAt > this.#every)
+      return 0;
     return Math.max(0, last.icount + this.#checkpoints.interval - this.icount);
   }
 
@@ -198,6 +212,8 @@ export class TimeTravel {
     const log = this.#mode === 'play' ? this.#at : this.#log.end;
     this.#machine.tellDevices(false);
     const machine = captureState(this.#parts);
+    this.onCheckpoint();
+    this.#lastAt = this.#pace.now();
     this.#checkpoints.add(icount, { machine, log }, bytesOf(machine));
     reloadDevices(this.#parts, machine);
     this.#machine.tellDevices(true);
