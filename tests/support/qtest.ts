@@ -35,7 +35,7 @@ export async function qtest(
   qemu: Qemu,
   machine: readonly string[],
   commands: readonly string[],
-  { screendump = false } = {}
+  { screendump }: { readonly screendump?: 'ppm' | 'png' } = {}
 ): Promise<Answers> {
   const folder = mkdtempSync(join(tmpdir(), 'migrascope-qtest-'));
   const socket = join(folder, 'qmp');
@@ -60,7 +60,11 @@ export async function qtest(
       return line === 'OK' ? undefined : BigInt(line.slice(3));
     });
     const [file, picture] = [join(folder, 'state'), join(folder, 'picture')];
-    await migrate(socket, `exec:cat > ${file}`, screendump ? [['screendump', { filename: picture }]] : []);
+    await migrate(
+      socket,
+      `exec:cat > ${file}`,
+      screendump ? [['screendump', { filename: picture, format: screendump }]] : []
+    );
     return {
       ...{ values, state: new Uint8Array(readFileSync(file)) },
       picture: screendump ? new Uint8Array(readFileSync(picture)) : undefined

@@ -4,6 +4,7 @@
  */
 import { capabilityChanges } from '../migration/options.ts';
 import { goOn, hmp, type MonitorSession } from './hmp.ts';
+import { imageFormats, screendump } from './ui-hmp-cmds.ts';
 import { queryMigrate, startIncoming, startMigration, STATES } from './migration-hmp-cmds.ts';
 
 /** The QEMU whose commands, words and defaults these are. */
@@ -71,6 +72,17 @@ const COMMANDS: Readonly<Record<string, QmpCommand>> = {
     run: async (session, args) => {
       const answer = await hmp(session, text(args, 'command-line'));
       return answer === '' ? '' : `${answer.replaceAll('\n', '\r\n')}\r\n`;
+    }
+  },
+  screendump: {
+    args: ['filename', 'device?', 'head?', 'format?'],
+    run(session, args) {
+      const filename = text(args, 'filename');
+      const format = args.format === undefined ? 'ppm' : text(args, 'format');
+      if (!imageFormats.has(format)) throw new QmpError(`Parameter 'format' does not accept value '${format}'`);
+      if (args.device !== undefined) throw new QmpError(`Device '${text(args, 'device')}' not found`, 'DeviceNotFound');
+      if (args.head !== undefined) throw new QmpError("'head' must be specified together with 'device'");
+      return screendump(session, filename, format);
     }
   },
   migrate: {

@@ -1,21 +1,41 @@
 /** Monitor commands about picture, keyboard and mouse. Source: QEMU ui/ui-hmp-cmds.c, ui/input-legacy.c. */
 import { keyOf, qcodes } from '../hw/input/keys.ts';
-import { ppm } from '../ui/console.ts';
+import { ppm, type DisplaySurface } from '../ui/console.ts';
+import { png } from '../ui/png.ts';
 import type { HmpCommand, MonitorSession } from './hmp.ts';
 import { MonitorError } from './monitor-error.ts';
 
 const DEFAULT_HOLD_MS = 100;
 const MAX_HOLD_MS = 10_000;
 
-const screendump = async ({ machine, host }: MonitorSession, args: string): Promise<string> => {
-  const [, name = ''] = /^(\S+|"[^"]*")(\s+-f\s+ppm)?$/.exec(args) ?? [];
-  if (name === '') throw new MonitorError('screendump: the name of a file is wanted, and no format but ppm is there');
+/** ImageFormat, and what writes it. */
+const IMAGE_FORMATS = new Map<string, (surface: DisplaySurface) => Uint8Array | Promise<Uint8Array>>([
+  ['ppm', ppm],
+  ['png', png]
+]);
+export const imageFormats: ReadonlySet<string> = new Set(IMAGE_FORMATS.keys());
+
+/**
+ * Writes the picture to a file. Source: qmp_screendump.
+ * @param format one of `imageFormats`
+ * @throws MonitorError
+ */
+export async function screendump({ machine, host }: MonitorSession, name: string, format: string): Promise<void> {
+  const write = IMAGE_FORMATS.get(format);
+  if (!write) throw new MonitorError(`Error: invalid parameter value: ${format}`);
   const { screen } = machine.ui;
-  if (!screen) throw new MonitorError('no graphical console to screendump from');
+  if (!screen) throw new MonitorError('Error: There is no console to take a screendump from');
   screen.update();
-  const file = await host.connect(`file:${name.replace(/^"(.*)"$/, '$1')}`);
-  await file.write(ppm(screen.surface));
+  const picture = await write(screen.surface);
+  const file = await host.connect(`file:${name}`);
+  await file.write(picture);
   await file.end();
+}
+
+const hmpScreendump = async (session: MonitorSession, args: string): Promise<string> => {
+  const [, before, name, after] = /^(?:-f\s+(\S+)\s+)?("[^"]*"|\S+)(?:\s+-f\s+(\S+))?$/.exec(args) ?? [];
+  if (name === undefined) throw new MonitorError('screendump: filename [-f format]');
+  await screendump(session, name.replace(/^"(.*)"$/, '$1'), before ?? after ?? 'ppm');
   return '';
 };
 
@@ -48,7 +68,7 @@ const numbers = (name: string, args: string, least: number, most: number): numbe
 const held = new WeakMap<object, number>();
 
 export const UI_COMMANDS: readonly HmpCommand[] = [
-  { name: 'screendump', params: 'filename [-f ppm]', help: 'the picture, as a PPM file', run: screendump },
+  { name: 'screendump', params: 'filename [-f format]', help: 'the picture, as ppm or png', run: hmpScreendump },
   { name: 'sendkey', params: 'keys [hold_ms]', help: 'presses keys: ctrl-alt-delete', run: sendkey },
   {
     ...{ name: 'mouse_move', params: 'dx dy [dz]', help: 'moves the mouse: right, down, wheel' },

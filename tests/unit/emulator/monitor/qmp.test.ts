@@ -74,6 +74,10 @@ test.each([
   ['{"execute": "toString"}', 'The command toString has not been found'],
   [`${'['.repeat(2000)}`, 'JSON parse error, invalid keyword or syntax'],
   ['{"execute": "migrate-set-capabilities", "arguments": {"capabilities": [null]}}', 'expected: object'],
+  ['{"execute": "screendump"}', "Parameter 'filename' is missing"],
+  ['{"execute": "screendump", "arguments": {"filename": "a", "format": "gif"}}', "does not accept value 'gif'"],
+  ['{"execute": "screendump", "arguments": {"filename": "a", "head": 1}}', "'head' must be specified together"],
+  ['{"execute": "screendump", "arguments": {"filename": "a", "format": "png"}}', 'There is no console to take'],
   ['{"execute": "migrate", "arguments": {"channels": [null, 5]}}', 'Channel list has no main entry']
 ])('%s is refused', async (text, desc) => {
   const { say, next } = await negotiated();

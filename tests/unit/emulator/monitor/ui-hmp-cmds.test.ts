@@ -3,6 +3,7 @@ import { hmp } from '../../../../src/lib/emulator/monitor/hmp.ts';
 import { keysOf } from '../../../../src/lib/emulator/monitor/ui-hmp-cmds.ts';
 import { sink } from '../../../../src/lib/emulator/migration/channel.ts';
 import { vgaPlan } from '../../../../src/lib/emulator/vga-plan.ts';
+import { pixelsOfPng } from '../../../support/png.ts';
 import { smallMachine } from '../../../support/small-machine.ts';
 
 const machine = smallMachine({ vga: vgaPlan(702, 2) });
@@ -40,13 +41,21 @@ test('screendump writes the picture as a pixmap', async () => {
   const file = files.get('file:/tmp/a.ppm')!;
   expect(Buffer.from(file.subarray(0, 15)).toString()).toBe('P6\n640 480\n255\n');
   expect(file).toHaveLength(15 + 3 * 640 * 480);
-  expect(await say('screendump')).toContain('the name of a file is wanted');
-  expect(await say('screendump a.png -f png')).toContain('no format but ppm');
+  expect(await say('screendump')).toBe('screendump: filename [-f format]');
+  expect(await say('screendump a.gif -f gif')).toBe('Error: invalid parameter value: gif');
+});
+
+test.each(['screendump a.png -f png', 'screendump -f png "a.png"'])('%s writes it as PNG', async (line) => {
+  files.clear();
+  expect(await say(line)).toBe('');
+  const file = files.get('file:a.png')!;
+  expect(Buffer.from(file.subarray(1, 4)).toString()).toBe('PNG');
+  expect(pixelsOfPng(file)).toMatchObject({ width: 640, height: 480 });
 });
 
 test('screendump without a screen says so', async () => {
   const blind = smallMachine();
-  expect(await say('screendump a', blind)).toBe('no graphical console to screendump from');
+  expect(await say('screendump a', blind)).toBe('Error: There is no console to take a screendump from');
   blind.destroy();
 });
 

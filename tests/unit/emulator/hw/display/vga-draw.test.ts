@@ -4,6 +4,8 @@ import { PCIVGA } from '../../../../../src/lib/emulator/hw/display/vga-pci.ts';
 import { modeOf } from '../../../../../src/lib/emulator/hw/display/vga-draw.ts';
 import { VGAScreen } from '../../../../../src/lib/emulator/hw/display/vga-screen.ts';
 import { ppm } from '../../../../../src/lib/emulator/ui/console.ts';
+import { png } from '../../../../../src/lib/emulator/ui/png.ts';
+import { pixelsOfPng } from '../../../../support/png.ts';
 import { pcBoard } from '../../../../support/pc-board.ts';
 import { nativeQemus, qtest, takesQtest } from '../../../../support/qtest.ts';
 import { outb, outl, randomOf, runCommand, type Random } from '../../../../support/qtest-commands.ts';
@@ -114,9 +116,10 @@ const MAPPED = [...config(0x10, VRAM), ...config(4, 7)];
 const native = nativeQemus.findLast(takesQtest);
 if (!native) console.warn('SKIPPED: no native QEMU with -accel qtest; install it with: node scripts/qemu/install.mjs');
 
+const args = ['-m', '16', '-vga', 'none', '-device', 'VGA,addr=2,vgamem_mb=1'];
+
 async function compare(commands: readonly string[]): Promise<void> {
-  const args = ['-m', '16', '-vga', 'none', '-device', 'VGA,addr=2,vgamem_mb=1'];
-  const { picture } = await qtest(native!, args, commands, { screendump: true });
+  const { picture } = await qtest(native!, args, commands, { screendump: 'ppm' });
   const { board, screen, vga } = card();
   for (const command of commands) runCommand(board, command);
   screen.update();
@@ -154,6 +157,18 @@ describe.skipIf(!native)("the picture is native QEMU's", () => {
     const enable = [...vbe(4, 0), ...vbe(1, x), ...vbe(2, y), ...vbe(3, bpp), ...vbe(4, 0xc1 | dac)];
     const view = [...vbe(6, width), ...vbe(8, left), ...vbe(9, top)];
     await compare([...MAPPED, outb(0x3c2, 1), ...enable, ...view, ...noise(randomOf(bpp + left))]);
+  });
+
+  test('as a PNG file, too', async () => {
+    const commands = [...MAPPED, ...setMode(MODES['text of 80 by 25, nine dots']!), ...noise(randomOf(1))];
+    const { picture } = await qtest(native!, args, commands, { screendump: 'png' });
+    const { board, screen } = card();
+    for (const command of commands) runCommand(board, command);
+    screen.update();
+    const [ours, theirs] = [pixelsOfPng(await png(screen.surface)), pixelsOfPng(picture!)];
+    expect([ours.width, ours.height]).toEqual([720, 400]);
+    expect({ ...ours, rgb: Buffer.compare(ours.rgb, theirs.rgb) }).toEqual({ ...theirs, rgb: 0 });
+    expect(new Set(ours.rgb).size).toBeGreaterThan(8);
   });
 });
 
