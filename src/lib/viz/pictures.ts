@@ -16,6 +16,7 @@ export type DrawingContext = Pick<
   | 'closePath'
   | 'moveTo'
   | 'lineTo'
+  | 'setLineDash'
   | 'rect'
   | 'fill'
   | 'stroke'

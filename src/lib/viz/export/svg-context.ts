@@ -5,6 +5,7 @@ interface State {
   fillStyle: string;
   strokeStyle: string;
   lineWidth: number;
+  dash: readonly number[];
   globalAlpha: number;
   font: string;
   textAlign: CanvasTextAlign;
@@ -46,6 +47,7 @@ export class SvgContext implements DrawingContext {
     fillStyle: '#000',
     strokeStyle: '#000',
     lineWidth: 1,
+    dash: [],
     globalAlpha: 1,
     font: '10px sans-serif',
     textAlign: 'start',
@@ -78,6 +80,9 @@ export class SvgContext implements DrawingContext {
   }
   set lineWidth(width: number) {
     this.#state.lineWidth = width;
+  }
+  setLineDash(dash: readonly number[]): void {
+    this.#state.dash = [...dash];
   }
   get globalAlpha(): number {
     return this.#state.globalAlpha;
@@ -126,7 +131,9 @@ export class SvgContext implements DrawingContext {
     return ` fill="${escaped(this.#state.fillStyle)}"${this.#alpha()}`;
   }
   #stroke(): string {
-    return ` fill="none" stroke="${escaped(this.#state.strokeStyle)}" stroke-width="${n(this.#state.lineWidth)}"${this.#alpha()}`;
+    const { strokeStyle, lineWidth, dash } = this.#state;
+    const dashed = dash.length === 0 ? '' : ` stroke-dasharray="${dash.map(n).join(' ')}"`;
+    return ` fill="none" stroke="${escaped(strokeStyle)}" stroke-width="${n(lineWidth)}"${dashed}${this.#alpha()}`;
   }
   #box(x: number, y: number, width: number, height: number): string {
     const left = this.#state.x + Math.min(x, x + width);

@@ -7,6 +7,19 @@ import type {
   MigrationSection,
   MigrationStatus
 } from '../../emulator/migration-api.ts';
+import type { Watcher } from './evidence.ts';
+import type { Settings } from './presets.ts';
+
+/** A migration as it was watched. */
+export interface Run {
+  /** Another for each, of this page. */
+  readonly number: number;
+  readonly title: string;
+  readonly watcher: Watcher;
+  /** What it was made with. */
+  readonly made: Settings | undefined;
+  readonly observations: readonly MigrationObservation[];
+}
 
 export interface Story {
   /** How far it is told. */
@@ -30,27 +43,33 @@ export const durationOf = (observations: readonly MigrationObservation[]): numbe
 
 /** @param until what came later is left out; absent: all of it */
 export function storyOf(observations: readonly MigrationObservation[], until = durationOf(observations)): Story {
-  const told = observations.filter((o) => endOf(o) <= until);
+  const rounds: MigrationRound[] = [];
+  const samples: MigrationSample[] = [];
+  const throttle: { at: number; percentage: number }[] = [];
+  const statuses: { at: number; status: MigrationStatus; error?: string }[] = [];
+  const sections: MigrationSection[] = [];
   const stops: { start: number; end: number }[] = [];
+  let downtime: Story['downtime'];
   let stopped: number | undefined;
-  for (const o of told) {
-    if (o.kind !== 'guest') continue;
-    if (!o.running) stopped ??= o.at;
-    else if (stopped !== undefined) {
-      stops.push({ start: stopped, end: o.at });
-      stopped = undefined;
+  for (const o of observations) {
+    if (endOf(o) > until) continue;
+    if (o.kind === 'round') rounds.push(o);
+    else if (o.kind === 'sample') samples.push(o);
+    else if (o.kind === 'throttle') throttle.push(o);
+    else if (o.kind === 'status') statuses.push(o);
+    else if (o.kind === 'section') sections.push(o);
+    else if (o.kind === 'downtime') downtime ??= o;
+    else if (o.kind === 'guest') {
+      if (!o.running) stopped ??= o.at;
+      else if (stopped !== undefined) {
+        stops.push({ start: stopped, end: o.at });
+        stopped = undefined;
+      }
     }
   }
   if (stopped !== undefined) stops.push({ start: stopped, end: until });
-  return {
-    ...{ until, stops },
-    rounds: told.filter((o) => o.kind === 'round'),
-    samples: told.filter((o) => o.kind === 'sample'),
-    throttle: told.filter((o) => o.kind === 'throttle'),
-    statuses: told.filter((o) => o.kind === 'status'),
-    sections: told.filter((o) => o.kind === 'section').sort((a, b) => b.bytes - a.bytes),
-    downtime: told.find((o) => o.kind === 'downtime')
-  };
+  sections.sort((a, b) => b.bytes - a.bytes);
+  return { until, rounds, samples, throttle, statuses, stops, sections, downtime };
 }
 
 /** One line of the law that textbooks give: round n sends V_n = V_0 r^n, r being dirty rate over bandwidth. */

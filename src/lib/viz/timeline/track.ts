@@ -59,16 +59,21 @@ export interface TrackPaint {
   readonly height: number;
 }
 
+/** A stretch of the axis. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
 /** Room around what is smaller than a pointer's aim. */
 const REACH = 3;
-const byEnd = bisector<TrackItem, number>((item) => item.end);
-const byStart = bisector<TrackItem, number>((item) => item.start);
+const byEnd = bisector<Stretch, number>((item) => item.end);
+const byStart = bisector<Stretch, number>((item) => item.start);
 
 /** The item under a pixel, or the nearest one a few pixels away. */
-export function itemAt(items: readonly TrackItem[], view: StreamView, x: number): TrackItem | undefined {
+export function itemAt<T extends Stretch>(items: readonly T[], view: StreamView, x: number): T | undefined {
   const offset = view.start + (x / view.width) * view.span;
   const reach = (REACH * view.span) / view.width;
-  let best: TrackItem | undefined;
+  let best: T | undefined;
   let bestFar = Infinity;
   // Ends at or behind the left of the reach; a marker has no length.
   for (let i = byEnd.left(items, offset - reach); i < items.length; i++) {
@@ -82,13 +87,13 @@ export function itemAt(items: readonly TrackItem[], view: StreamView, x: number)
 }
 
 /** First and behind the last of the items in view. */
-export const itemsInView = (items: readonly TrackItem[], view: StreamView): readonly [first: number, end: number] => [
+export const itemsInView = (items: readonly Stretch[], view: StreamView): readonly [first: number, end: number] => [
   byEnd.left(items, view.start),
   byStart.right(items, view.start + view.span)
 ];
 
 /** The item that begins next behind an offset, or last before it. */
-export function neighbour(items: readonly TrackItem[], offset: number, by: 1 | -1): TrackItem | undefined {
+export function neighbour<T extends Stretch>(items: readonly T[], offset: number, by: 1 | -1): T | undefined {
   return by === 1 ? items[byStart.right(items, offset)] : items[byStart.left(items, offset) - 1];
 }
 
@@ -96,10 +101,10 @@ export function neighbour(items: readonly TrackItem[], offset: number, by: 1 | -
  * Visits the items in view with their pixels. Where many share a pixel only one of them is visited, so that ten
  * thousand cost no more than the width.
  */
-export function eachInView(
-  items: readonly TrackItem[],
+export function eachInView<T extends Stretch>(
+  items: readonly T[],
   view: StreamView,
-  visit: (item: TrackItem, left: number, right: number) => void
+  visit: (item: T, left: number, right: number) => void
 ): void {
   const [first, end] = itemsInView(items, view);
   for (let i = first; i < end;) {
