@@ -7,10 +7,11 @@
 /** One end of a connection. */
 export interface ByteDuplex {
   /**
-   * Sends; the bytes must not change afterwards. Undefined: more can be sent at once; else when it resolves.
+   * Sends; the bytes must not change until `sent` is called, which a channel that keeps them never does.
+   * Undefined: more can be sent at once; else when it resolves.
    * @throws (or rejects) where the connection is broken
    */
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<void> | undefined;
+  write(bytes: Uint8Array<ArrayBuffer>, sent?: () => void): Promise<void> | undefined;
   /** What has arrived, at least a byte; undefined at the end. Rejects where the connection is broken. */
   read(): Promise<Uint8Array | undefined>;
   /**

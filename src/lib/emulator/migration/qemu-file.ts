@@ -1,11 +1,13 @@
 /**
- * The sending end of a stream: gathers what is written into pieces, sends them, and waits where the channel is full.
+ * The sending end of a stream: gathers what is written into pieces and sends each when it is full.
  * Source: QEMU migration/qemu-file.c.
  */
 import type { ByteDuplex } from './channel.ts';
 import type { MigrationStats } from './migration-stats.ts';
 
 const PIECE = 1 << 18;
+/** Pieces that are kept for use again: fresh memory costs more than the copy into it. */
+const MOST_SPARE = 16;
 
 export class OutgoingFile {
   readonly #channel: ByteDuplex;
@@ -13,14 +15,16 @@ export class OutgoingFile {
   #piece = new Uint8Array(PIECE);
   #view = new DataView(this.#piece.buffer);
   #length = 0;
-  readonly #full: Uint8Array<ArrayBuffer>[] = [];
+  /** What the channel waits for. */
+  #full: Promise<void> | undefined;
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(channel: ByteDuplex, stats: MigrationStats) {
     this.#channel = channel;
     this.#stats = stats;
   }
 
-  /** Makes room for at most a piece and returns where it is. Replaces piece and view: take them after. */
+  /** Makes room for at most a piece and returns where it is. Replaces piece and view: take them after. @throws as `flush` */
   #take(bytes: number): number {
     if (this.#length + bytes > PIECE) this.#next();
     const at = this.#length;
@@ -30,10 +34,21 @@ export class OutgoingFile {
   }
   #next(): void {
     if (this.#length === 0) return;
-    this.#full.push(this.#piece.subarray(0, this.#length));
-    this.#piece = new Uint8Array(PIECE);
+    const { buffer } = this.#piece;
+    const full = this.#channel.write(this.#piece.subarray(0, this.#length), () => {
+      if (this.#spare.length < MOST_SPARE) this.#spare.push(new Uint8Array(buffer));
+    });
+    // Later ones leave after earlier ones; who waits for none hears of a break when more is written.
+    full?.catch(() => undefined);
+    this.#full = full ?? this.#full;
+    this.#piece = this.#spare.pop() ?? new Uint8Array(PIECE);
     this.#view = new DataView(this.#piece.buffer);
     this.#length = 0;
+  }
+
+  /** The channel takes no more for now: time to `flush`. */
+  get full(): boolean {
+    return this.#full !== undefined;
   }
 
   u8(value: number): void {
@@ -66,7 +81,9 @@ export class OutgoingFile {
   /** Sends what was written. Resolves when the channel takes more. @throws where it is broken */
   async flush(): Promise<void> {
     this.#next();
-    for (const piece of this.#full.splice(0)) await this.#channel.write(piece);
+    const full = this.#full;
+    this.#full = undefined;
+    await full;
   }
 
   /** Sends the rest; resolves when all has left. */

@@ -150,10 +150,8 @@ export class RAMState {
       if (i % CLOCK_EVERY !== 0) continue;
       const now = performance.now();
       if (now - start > MAX_WAIT) break;
-      if (now - turn < TURN) continue;
-      await file.flush();
-      await this.#o.breathe();
-      turn = performance.now();
+      if (now - turn < TURN && !file.full) continue;
+      turn = await this.#turn();
     }
     file.be64(RamFlag.EOS);
     this.#added(8);
@@ -165,12 +163,17 @@ export class RAMState {
     const { file } = this.#o;
     let turn = performance.now();
     for (let i = 1; this.#saveOne(); i++) {
-      if (i % CLOCK_EVERY !== 0 || performance.now() - turn < TURN) continue;
-      await file.flush();
-      await this.#o.breathe();
-      turn = performance.now();
+      if (i % CLOCK_EVERY !== 0 || (performance.now() - turn < TURN && !file.full)) continue;
+      turn = await this.#turn();
     }
     file.be64(RamFlag.EOS);
+  }
+
+  /** Everybody else's turn. Returns when the next one of ours begins, ms. */
+  async #turn(): Promise<number> {
+    await this.#o.file.flush();
+    await this.#o.breathe();
+    return performance.now();
   }
 
   /** Sends one dirty page. False when there is none. Source: ram_find_and_save_block, find_dirty_block. */
