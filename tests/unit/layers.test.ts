@@ -72,7 +72,8 @@ const rules: readonly Rule[] = [
   { from: `${EMULATOR}host/`, may: [`${EMULATOR}host/`, VMSTATE], types: [`${EMULATOR}api.ts`, `${EMULATOR}system/`] },
   { from: `${EMULATOR}api.ts`, may: [], types: [VMSTATE] },
   // The page's side of the worker: it must not pull the worker's code into the page.
-  { from: `${EMULATOR}client.ts`, may: ['comlink'], types: [EMULATOR, VMSTATE] },
+  { from: `${EMULATOR}client.ts`, may: ['comlink', `${EMULATOR}look-news.ts`], types: [EMULATOR, VMSTATE] },
+  { from: `${EMULATOR}look-news.ts`, may: [`${EMULATOR}util/delta.ts`], types: [`${EMULATOR}machine-api.ts`] },
   { from: EMULATOR, may: [EMULATOR, VMSTATE, 'comlink'] },
   {
     from: 'src/lib/viz/',

@@ -1,6 +1,7 @@
 /** Page side of the workers: starts them and hands out plain objects, so that no view knows about comlink. */
 import { proxy, wrap } from 'comlink';
 import type { Inspector } from './api.ts';
+import { followLooks } from './look-news.ts';
 import type { MachineHost } from './machine-api.ts';
 
 type Call = (...args: unknown[]) => Promise<unknown>;
@@ -53,5 +54,7 @@ export function startInspector(crashed: (message: string) => void): { inspector:
 export function startMachineHost(crashed: (message: string) => void): { host: MachineHost; stop: () => void } {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'machine' });
   const { exposed, stop } = exposedBy<MachineHost>(worker, 'the machine', crashed);
-  return { host: exposed, stop };
+  const look = followLooks(exposed);
+  const host = new Proxy(exposed, { get: (all, name) => (name === 'look' ? look : Reflect.get(all, name)) });
+  return { host, stop };
 }

@@ -5,6 +5,7 @@ import { Reversing } from './debug/reversing.ts';
 import { RamWatch } from './debug/ram-watch.ts';
 import { aTurn, Running } from './debug/running.ts';
 import type { Checkpoint, DriveInfo, MachineReport, MachineStatus, PastInfo } from './machine-api.ts';
+import { LookTeller } from './look-news.ts';
 import type { LoadedMachine } from './machine-loading.ts';
 import type { Machine } from './machine.ts';
 import { saveVmState } from './migration/outgoing.ts';
@@ -35,6 +36,7 @@ const NO_MACHINE = 'there is no machine: its report says why';
 
 export class HostedMachine {
   readonly report: MachineReport;
+  readonly looks = new LookTeller();
   readonly #machine: Machine | undefined;
   readonly #images: Map<string, string>;
   readonly #symbols: Symbols | undefined;

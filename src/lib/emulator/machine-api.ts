@@ -266,6 +266,14 @@ export interface Look {
   readonly namings: number;
 }
 
+/** What is new in a look. */
+export interface LookNews {
+  /** Number of the look before; undefined: it is told whole. */
+  readonly since: number | undefined;
+  /** As `util/delta.ts` says it. */
+  readonly delta: unknown;
+}
+
 /** Where the page finds guest RAM: the shared memory and the blocks in it. Little-endian. */
 export interface SharedView {
   readonly buffer: SharedArrayBuffer;
@@ -314,6 +322,8 @@ export interface MachineHost {
 
   /** Answered when what was asked for before is done: sent along with a step, it tells how it is after it. */
   look(id: number, wanted: LookRequest): Promise<Look>;
+  /** The same, as what is new; for `look-news.ts`, which makes a `look` of it. */
+  lookNews(id: number, wanted: LookRequest, number: number, since: number): Promise<LookNews>;
   cpu(id: number): Promise<CpuView>;
   /** @param name of a row that is `writable` */
   setRegister(id: number, name: string, value: bigint): Promise<void>;

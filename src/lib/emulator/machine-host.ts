@@ -158,6 +158,10 @@ export function createMachineHost(): MachineHost {
       await moving.get(get(id))?.catch(() => undefined);
       return lookAt(get(id), wanted);
     },
+    async lookNews(id, wanted, number, since) {
+      await moving.get(get(id))?.catch(() => undefined);
+      return get(id).looks.tell(lookAt(get(id), wanted), number, since);
+    },
     cpu: async (id) => cpuView(get(id).machine.cpu),
     async setRegister(id, name, value) {
       try {

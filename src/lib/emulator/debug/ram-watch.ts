@@ -36,7 +36,7 @@ export class RamWatch {
         pages[at]! |= this.#isZero(block, at) ? PAGE.ZERO : PAGE.DATA;
         if (left === 0) known.next = at;
       }
-      return { idstr: block.idstr, pages };
+      return { idstr: block.idstr, pages: pages.slice() };
     });
   }
 
