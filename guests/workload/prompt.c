@@ -9,78 +9,9 @@ static char note[PAGE] __attribute__((aligned(4096)));
 
 static void show_prompt(void) { print("workload> "); }
 
-/// Decimal or 0x hex; *rest is what follows the digits, 0 when there are none.
-static u64 parse_number(const char *text, const char **rest) {
-  u64 value = 0, base = 10;
-  if (text[0] == '0' && text[1] == 'x') {
-    base = 16;
-    text += 2;
-  }
-  *rest = 0;
-  for (;; text++) {
-    char c = *text;
-    u64 digit = c >= '0' && c <= '9' ? (u64)(c - '0') : base == 16 && c >= 'a' && c <= 'f' ? (u64)(c - 'a' + 10) : 99;
-    if (digit >= base) return value;
-    value = value * base + digit;
-    *rest = text + 1;
-  }
-}
-
-static bool number_argument(const char *text, u64 *value) {
-  const char *rest;
-  *value = parse_number(text, &rest);
-  if (rest && !*rest) return true;
-  print("%s: not a number\n", text);
-  return false;
-}
-
-/// A number of work pages: 256, 1024K, 1M; clear words when it is none, or more than there are.
-static bool size_argument(const char *text, u64 *pages) {
-  const char *rest;
-  u64 value = parse_number(text, &rest);
-  char unit = rest ? *rest : '?';
-  bool plain = unit && (!rest[1] || !__builtin_strcmp(rest + 1, "iB"));
-  if (plain && unit == 'K') value /= PAGE / KIB;
-  else if (plain && unit == 'M') value *= MIB / PAGE;
-  else if (unit) {
-    print("%s: not a size; pages, or a number with K or M\n", text);
-    return false;
-  }
-  *pages = value;
-  if (value >= 1 && value <= work_page_count()) return true;
-  print("%s: from 1 to %lu pages\n", text, work_page_count());
-  return false;
-}
-
-static bool pattern_argument(const char *text, const struct pattern **pattern) {
-  *pattern = pattern_find(text);
-  if (*pattern) return true;
-  print("%s: no such pattern; these are\n", text);
-  patterns_print();
-  return false;
-}
+#include "arguments.c.inc"
 
 static void run_help(unsigned count, char **words);
-
-static void run_dirty(unsigned count, char **words) {
-  u64 rate, pages, total = 0;
-  const struct pattern *pattern;
-  if (count >= 4) {
-    if (!number_argument(words[1], &rate) || !size_argument(words[2], &pages)) return;
-    if (!pattern_argument(words[3], &pattern)) return;
-    if (count > 4 && !number_argument(words[4], &total)) return;
-    if (rate < 1 || rate > 10000000) {
-      print("%s: from 1 to 10000000 pages/s\n", words[1]);
-      return;
-    }
-    dirty_start(rate, pages, pattern, total);
-  } else if (count > 1) {
-    print("usage: dirty RATE SIZE PATTERN [COUNT]\n");
-    patterns_print();
-    return;
-  }
-  dirty_print();
-}
 
 static void run_idle(unsigned count, char **words) {
   (void)count, (void)words;

@@ -1,5 +1,4 @@
 // 16550 UART at COM1, 115200 8N1: keys arrive by interrupt, text leaves by polling.
-#include <stdarg.h>
 #include "workload.h"
 
 enum { COM1 = 0x3f8, DATA = COM1, IER = COM1 + 1, FCR = COM1 + 2, LCR = COM1 + 3, MCR = COM1 + 4, LSR = COM1 + 5 };
@@ -36,47 +35,4 @@ void print_char(char c) {
   outb(DATA, (u8)c);
 }
 
-static void print_number(u64 value, unsigned base, unsigned width, char padding) {
-  char digits[20];
-  unsigned count = 0;
-  do digits[count++] = "0123456789abcdef"[value % base];
-  while (value /= base);
-  while (width > count) {
-    print_char(padding);
-    width--;
-  }
-  while (count) print_char(digits[--count]);
-}
-
-void print(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  for (; *format; format++) {
-    if (*format != '%') {
-      print_char(*format);
-      continue;
-    }
-    char padding = format[1] == '0' ? '0' : ' ';
-    bool left = format[1] == '-';
-    unsigned width = 0;
-    if (left) format++;
-    while (format[1] >= '0' && format[1] <= '9') width = width * 10 + (unsigned)(*++format - '0');
-    if (format[1] == 'l') format++;
-    switch (*++format) {
-      case 'c': print_char((char)va_arg(arguments, int)); break;
-      case 'u': print_number(va_arg(arguments, u64), 10, width, padding); break;
-      case 'x': print_number(va_arg(arguments, u64), 16, width, padding); break;
-      case 's': {
-        const char *text = va_arg(arguments, const char *);
-        for (; *text; text++) {
-          print_char(*text);
-          if (width) width--;
-        }
-        while (left && width--) print_char(' ');
-        break;
-      }
-      default: print_char(*format);
-    }
-  }
-  va_end(arguments);
-}
+#include "print.c.inc"

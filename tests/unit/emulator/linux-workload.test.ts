@@ -1,0 +1,42 @@
+/** The program that writes memory in a Linux guest (guests/linux), typed at the shell of native QEMU's guest. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { installDirty } from '../../../guests/dirty.mjs';
+import { goldens } from '../../support/golden.ts';
+import { resumed } from '../../support/resumed.ts';
+
+const seed = goldens().findLast(({ name }) => name.endsWith('/linux-seed'));
+if (!seed) console.warn('SKIPPED: no streams of native QEMU; make them with: npm run golden');
+const PROMPT = /\n# (\u001b\[6n)?$/;
+
+test.skipIf(!seed)('dirty writes in Linux at the rate that its shell was told last', { timeout: 180_000 }, async () => {
+  const { machine, shell } = await resumed(seed!);
+  machine.timeTravel.enabled = false;
+  machine.start();
+  for (const line of installDirty) await shell(line, /# (\u001b\[6n)?$/);
+  expect(await shell('dirty 10 2M plaid', PROMPT)).toMatch(/^plaid: no such pattern/);
+  expect(await shell('dirty', PROMPT)).toMatch(/^dirty: idle, 0 written\n/);
+  for (const rate of [400, 1600]) {
+    expect(await shell(`dirty ${rate} 2M xor`, PROMPT)).toMatch(
+      new RegExp(`^dirty: xor, ${rate} pages/s in 512 pages, 0 written\n`)
+    );
+    const written = async (): Promise<readonly [number, number]> => {
+      const [, pages] = / (\d+) written/.exec(await shell('dirty', PROMPT))!;
+      const [, seconds] = /^([\d.]+) /.exec(await shell('cat /proc/uptime', PROMPT))!;
+      return [Number(pages), Number(seconds)];
+    };
+    const before = await written();
+    await sleep(2000);
+    const after = await written();
+    // By the guest's own clock: a few ticks of 10 ms pass between two commands.
+    const measured = (after[0] - before[0]) / (after[1] - before[1]);
+    expect(measured).toBeGreaterThan(0.85 * rate);
+    expect(measured).toBeLessThan(1.15 * rate);
+  }
+  expect(await shell('idle', PROMPT)).toMatch(/^dirty: idle, \d{4,} written\n/);
+  const [, still] = / (\d+) written/.exec(await shell('dirty', PROMPT))!;
+  await sleep(200);
+  expect(await shell('dirty', PROMPT)).toContain(` ${still} written`);
+  await machine.stop();
+  machine.destroy();
+});
