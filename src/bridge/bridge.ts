@@ -7,8 +7,9 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { BRIDGE_PATH, BRIDGE_PROTOCOL, PIECE, WINDOW, type BridgeNote } from '../lib/emulator/bridge-channel.ts';
+import { BRIDGE_PROTOCOL, PIECE, WINDOW, type BridgeNote } from '../lib/emulator/bridge-channel.ts';
 import type { ByteDuplex } from '../lib/emulator/migration/channel.ts';
+import { BRIDGE_PATH } from '../lib/viz/bridge-address.ts';
 import { connect, listen, socketAddress } from './migration-uri.ts';
 import { WebSocketConnection, type WebSocketListener } from './websocket.ts';
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BRIDGE_HASH } from '../lib/emulator/bridge-channel.ts';
+import { BRIDGE_HASH } from '../lib/viz/bridge-address.ts';
 import { Bridge } from './bridge.ts';
 import { Exit, textOption, textOptions, UsageError, type Command } from './command.ts';
 import { serveSite, type Site } from './static-site.ts';

@@ -11,10 +11,6 @@ import { BROKEN_PIPE, type ByteDuplex } from './migration/channel.ts';
 
 /** The subprotocol. The page offers its token as a second one: it stands in no address and no log then. */
 export const BRIDGE_PROTOCOL = 'migrascope-bridge';
-/** `#bridge=TOKEN` in the address that is printed. */
-export const BRIDGE_HASH = 'bridge';
-/** Where the page finds it, below its own address. */
-export const BRIDGE_PATH = 'bridge';
 /** Bytes sent and not yet taken. */
 export const WINDOW = 4 << 20;
 /** Bytes of a message. */

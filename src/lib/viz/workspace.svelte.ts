@@ -2,6 +2,7 @@
 import { createContext } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { Inspector } from '../emulator/api.ts';
+import type { BridgeAddress } from '../emulator/machine-api.ts';
 import { Activity } from './activity.ts';
 import { Commands } from './commands.ts';
 import { Notebook } from './notes/notebook.svelte.ts';
@@ -15,6 +16,13 @@ import { Settings, type Store } from './settings.svelte.ts';
 import type { Picker } from './shell/palette.ts';
 import type { ViewState } from './url-state.ts';
 import { panelRow, panelsOf, type PanelId, type Area } from './shell/panels.ts';
+
+export interface WorkspaceOptions {
+  readonly store?: Store | undefined;
+  readonly mac?: boolean;
+  readonly startHost?: StartHost;
+  readonly bridge?: BridgeAddress | undefined;
+}
 
 export class Workspace {
   readonly activity = new Activity();
@@ -53,11 +61,11 @@ export class Workspace {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- each state is reactive in itself
   readonly #kept = new Map<string, unknown>();
 
-  constructor(inspector: Inspector, options: { store?: Store; mac?: boolean; startHost?: StartHost } = {}) {
+  constructor(inspector: Inspector, options: WorkspaceOptions = {}) {
     this.inspector = this.activity.watch(inspector);
     this.session = new Session(this.inspector);
     this.other = new Session(this.inspector);
-    this.machine = new MachineSession(this.activity, options.startHost);
+    this.machine = new MachineSession(this.activity, options.startHost, options.bridge);
     this.migration = new LiveMigration(this.machine);
     this.settings = new Settings(options.store);
     this.mac = options.mac ?? false;

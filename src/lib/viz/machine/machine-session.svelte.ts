@@ -1,12 +1,16 @@
 /** The machine of the page: its worker, what it reports, and the calls that the panels make. */
 import type {
   Breakpoint,
+  BridgeAddress,
   CpuView,
   Look,
   LookRequest,
   MachineHost,
+  MachineRemains,
   MachineReport,
-  MachineStatus
+  MachineStatus,
+  MigrationNews,
+  MigrationOutcome
 } from '../../emulator/machine-api.ts';
 import type { Activity } from '../activity.ts';
 import { messageOf } from '../format.ts';
@@ -22,6 +26,8 @@ export class MachineSession {
   loading = $state(false);
   /** Why the worker died; a new load starts another. */
   crashed = $state<string>();
+  /** What the machine can be made of again without its worker: as it was at its last checkpoint. */
+  remains = $state.raw<MachineRemains>();
   /** What the last thing asked for came to, where it was not done. */
   refusal = $state<string>();
   /** Counts stops, and changes by hand: what is shown of a standing machine is asked for anew. */
@@ -35,6 +41,9 @@ export class MachineSession {
   before = $state.raw<ReadonlyMap<string, bigint>>(new Map());
   /** Of the machine that is there; another number for each. */
   id = $state<number>();
+  readonly bridge: BridgeAddress | undefined;
+  /** Told of migrations that the monitor begins, with the outcome at the end. */
+  onMigration: (news: MigrationNews, outcome?: MigrationOutcome) => void = () => {};
   readonly #activity: Activity;
   readonly #start: StartHost | undefined;
   #worker: ReturnType<StartHost> | undefined;
@@ -44,10 +53,17 @@ export class MachineSession {
   #looking = false;
   readonly #names = new NameCache();
   #files: readonly File[] = [];
+  /** Images that were given to drives. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
+  #attached = new Map<string, File>();
+  /** The machine that is kept. */
+  #keeping: object | undefined;
 
-  constructor(activity: Activity, start?: StartHost) {
+  /** @param bridge lets machines reach sockets; undefined: they do not */
+  constructor(activity: Activity, start?: StartHost, bridge?: BridgeAddress) {
     this.#activity = activity;
     this.#start = start;
+    this.bridge = bridge;
   }
 
   /** There is something to look at, or to run. */
@@ -65,15 +81,32 @@ export class MachineSession {
   load(files: readonly File[]): Promise<void> {
     return this.#activity.track(this.#load(files));
   }
-  async #load(files: readonly File[]): Promise<void> {
+  /** The same files once more. */
+  restart(): Promise<void> {
+    return this.load(this.#files);
+  }
+  /** Makes the machine again as it was at its last checkpoint: paused, with its breakpoints. */
+  revive(): Promise<void> {
+    return this.#activity.track(this.#load(this.#files, this.remains));
+  }
+  async #load(files: readonly File[], remains?: MachineRemains): Promise<void> {
     if (!this.#start || this.loading) return;
     this.loading = true;
+    const { breakpoints } = this;
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
+    const attached = new Map(remains ? this.#attached : []);
     try {
       await this.remove();
       this.#files = files;
+      this.#attached = attached;
       this.#worker ??= this.#start((message) => this.#crash(message));
       const { host } = this.#worker;
-      const { id, report } = await host.create({ state: files });
+      if (this.bridge) await host.useBridge(this.bridge);
+      const { id, report } = await host.create({
+        state: files,
+        ...(remains ? { remains: { ...remains, attached } } : {})
+      });
+      if (remains && report.made) await setBreakpoints(host, id, breakpoints);
       await this.#take(id, report);
     } catch (error) {
       this.refusal = messageOf(error);
@@ -88,9 +121,31 @@ export class MachineSession {
     if (report.made) {
       this.status = await host.status(id);
       await host.watch(id, (status) => this.#told(id, status));
+      await host.watchMigrations(id, (news, outcome) => this.onMigration(news, outcome));
+      await this.#keep(host, id);
     }
     this.id = id;
     if (report.made) await this.look();
+  }
+
+  /** From now on the machine can be lost no farther than to its last checkpoint. */
+  async #keep(host: MachineHost, id: number): Promise<void> {
+    const mine = (this.#keeping = {});
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
+    const drives: Map<number, unknown>[] = [];
+    const ground = host.keep(id, async (checkpoint) => {
+      for (const [i, changed] of checkpoint.drives.entries()) {
+        // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
+        const drive = (drives[i] ??= new Map<number, unknown>());
+        for (const [n, cluster] of changed) {
+          if (cluster === undefined) drive.delete(n);
+          else drive.set(n, cluster);
+        }
+      }
+      const remains = { ground: await ground, checkpoint, drives, attached: this.#attached };
+      if (this.#keeping === mine) this.remains = remains;
+    });
+    await ground;
   }
 
   /** The guest is in another machine of the worker now; the one that it left goes. */
@@ -104,14 +159,11 @@ export class MachineSession {
     return this.#activity.track(take());
   }
 
-  /** The same files once more. */
-  restart(): Promise<void> {
-    return this.load(this.#files);
-  }
-
   async remove(): Promise<void> {
     const { id } = this;
     this.id = this.report = this.status = this.seen = this.refusal = this.crashed = undefined;
+    this.remains = this.#keeping = undefined;
+    this.#attached.clear();
     if (id !== undefined) await this.#worker?.host.destroy(id).catch(() => undefined);
   }
 
@@ -222,6 +274,14 @@ export class MachineSession {
     return this.#activity.track(this.act(what));
   }
 
+  /** Gives a drive its image. */
+  attach(drive: string, file: File): Promise<boolean> {
+    return this.actSoon(async (host, id) => {
+      await host.attachDisk(id, drive, file);
+      this.#attached.set(drive, file);
+    });
+  }
+
   /** Puts a breakpoint on the code at an address, or takes it away. */
   toggleBreakpoint(address: bigint): Promise<boolean> {
     const there = this.breakpoints.find((b) => b.kind === 'code' && b.address === address);
@@ -233,6 +293,13 @@ export class MachineSession {
   /** Asks about the machine as it stands; an effect that reads `changes` first asks again when it has changed. */
   ask<T>(question: (host: MachineHost, id: number) => Promise<T>): Promise<T> {
     return this.#activity.track(question(this.host, this.id!));
+  }
+}
+
+async function setBreakpoints(host: MachineHost, id: number, breakpoints: readonly Breakpoint[]): Promise<void> {
+  for (const breakpoint of breakpoints) {
+    const { id: made } = await host.addBreakpoint(id, breakpoint);
+    if (!breakpoint.enabled) await host.enableBreakpoint(id, made, false);
   }
 }
 

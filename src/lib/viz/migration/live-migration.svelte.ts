@@ -1,11 +1,19 @@
 /** The migration of the page: its settings, what is told of it while it runs, and the moment that is looked at afterwards. */
-import type { MigrationRequest, MigrationSettings } from '../../emulator/machine-api.ts';
+import type {
+  MigrationNews,
+  MigrationOutcome,
+  MigrationRequest,
+  MigrationSettings
+} from '../../emulator/machine-api.ts';
 import type { MigrationInfo, MigrationObservation } from '../../emulator/migration-api.ts';
 import { messageOf } from '../format.ts';
 import type { MachineSession } from '../machine/machine-session.svelte.ts';
+import type { Watcher } from './evidence.ts';
 import { presets, ways, type Preset, type Settings, type Way } from './presets.ts';
-import { durationOf, storyOf, type Story } from './story.ts';
+import { durationOf, storyOf, type Run, type Story } from './story.ts';
 
+/** Runs of this page that can be compared with the one that is shown. */
+const KEPT = 4;
 /** The serial port of the workload guest's prompt. */
 const PROMPT = 0;
 
@@ -19,21 +27,40 @@ export class LiveMigration {
   dirtyRate = $state(0);
   pattern = $state('6M seq');
   preset = $state<Preset>();
+  /** Migration URI of the other side, `tcp:` or `unix:`; empty: a second machine of this tab. */
+  uri = $state('');
+  /** Where a guest is waited for. */
+  waiting = $state<string>();
   running = $state(false);
   info = $state.raw<MigrationInfo>();
   observations = $state.raw<readonly MigrationObservation[]>([]);
   /** What they were made with; a recording brings its own. */
   made = $state.raw<Settings>();
+  /** Those before, the latest first. */
+  past = $state.raw<readonly Run[]>([]);
+  /** What the run is compared with. */
+  other = $state.raw<Run>();
+  #number = $state(0);
+  #count = 0;
+  #title = $state('');
+  #watcher = $state<Watcher>('sender');
+  readonly run: Run = $derived.by(() => ({
+    ...{ number: this.#number, title: this.#title, watcher: this.#watcher, made: this.made },
+    observations: this.observations
+  }));
   /** The moment that is shown, in ms; undefined: as far as it is told. */
   at = $state<number>();
   /** Why it could not begin. */
   refusal = $state<string>();
   readonly duration: number = $derived(durationOf(this.observations));
-  readonly story: Story = $derived(storyOf(this.observations, this.at ?? this.duration));
+  /** All of it, and what of it is told at the moment that is looked at. */
+  readonly whole: Story = $derived(storyOf(this.observations, this.duration));
+  readonly story: Story = $derived(this.at === undefined ? this.whole : storyOf(this.observations, this.at));
   readonly #machine: MachineSession;
 
   constructor(machine: MachineSession) {
     this.#machine = machine;
+    machine.onMigration = (news, outcome) => void this.#heard(news, outcome);
   }
 
   get settings(): Settings {
@@ -52,32 +79,68 @@ export class LiveMigration {
 
   /** Starts, and tells how it ended; the page shows the machine that has the guest then. */
   async start(): Promise<string | undefined> {
-    if (this.running || this.#machine.id === undefined) return undefined;
-    this.running = true;
-    this.refusal = this.at = this.info = undefined;
-    this.observations = [];
-    this.made = this.settings;
     const { capabilities, stopFirst } = ways[this.way];
+    const to = this.uri.trim();
     const request: MigrationRequest = {
-      ...{ maxBandwidth: this.bandwidth, downtimeLimit: this.downtime, capabilities, stopFirst }
+      ...{ maxBandwidth: this.bandwidth, downtimeLimit: this.downtime, capabilities, stopFirst },
+      ...(to === '' ? {} : { to })
     };
+    return this.#moving(() => this.#run(request));
+  }
+
+  /** Waits at `uri` for a guest of a machine like this one, and tells how it ended; the page shows it then. */
+  receive(): Promise<string | undefined> {
+    return this.#moving(async () => {
+      const { host, id } = this.#machine;
+      this.waiting = this.uri.trim();
+      const { info, arrived } = await host.receive(id!, this.waiting, (news) => this.#told(news));
+      this.info = info;
+      if (arrived) await this.#machine.adopt(arrived.id, arrived.report);
+      return info.status;
+    });
+  }
+
+  async #moving(move: () => Promise<string | undefined>): Promise<string | undefined> {
+    if (this.running || this.#machine.id === undefined) return undefined;
+    this.#begin(this.settings);
     try {
-      return await this.#run(request);
+      return await move();
     } catch (error) {
       this.refusal = messageOf(error);
       return undefined;
     } finally {
       this.running = false;
+      this.waiting = undefined;
     }
+  }
+  #begin(made: Settings | undefined): void {
+    this.#replace(made ? (this.preset?.title ?? ways[made.way].title) : 'by the monitor', 'sender');
+    this.running = true;
+    this.refusal = this.at = this.info = undefined;
+    this.observations = [];
+    this.made = made;
+  }
+  #told({ observations, info }: MigrationNews): void {
+    this.info = info;
+    const [address] = info['socket-address'] ?? [];
+    if (this.waiting !== undefined && typeof address === 'string') this.waiting = address;
+    if (observations.length > 0) this.observations = [...this.observations, ...observations];
+  }
+  /** Of a migration that was begun by the monitor. */
+  async #heard(news: MigrationNews, outcome: MigrationOutcome | undefined): Promise<void> {
+    if (!this.running) this.#begin(undefined);
+    this.#told(news);
+    if (!outcome) return;
+    this.running = false;
+    if (outcome.arrived) await this.#machine.adopt(outcome.arrived.id, outcome.arrived.report);
   }
 
   async #run(request: MigrationRequest): Promise<string | undefined> {
     const { host, id } = this.#machine;
     const { rescue } = this.preset ?? {};
     let rescued = false;
-    const { info, arrived } = await host.migrate(id!, request, ({ observations, info: now }) => {
-      this.info = now;
-      this.observations = [...this.observations, ...observations];
+    const { info, arrived } = await host.migrate(id!, request, (news) => {
+      this.#told(news);
       if (!rescue || rescued || this.story.rounds.length < rescue.rounds) return;
       rescued = true;
       this.downtime = rescue.downtime;
@@ -107,10 +170,31 @@ export class LiveMigration {
     if (this.#machine.there) await this.#machine.act((host, id) => host.serialInput(id, PROMPT, bytes));
   }
 
+  /** The run that is shown goes to those before. */
+  #replace(title: string, watcher: Watcher): void {
+    if (this.observations.length > 0) this.past = [this.run, ...this.past].slice(0, KEPT);
+    this.#number = ++this.#count;
+    this.#title = `run ${this.#number}, ${title}`;
+    this.#watcher = watcher;
+  }
+
   /** Another run's, out of a file. */
-  open(made: Settings | undefined, observations: readonly MigrationObservation[]): void {
+  open(
+    made: Settings | undefined,
+    observations: readonly MigrationObservation[],
+    title = 'recording',
+    watcher: Watcher = 'sender'
+  ): void {
+    this.#replace(title, watcher);
     this.made = made;
     this.info = this.at = this.refusal = undefined;
     this.observations = observations;
+  }
+
+  /** The same, beside the run that is shown. */
+  compare(made: Settings | undefined, observations: readonly MigrationObservation[], title: string): void {
+    const run: Run = { ...{ number: ++this.#count, title, watcher: 'sender', made, observations } };
+    this.past = [run, ...this.past].slice(0, KEPT);
+    this.other = run;
   }
 }
