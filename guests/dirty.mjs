@@ -8,9 +8,9 @@ import { repository } from '../scripts/qemu/qemu.mjs';
 const PIECE = 800;
 const encoded = gzipSync(readFileSync(join(repository, 'guests', 'dirty')), { level: 9 }).toString('base64');
 
-/** They put it into /tmp, and have the shell know `dirty RATE SIZE PATTERN`, `dirty` and `idle`. Needs busybox or the like. */
+/** They put it into /tmp, and have the shell know `dirty`, `idle` and `fill` as the workload guest's prompt does. */
 export const installDirty = [
   ...Array.from(encoded.match(new RegExp(`.{1,${PIECE}}`, 'g')) ?? [], (piece) => `echo ${piece} >> /tmp/dirty.gz64`),
   'base64 -d /tmp/dirty.gz64 | gunzip > /tmp/dirty; chmod +x /tmp/dirty; rm /tmp/dirty.gz64',
-  'dirty() { /tmp/dirty "$@"; }; idle() { dirty idle; }'
+  'dirty() { /tmp/dirty "$@"; }; idle() { dirty idle; }; fill() { dirty fill "$@"; }'
 ];

@@ -83,10 +83,17 @@ __attribute__((used)) _Noreturn static void start(u64 *stack) {
     print("dirty: no " FILE "\n");
     leave(1);
   }
-  if (count == 2 && !__builtin_strcmp(words[1], "idle")) {
+  const char *word = count > 1 ? words[1] : "";
+  bool idle = !__builtin_strcmp(word, "idle"), fill = !__builtin_strcmp(word, "fill");
+  if (idle || fill) {
     control->process++;
     control->run.pattern = 0;
-  } else if (count > 1) {
+  }
+  if (fill) {
+    run_fill(count - 1, words + 1);
+    leave(0);
+  }
+  if (count > 1 && !idle) {
     run_dirty(count, words);
     if (!run.pattern) leave(1);
     u64 process = ++control->process;

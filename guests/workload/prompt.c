@@ -19,18 +19,6 @@ static void run_idle(unsigned count, char **words) {
   dirty_print();
 }
 
-static void run_fill(unsigned count, char **words) {
-  u64 pages;
-  const struct pattern *pattern = pattern_find("seq");
-  if (count < 2) {
-    print("usage: fill SIZE [PATTERN]\n");
-    return;
-  }
-  if (!size_argument(words[1], &pages) || (count > 2 && !pattern_argument(words[2], &pattern))) return;
-  dirty_fill(pages, pattern);
-  print("fill: %lu pages written\n", pages);
-}
-
 static void sum_range(const char *name, u64 start, u64 end) {
   print("sum %016lx of %s %08lx-%08lx\n", hash_words((void *)start, end - start), name, start, end);
 }

@@ -16,6 +16,7 @@ test.skipIf(!seed)('dirty writes in Linux at the rate that its shell was told la
   for (const line of installDirty) await shell(line, /# (\u001b\[6n)?$/);
   expect(await shell('dirty 10 2M plaid', PROMPT)).toMatch(/^plaid: no such pattern/);
   expect(await shell('dirty', PROMPT)).toMatch(/^dirty: idle, 0 written\n/);
+  expect(await shell('fill 1M noise', PROMPT)).toMatch(/^fill: 256 pages written\n/);
   for (const rate of [400, 1600]) {
     expect(await shell(`dirty ${rate} 2M xor`, PROMPT)).toMatch(
       new RegExp(`^dirty: xor, ${rate} pages/s in 512 pages, 0 written\n`)
