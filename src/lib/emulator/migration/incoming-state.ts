@@ -15,7 +15,7 @@ import type { RunStateMachine } from '../system/runstate.ts';
 import { received, type ByteDuplex } from './channel.ts';
 import { loadDevices, targetOf, type LoadReport, type MigratableMachine } from './incoming.ts';
 import { MigrationError } from './options.ts';
-import { PAGE } from './savevm.ts';
+import { PAGE, rehearse } from './savevm.ts';
 
 /** A machine that a guest can come into. */
 export interface ReceivingMachine extends MigratableMachine {
@@ -92,7 +92,10 @@ export class IncomingMigration {
     let channel: ByteDuplex | undefined;
     let report: LoadReport = { problems: [], frozen: [] };
     try {
-      channel = await connect();
+      const connecting = connect();
+      connecting.catch(() => undefined);
+      await rehearse(this.#machine, () => Promise.resolve());
+      channel = await connecting;
       this.#set('active');
       report = await this.#load(channel);
       // Until this is said, the sender may still keep its guest.

@@ -20,7 +20,15 @@ import { MigrationError, MigrationOptions, type Capability } from './options.ts'
 import { OutgoingFile } from './qemu-file.ts';
 import { RAMState } from './ram.ts';
 import { RoundLog } from './round-log.ts';
-import { deviceSections, ramHead, ramSectionId, sectionFooter, streamHeader, switchoverStart } from './savevm.ts';
+import {
+  deviceSections,
+  ramHead,
+  ramSectionId,
+  rehearse,
+  sectionFooter,
+  streamHeader,
+  switchoverStart
+} from './savevm.ts';
 
 /** A machine that can be sent while it runs. */
 export interface LiveMachine extends MigratableMachine {
@@ -182,6 +190,7 @@ export class Migration {
     this.#limit(current);
     this.#throttle.start(performance.now());
     if (stopFirst) await this.#stopGuest(current);
+    else await rehearse(machine, () => this.#breathe(current));
     file.bytes(streamHeader(machine));
     file.bytes(ramHead('START', sectionId));
     const ram = (current.ram = new RAMState({
