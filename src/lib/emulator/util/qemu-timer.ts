@@ -8,6 +8,8 @@ export const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 
 /** A timer may re-arm itself for the past: so many callbacks a `run`, and the rest waits for the next one. */
 const MAX_CALLBACKS = 4096;
+/** The same while there seems to be no end to them: the CPU gets on too. */
+const MAX_CALLBACKS_BEHIND = 64;
 
 /** a * b / c, modulo 2 to the power of 64, of unsigned values. Source: include/qemu/host-utils.h muldiv64. */
 export const muldiv64 = (a: bigint, b: bigint, c: bigint): bigint => BigInt.asUintN(64, (a * b) / c);
@@ -52,8 +54,11 @@ export class QEMUTimer {
   }
 }
 
-/** The armed timers of a clock, in their order. */
-export type TimerList = readonly { readonly timer: QEMUTimer; readonly expire: bigint }[];
+/** The armed timers of a clock, in their order, and whether it is behind. */
+export interface TimerList {
+  readonly timers: readonly { readonly timer: QEMUTimer; readonly expire: bigint }[];
+  readonly behind: boolean;
+}
 
 /** QEMU_CLOCK_VIRTUAL or QEMU_CLOCK_HOST with its timers. */
 export class QEMUClock {
@@ -84,13 +89,15 @@ export class QEMUClock {
   }
 
   capture(): TimerList {
-    return this.#active.map((timer) => ({ timer, expire: timer.expire_time }));
+    const timers = this.#active.map((timer) => ({ timer, expire: timer.expire_time }));
+    return { timers, behind: this.#behind };
   }
   /** Just these are armed. */
-  restore(list: TimerList): void {
+  restore({ timers, behind }: TimerList): void {
     for (const timer of this.#active) timer.expire_time = -1n;
-    for (const { timer, expire } of list) timer.expire_time = expire;
-    this.#active.splice(0, Infinity, ...list.map(({ timer }) => timer));
+    for (const { timer, expire } of timers) timer.expire_time = expire;
+    this.#active.splice(0, Infinity, ...timers.map(({ timer }) => timer));
+    this.#behind = behind;
   }
 
   /** The last `run` left timers that had expired: there is no end to them. */
@@ -100,10 +107,11 @@ export class QEMUClock {
 
   /** Calls the timers that have expired. Returns whether there were any. */
   run(now = this.now()): boolean {
+    const most = this.#behind ? MAX_CALLBACKS_BEHIND : MAX_CALLBACKS;
     let called = 0;
     this.#behind = false;
     for (let first = this.#active[0]; first && first.expire_time <= now; first = this.#active[0]) {
-      if (called++ === MAX_CALLBACKS) {
+      if (called++ === most) {
         this.#behind = true;
         break;
       }
