@@ -4,13 +4,21 @@ import type { RamPageBits, RamView } from '../machine-api.ts';
 import { DIRTY_VIEW, type PhysMem, type RAMBlock } from '../system/physmem.ts';
 
 const PAGE: RamPageBits = { ZERO: 1, DATA: 2, WRITTEN: 4 };
-/** Pages whose contents are looked at in one go: a few milliseconds. */
-const MOST_AT_ONCE = 4096;
+const KNOWN = PAGE.ZERO | PAGE.DATA;
+/** Pages whose contents are looked at in one go: well under a millisecond. */
+const MOST_AT_ONCE = 1024;
+
+/** What was told of a block. */
+interface Told {
+  /** A byte a page; another array for each look that found something new. */
+  readonly pages: Uint8Array;
+  /** Some pages are WRITTEN, or not known yet. */
+  readonly unsettled: boolean;
+}
 
 export class RamWatch {
   readonly #physmem: PhysMem;
-  /** What each page of a block holds, and where the look goes on: 0 where it is not known. */
-  readonly #known = new Map<RAMBlock, { readonly pages: Uint8Array; next: number }>();
+  readonly #told = new Map<RAMBlock, Told>();
 
   constructor(physmem: PhysMem) {
     this.#physmem = physmem;
@@ -19,30 +27,31 @@ export class RamWatch {
   look(): readonly RamView[] {
     let left = MOST_AT_ONCE;
     return this.#physmem.blocks.map((block) => {
-      let known = this.#known.get(block);
-      if (!known)
-        this.#known.set(block, (known = { pages: new Uint8Array(block.used_length / HOST_PAGE_SIZE), next: 0 }));
-      const { pages } = known;
-      // What was there before the first look was written by nobody who looked on.
-      const first = known.next === 0 && pages.every((page) => page === 0);
+      const before = this.#told.get(block);
       const written = this.#physmem.takeDirty(block.offset, block.used_length, DIRTY_VIEW);
+      if (before && !before.unsettled && !written.includes(1)) return { idstr: block.idstr, pages: before.pages };
+      const pages = before ? before.pages.slice() : new Uint8Array(block.used_length / HOST_PAGE_SIZE);
+      let unsettled = false;
       for (let n = 0; n < pages.length; n++) {
-        pages[n] = (written[n] ? 0 : pages[n]! & (PAGE.ZERO | PAGE.DATA)) | (written[n] && !first ? PAGE.WRITTEN : 0);
+        // What was there before the first look was written by nobody who looked on.
+        const fresh = written[n] === 1;
+        let bits = (fresh ? 0 : pages[n]! & KNOWN) | (fresh && before ? PAGE.WRITTEN : 0);
+        if (!(bits & KNOWN)) {
+          const at = block.offset + n * HOST_PAGE_SIZE;
+          if (!this.#physmem.wasWritten(at)) bits |= PAGE.ZERO;
+          else if (left-- > 0) bits |= this.#isZero(at) ? PAGE.ZERO : PAGE.DATA;
+        }
+        unsettled ||= bits !== PAGE.ZERO && bits !== PAGE.DATA;
+        pages[n] = bits;
       }
-      for (let n = 0; n < pages.length && left > 0; n++) {
-        const at = (known.next + n) % pages.length;
-        if (pages[at]! & (PAGE.ZERO | PAGE.DATA)) continue;
-        left--;
-        pages[at]! |= this.#isZero(block, at) ? PAGE.ZERO : PAGE.DATA;
-        if (left === 0) known.next = at;
-      }
-      return { idstr: block.idstr, pages: pages.slice() };
+      this.#told.set(block, { pages, unsettled });
+      return { idstr: block.idstr, pages };
     });
   }
 
-  #isZero(block: RAMBlock, page: number): boolean {
+  #isZero(address: number): boolean {
     const { u32 } = this.#physmem.host.views;
-    const start = (block.offset + page * HOST_PAGE_SIZE) >>> 2;
+    const start = address >>> 2;
     for (let at = start; at < start + HOST_PAGE_SIZE / 4; at++) if (u32[at] !== 0) return false;
     return true;
   }

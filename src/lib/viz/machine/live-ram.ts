@@ -6,6 +6,7 @@ import { hilbertCell } from '../ram/hilbert.ts';
 import { mix, pixel, type TokenReader } from '../canvas/tokens.ts';
 
 const PAGE: RamPageBits = { ZERO: 1, DATA: 2, WRITTEN: 4 };
+const KNOWN = PAGE.ZERO | PAGE.DATA;
 /** Looks until a page that was written has cooled down. */
 const GLOW = 12;
 /** Smaller blocks are firmware and the like: a few dots. */
@@ -14,16 +15,23 @@ const FEWEST_PAGES = 16;
 export interface LiveMap {
   readonly parts: readonly Part[];
   readonly placement: Placement;
-  /** Of each part's pages: what it holds times GLOW + 1, plus how it glows. */
+  /** Of each part's pages: what it holds times GLOW + 1, plus how it glows. The same array while nothing changes. */
   readonly values: readonly Uint8Array[];
   /** Pages written at the last look, and those whose contents nobody has looked at yet. */
   readonly written: number;
   readonly unknown: number;
+  /** Nothing glows: with the same pages the next map is this one. */
+  readonly settled: boolean;
+  readonly pages: readonly Uint8Array[];
 }
 
 /** The map after a look; the one before has how pages glowed. */
 export function liveMap(views: readonly RamView[], before?: LiveMap): LiveMap {
   const shown = views.filter(({ pages }) => pages.length >= FEWEST_PAGES);
+  const pages = shown.map((view) => view.pages);
+  if (before?.settled && pages.length === before.pages.length && pages.every((p, i) => p === before.pages[i])) {
+    return before;
+  }
   const same =
     before?.parts.length === shown.length &&
     before.parts.every((part, i) => part.title === shown[i]!.idstr && part.cells === shown[i]!.pages.length);
@@ -35,17 +43,30 @@ export function liveMap(views: readonly RamView[], before?: LiveMap): LiveMap {
       }));
   let written = 0;
   let unknown = 0;
-  const values = shown.map(({ pages }, part) => {
-    const last = same ? before.values[part] : undefined;
-    return pages.map((bits, n) => {
-      const fresh = (bits & PAGE.WRITTEN) !== 0;
-      if (fresh) written++;
-      if ((bits & 3) === 0) unknown++;
-      const glow = fresh ? GLOW : Math.max(0, ((last?.[n] ?? 0) % (GLOW + 1)) - 1);
-      return (bits & 3) * (GLOW + 1) + glow;
-    });
+  let glowing = 0;
+  const values = pages.map((pages, part) => {
+    const last = same ? before.values[part]! : undefined;
+    const values = new Uint8Array(pages.length);
+    let changed = last === undefined;
+    // A loop without calls: half a gigabyte has 131,072 pages.
+    for (let n = 0; n < pages.length; n++) {
+      const bits = pages[n]!;
+      const was = last === undefined ? 0 : last[n]!;
+      let glow = was % (GLOW + 1);
+      if ((bits & PAGE.WRITTEN) !== 0) {
+        written++;
+        glow = GLOW;
+      } else if (glow > 0) glow--;
+      if ((bits & KNOWN) === 0) unknown++;
+      if (glow > 0) glowing++;
+      const value = (bits & KNOWN) * (GLOW + 1) + glow;
+      values[n] = value;
+      changed ||= value !== was;
+    }
+    return changed ? values : last!;
   });
-  return { parts, placement: same ? before.placement : place(parts, 'hilbert'), values, written, unknown };
+  const placement = same ? before.placement : place(parts, 'hilbert');
+  return { parts, placement, values, written, unknown, settled: glowing + written === 0, pages };
 }
 
 /** A pixel a value: what it holds, mixed with the glow. */
@@ -56,13 +77,30 @@ export function paletteOf(token: TokenReader): Uint32Array {
 }
 const glows = Array.from({ length: GLOW + 1 }, (_, n) => n / GLOW);
 
-/** A part's pages as pixels. @param cells of `cellsOf` */
-export function paintPart(values: Uint8Array, cells: Uint32Array, palette: Uint32Array, into: Uint32Array): void {
-  for (let n = 0; n < values.length; n++) into[cells[n]!] = palette[values[n]!]!;
+/**
+ * A part's pages as pixels, those that differ from what was painted before. @param cells of `cellsOf`
+ * @returns the first and the last pixel that changed; -1 where none did
+ */
+export function paintPart(
+  values: Uint8Array,
+  cells: Uint32Array,
+  palette: Uint32Array,
+  into: Uint32Array,
+  painted?: Uint8Array
+): readonly [first: number, last: number] {
+  let [first, last] = [-1, -1];
+  for (let n = 0; n < values.length; n++) {
+    if (painted !== undefined && painted[n] === values[n]) continue;
+    const cell = cells[n]!;
+    into[cell] = palette[values[n]!]!;
+    if (first < 0 || cell < first) first = cell;
+    if (cell > last) last = cell;
+  }
+  return [first, last];
 }
 
 /** Where each page of a part lies among its pixels. */
-export function cellsOf({ placement }: LiveMap, part: number): Uint32Array {
+export function cellsOf(placement: Placement, part: number): Uint32Array {
   const { order, cells, width } = placement.parts[part]!;
   const side = 2 ** order;
   const square = side * side;
