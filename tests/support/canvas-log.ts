@@ -61,6 +61,7 @@ export class CanvasLog {
     this.#path = [];
   }
   closePath(): void {}
+  setLineDash(): void {}
   moveTo(x: number, y: number): void {
     this.#path.push([this.#at.x + x, this.#at.y + y]);
   }

@@ -105,6 +105,19 @@ const rows = [
     scope: 'timeline'
   },
 
+  { id: 'chart.zoomIn', title: 'Chart: zoom in', group: 'View', keys: ['@KeyW', '+', '='], scope: 'convergence' },
+  { id: 'chart.zoomOut', title: 'Chart: zoom out', group: 'View', keys: ['@KeyS', '-'], scope: 'convergence' },
+  { id: 'chart.left', title: 'Chart: left', group: 'View', keys: ['@KeyA', 'ArrowLeft'], scope: 'convergence' },
+  { id: 'chart.right', title: 'Chart: right', group: 'View', keys: ['@KeyD', 'ArrowRight'], scope: 'convergence' },
+  { id: 'chart.next', title: 'Chart: next round', group: 'Go', keys: ['@Period'], scope: 'convergence' },
+  { id: 'chart.previous', title: 'Chart: previous round', group: 'Go', keys: ['@Comma'], scope: 'convergence' },
+  { id: 'chart.from', title: 'Chart: select from the moment', group: 'Go', keys: ['['], scope: 'convergence' },
+  { id: 'chart.to', title: 'Chart: select to the moment', group: 'Go', keys: [']'], scope: 'convergence' },
+  {
+    ...{ id: 'chart.fit', title: 'Chart: focus the selection, or fit all', group: 'View' },
+    ...{ keys: ['F'], scope: 'convergence' }
+  },
+
   { id: 'ram.zoomIn', title: 'RAM map: zoom in', group: 'View', keys: ['@KeyW', '+', '='], scope: 'ram' },
   { id: 'ram.zoomOut', title: 'RAM map: zoom out', group: 'View', keys: ['@KeyS', '-'], scope: 'ram' },
   { id: 'ram.left', title: 'RAM map: left', group: 'View', keys: ['@KeyA', 'ArrowLeft'], scope: 'ram' },

@@ -1,106 +1,291 @@
-/** Where the lines of the convergence chart run: two plots over one axis of time. Lengths in CSS pixels. */
-import { line, curveStepAfter, scaleLinear, ticks } from 'd3';
-import { bytesText } from '../format.ts';
+/** Draws the convergence chart: an axis of time and tracks below it. A function of the runs and of the view. */
+import { ticks as niceTicks } from 'd3';
+import { cut, isDark, type TokenReader } from '../canvas/tokens.ts';
+import type { DrawingContext } from '../pictures.ts';
+import type { Span } from '../selection.svelte.ts';
+import { xOf, type StreamView } from '../timeline/stream-view.ts';
+import { eachInView } from '../timeline/track.ts';
+import { chartTracks, scaleEnd, type ChartRun, type ChartTrack } from './chart-tracks.ts';
+import { pixelPoints, type Series } from './series.ts';
 import type { Story } from './story.ts';
 
-export const MARGIN = { left: 64, right: 44, top: 6, gap: 18, bottom: 34 };
-const PAGE = 4096;
-const UPPER_SHARE = 0.6;
-const ROW = 28;
+export const AXIS = 18;
+const GAP = 4;
+/** Of what has not happened yet at the moment that is looked at. */
+const FUTURE = 0.22;
+const OTHER = 0.75;
+const DASH = [5, 3];
 
-export interface Tick {
-  readonly at: number;
-  readonly text: string;
-}
-export interface Chart {
-  readonly upper: { readonly top: number; readonly bottom: number };
-  readonly lower: { readonly top: number; readonly bottom: number };
-  readonly left: number;
-  readonly right: number;
-  readonly times: readonly Tick[];
-  readonly bytes: readonly Tick[];
-  readonly rates: readonly Tick[];
-  readonly rounds: readonly { readonly number: number; readonly x: number; readonly width: number }[];
-  readonly stops: readonly { readonly x: number; readonly width: number }[];
-  /** `d` of SVG paths. */
-  readonly remaining: string;
-  readonly threshold: string;
-  readonly bandwidth: string;
-  readonly dirty: string;
-  readonly throttle: string;
-  x(ms: number): number;
+export interface ChartRow {
+  readonly track: ChartTrack;
+  readonly top: number;
 }
 
-type Point = readonly [number, number];
+/** Tracks below each other. @param top of the first */
+export function rowsOf(tracks: readonly ChartTrack[], top: number): readonly ChartRow[] {
+  return tracks.map((track) => {
+    const row = { track, top };
+    top += track.height + GAP;
+    return row;
+  });
+}
+export const heightOf = (rows: readonly ChartRow[], least = 0): number =>
+  rows.reduce((_, { track, top }) => top + track.height + GAP, least);
 
-/** @param duration ms that the axis holds: the whole run's, so that a replay moves over a still picture */
-export function chartOf(story: Story, width: number, height: number, duration: number): Chart {
-  const left = MARGIN.left;
-  const right = Math.max(left + 1, width - MARGIN.right);
-  const room = Math.max(2, height - MARGIN.top - MARGIN.gap - MARGIN.bottom);
-  const upper = { top: MARGIN.top, bottom: MARGIN.top + room * UPPER_SHARE };
-  const lower = { top: upper.bottom + MARGIN.gap, bottom: upper.bottom + MARGIN.gap + room * (1 - UPPER_SHARE) };
-  const { rounds, samples, throttle, stops, until } = story;
+export interface ChartDrawing {
+  readonly rows: readonly ChartRow[];
+  /** Labels of time stand above. */
+  readonly axis: boolean;
+  readonly view: StreamView;
+  /** The run, and the one it is compared with. */
+  readonly runs: readonly ChartRun[];
+  /** ms; what comes later is pale. */
+  readonly now: number | undefined;
+  readonly area: Span | undefined;
+  readonly read: TokenReader;
+}
 
-  const x = scaleLinear([0, Math.max(1, duration)], [left, right]);
-  const left0 = rounds[0] ? [[0, rounds[0].dirty * PAGE] as Point] : [];
-  const remaining: Point[] = [...left0, ...samples.map((s): Point => [s.at, s.remaining])];
-  const last = rounds.at(-1);
-  if (last?.phase === 'switchover') remaining.push([last.end, 0]);
-  const threshold = samples.map((s): Point => [s.at, s.threshold]);
-  const bandwidth = samples.map((s): Point => [s.at, (s.bytes / Math.max(1, s.duration)) * 1000]);
-  const dirty = rounds.filter((r) => r.phase !== 'switchover').map((r): Point => [r.start, r.dirtyRate * PAGE]);
-  const dirtyEnd = rounds.findLast((r) => r.phase !== 'switchover');
-  if (dirtyEnd) dirty.push([dirtyEnd.end, dirtyEnd.dirtyRate * PAGE]);
-  const most = (points: readonly Point[]): number => points.reduce((max, [, value]) => Math.max(max, value), 1);
+const statusTokens: Readonly<Record<string, string>> = {
+  setup: '--phase-setup',
+  active: '--phase-iterate',
+  'pre-switchover': '--category-7',
+  device: '--phase-switchover',
+  completed: '--good',
+  failed: '--bad',
+  cancelling: '--warn',
+  cancelled: '--warn'
+};
+export const kindTokens = {
+  zero: '--kind-zero',
+  normal: '--kind-normal',
+  xbzrle: '--kind-xbzrle',
+  skipped: '--kind-none'
+} as const;
+export const sendKinds = Object.keys(kindTokens) as (keyof typeof kindTokens)[];
 
-  const y = scaleLinear(
-    [0, most([...remaining, ...threshold.map(([at, v]): Point => [at, Math.min(v, most(remaining))])])],
-    [upper.bottom, upper.top]
+interface Phase extends Span {
+  readonly label: string;
+  readonly token: string;
+}
+/** Statuses as stretches of time; an end without length has a little, so that it is seen. */
+export function phasesOf({ statuses, until }: Story): readonly Phase[] {
+  return statuses.map(({ at, status }, i) => ({
+    ...{ start: at, end: statuses[i + 1]?.at ?? Math.max(at, until), label: status },
+    token: statusTokens[status] ?? '--category-6'
+  }));
+}
+
+/** `12.5 s`, with as many digits as two neighbours need to differ. */
+export function timeText(ms: number, step: number): string {
+  const digits = Math.max(0, Math.min(3, Math.ceil(-Math.log10(step / 1000) - 1e-9)));
+  return `${(ms / 1000).toFixed(digits)} s`;
+}
+
+/** Round moments at least `apart` pixels from each other. */
+export function timeTicks(view: StreamView, apart = 80): { readonly at: number; readonly text: string }[] {
+  const found = niceTicks(view.start, view.start + view.span, Math.max(2, Math.floor(view.width / apart)));
+  const step = found.length > 1 ? found[1]! - found[0]! : view.span;
+  return found.filter((at) => at >= 0).map((at) => ({ at, text: timeText(at, step) }));
+}
+
+export function drawChart(
+  ctx: DrawingContext,
+  size: { readonly width: number; readonly height: number },
+  drawing: ChartDrawing
+): void {
+  const { rows, view, read, axis, now } = drawing;
+  ctx.fillStyle = read('--bg');
+  ctx.fillRect(0, 0, size.width, size.height);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(0, 0, view.width, size.height);
+  ctx.clip();
+  drawTimes(ctx, size.height, drawing);
+  for (const row of rows) drawRow(ctx, row, drawing);
+  drawStops(ctx, size.height, drawing);
+  drawArea(ctx, size.height, drawing);
+  if (now !== undefined) {
+    ctx.fillStyle = read('--accent');
+    ctx.fillRect(Math.round(xOf(view, now)) - 1, axis ? 4 : 0, 2, size.height);
+  }
+  ctx.restore();
+}
+
+function drawTimes(ctx: DrawingContext, height: number, { view, read, axis }: ChartDrawing): void {
+  ctx.font = `11px ${read('--sans')}`;
+  ctx.textBaseline = 'top';
+  for (const { at, text } of timeTicks(view)) {
+    const x = Math.round(xOf(view, at));
+    ctx.fillStyle = read('--border');
+    ctx.fillRect(x, 0, 1, height);
+    if (!axis) continue;
+    ctx.fillStyle = read('--muted');
+    ctx.fillText(text, x + 4, 3);
+  }
+  if (!axis) return;
+  ctx.fillStyle = read('--border-strong');
+  ctx.fillRect(0, AXIS - 1, view.width, 1);
+}
+
+/** Where the guest stood. */
+function drawStops(ctx: DrawingContext, height: number, { view, read, runs, axis }: ChartDrawing): void {
+  const [main] = runs;
+  if (!main) return;
+  const top = axis ? AXIS : 0;
+  ctx.fillStyle = read('--phase-switchover');
+  ctx.globalAlpha = 0.18;
+  eachInView(main.story.stops, view, (_, left, right) =>
+    ctx.fillRect(left, top, Math.max(2, right - left), height - top)
   );
-  const rate = scaleLinear([0, most([...bandwidth, ...dirty])], [lower.bottom, lower.top]);
-  const percent = scaleLinear([0, 100], [lower.bottom, lower.top]);
-  const path = (points: readonly Point[], scale: (value: number) => number): string =>
-    line<Point>(
-      ([at]) => x(at),
-      ([, value]) => scale(value)
-    )(points as Point[]) ?? '';
-  const steps = (points: readonly Point[], scale: (value: number) => number): string =>
-    line<Point>(
-      ([at]) => x(at),
-      ([, value]) => scale(value)
-    ).curve(curveStepAfter)(points as Point[]) ?? '';
-  const throttled: Point[] =
-    throttle.length === 0
-      ? []
-      : [[0, 0], ...throttle.map((t): Point => [t.at, t.percentage]), [until, throttle.at(-1)!.percentage]];
-  const along = (
-    scale: { ticks(n: number): number[]; (v: number): number },
-    bounds: { top: number; bottom: number },
-    text: (v: number) => string
-  ): Tick[] =>
-    scale
-      .ticks(Math.max(2, Math.floor((bounds.bottom - bounds.top) / ROW)))
-      .map((v) => ({ at: scale(v), text: text(v) }));
+  ctx.globalAlpha = 1;
+}
 
-  return {
-    ...{ upper, lower, left, right },
-    times: ticks(0, duration / 1000, Math.max(2, Math.floor((right - left) / 80))).map((s) => ({
-      at: x(s * 1000),
-      text: `${s} s`
-    })),
-    bytes: along(y, upper, bytesText),
-    rates: along(rate, lower, (v) => `${bytesText(v)}/s`),
-    rounds: rounds.map((r) => ({ number: r.number, x: x(r.start), width: Math.max(0.5, x(r.end) - x(r.start)) })),
-    stops: stops.map((s) => ({ x: x(s.start), width: Math.max(1, x(s.end) - x(s.start)) })),
-    remaining: path(remaining, y),
-    threshold: path(
-      threshold.map(([at, v]): Point => [at, Math.min(v, y.domain()[1]!)]),
-      y
-    ),
-    bandwidth: path(bandwidth, rate),
-    dirty: steps(dirty, rate),
-    throttle: steps(throttled, percent),
-    x
+function drawArea(ctx: DrawingContext, height: number, { view, read, area, axis }: ChartDrawing): void {
+  if (!area) return;
+  const [left, right] = [xOf(view, area.start), xOf(view, area.end)];
+  const top = axis ? AXIS - 6 : 0;
+  ctx.fillStyle = read('--accent');
+  ctx.globalAlpha = 0.14;
+  ctx.fillRect(left, top, Math.max(1, right - left), height);
+  ctx.globalAlpha = 1;
+  for (const x of [left, right]) {
+    ctx.fillRect(x - 0.5, top, 1, height);
+    if (axis) ctx.fillRect(x - 2.5, top, 5, 6);
+  }
+}
+
+function drawRow(ctx: DrawingContext, { track, top }: ChartRow, drawing: ChartDrawing): void {
+  const { view, read, runs, now } = drawing;
+  ctx.save();
+  ctx.translate(0, top);
+  ctx.fillStyle = read('--border');
+  ctx.fillRect(0, track.height + GAP / 2, view.width, 1);
+  const paint = (ago: boolean): void => {
+    if (track.boxes) drawBoxes(ctx, track, drawing, ago);
+    else drawCurves(ctx, track, drawing, ago);
   };
+  if (!track.boxes) drawGrid(ctx, track, scaleEnd(track, runs), drawing);
+  if (now === undefined) paint(true);
+  else {
+    // What came later is drawn pale: the axis stays as it is while a replay moves over it.
+    const x = xOf(view, now);
+    for (const [from, to, alpha] of [
+      [x, view.width, FUTURE],
+      [0, x, 1]
+    ] as const) {
+      if (to <= from) continue;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(from, 0, to - from, track.height + 1);
+      ctx.clip();
+      ctx.globalAlpha = alpha;
+      paint(alpha === 1);
+      ctx.restore();
+    }
+  }
+  ctx.restore();
+}
+
+/** Two or three values with lines at their heights. */
+function drawGrid(ctx: DrawingContext, track: ChartTrack, end: number, { view, read }: ChartDrawing): void {
+  ctx.font = `10px ${read('--sans')}`;
+  ctx.textBaseline = 'top';
+  for (const share of track.height > 70 ? [1, 0.5] : [1]) {
+    const y = Math.round(yOf(end * share, end, track.height));
+    ctx.fillStyle = read('--border');
+    ctx.globalAlpha = 0.7;
+    ctx.fillRect(0, y, view.width, 1);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = read('--muted');
+    ctx.fillText(track.text(end * share), 3, y + 2);
+  }
+}
+
+const yOf = (value: number, end: number, height: number): number =>
+  height - (Math.min(value, end) / Math.max(end, 1e-9)) * (height - 2);
+
+function drawCurves(ctx: DrawingContext, track: ChartTrack, { view, read, runs }: ChartDrawing, ago: boolean): void {
+  const index = chartTracks.indexOf(track);
+  const end = scaleEnd(track, runs);
+  runs.forEach(({ series }, other) => {
+    track.curves.forEach(({ token, steps = false }, i) => {
+      ctx.strokeStyle = read(token);
+      ctx.lineWidth = other === 0 ? 1.5 : 1.2;
+      ctx.setLineDash(other === 0 ? [] : DASH);
+      ctx.globalAlpha = (ago ? 1 : FUTURE) * (other === 0 ? 1 : OTHER);
+      strokeSeries(ctx, series[index]![i]!, view, (value) => yOf(value, end, track.height), steps);
+    });
+  });
+  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
+}
+
+function strokeSeries(
+  ctx: DrawingContext,
+  series: Series,
+  view: StreamView,
+  y: (value: number) => number,
+  steps: boolean
+): void {
+  const points = pixelPoints(series, view);
+  if (points.length === 0) return;
+  ctx.beginPath();
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, at] = [points[i]!, y(points[i + 1]!)];
+    if (i === 0) ctx.moveTo(x, at);
+    else {
+      if (steps) ctx.lineTo(x, y(points[i - 1]!));
+      ctx.lineTo(x, at);
+    }
+  }
+  ctx.stroke();
+}
+
+/** The run's boxes; of one that is compared, a thin row of the same below them. */
+function drawBoxes(ctx: DrawingContext, track: ChartTrack, { view, read, runs }: ChartDrawing, ago: boolean): void {
+  const alpha = ago ? 1 : FUTURE;
+  const shared = runs.length > 1;
+  const main = shared ? Math.round(track.height * 0.66) : track.height;
+  ctx.font = `11px ${read('--sans')}`;
+  ctx.textBaseline = 'middle';
+  runs.forEach(({ story }, other) => {
+    const top = other === 0 ? 0 : main + 1;
+    const height = other === 0 ? main : track.height - main - 1;
+    ctx.globalAlpha = alpha * (other === 0 ? 1 : OTHER);
+    if (track.boxes === 'kinds') return drawKinds(ctx, story, view, read, top, height);
+    const boxes =
+      track.boxes === 'phases'
+        ? phasesOf(story)
+        : story.rounds.map((r, i) => ({ ...r, label: String(r.number), token: i % 2 ? '--ramp-1' : '--ramp-2' }));
+    eachInView<Phase>(boxes, view, (box, left, right) => {
+      const colour = read(box.token);
+      ctx.fillStyle = colour;
+      ctx.fillRect(left, top, right - left - (right - left > 3 ? 1 : 0), height);
+      const label = cut(box.label, Math.min(right, view.width) - Math.max(0, left) - 6);
+      if (label === '' || height < 14) return;
+      ctx.fillStyle = read(isDark(colour) ? '--ink-light' : '--ink-dark');
+      ctx.fillText(label, Math.max(0, left) + 4, top + height / 2 + 0.5);
+    });
+  });
+  ctx.globalAlpha = 1;
+}
+
+function drawKinds(
+  ctx: DrawingContext,
+  { rounds }: Story,
+  view: StreamView,
+  read: TokenReader,
+  top: number,
+  height: number
+): void {
+  eachInView(rounds, view, ({ sent }, left, right) => {
+    const all = sendKinds.reduce((sum, kind) => sum + sent[kind], 0);
+    let y = top + height;
+    for (const kind of sendKinds) {
+      const tall = (sent[kind] / Math.max(1, all)) * height;
+      ctx.fillStyle = read(kindTokens[kind]);
+      ctx.fillRect(left, y - tall, right - left - (right - left > 3 ? 1 : 0), tall);
+      y -= tall;
+    }
+  });
 }

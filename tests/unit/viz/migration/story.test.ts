@@ -1,33 +1,10 @@
 import { expect, test } from 'vitest';
-import type { MigrationObservation, MigrationRound } from '../../../../src/lib/emulator/migration-api.ts';
-import { chartOf } from '../../../../src/lib/viz/migration/chart.ts';
 import { logSteps } from '../../../../src/lib/viz/migration/log-steps.ts';
 import { readRecording, recordingText, roundsCsv } from '../../../../src/lib/viz/migration/recording.ts';
 import { durationOf, lawOf, stateOf, storyOf } from '../../../../src/lib/viz/migration/story.ts';
+import { finishedRun } from './finished-run.ts';
 
-const round = (number: number, start: number, end: number, more: Partial<MigrationRound> = {}): MigrationRound => ({
-  ...{ number, start, end, phase: number === 1 ? 'bulk' : 'dirty', dirty: 256, bytes: 1 << 20, dirtied: 128 },
-  ...{ sent: { normal: 256, zero: 0, xbzrle: 0, skipped: 0 }, dirtyRate: 128, bandwidth: 1 << 20, remaining: 1 << 19 },
-  ...{ threshold: 1000, expectedDowntime: 500, throttle: 0, instructions: 7, ...more }
-});
-const observations: readonly MigrationObservation[] = [
-  { kind: 'status', at: 0, status: 'setup' },
-  { kind: 'sync', at: 1, number: 1, dirty: [{ block: 'pc.ram', pages: 16, bitmap: Uint8Array.of(0x81, 0xff) }] },
-  { kind: 'status', at: 2, status: 'active' },
-  {
-    ...{ kind: 'sample', at: 500, duration: 500, bytes: 1 << 19, pages: 128, transferred: 1 << 19, remaining: 1 << 19 },
-    ...{ threshold: 1000, expectedDowntime: 500, dirtyPagesRate: 0, throttle: 0, instructions: 3 }
-  },
-  { kind: 'round', ...round(1, 0, 1000) },
-  { kind: 'round', ...round(2, 1000, 2000) },
-  { kind: 'throttle', at: 2000, percentage: 20 },
-  { kind: 'guest', at: 2100, running: false },
-  { kind: 'section', at: 2150, name: 'apic', instance: 0, bytes: 100, microseconds: 5 },
-  { kind: 'section', at: 2160, name: 'cpu', instance: 0, bytes: 4000, microseconds: 9 },
-  { kind: 'round', ...round(3, 2000, 2200, { phase: 'switchover', remaining: 0 }) },
-  { kind: 'downtime', at: 2210, downtime: 110.4, total: 2210 },
-  { kind: 'status', at: 2210, status: 'completed' }
-];
+const { observations } = finishedRun;
 
 test('the whole story has rounds, stops and the largest section first', () => {
   const story = storyOf(observations);
@@ -50,14 +27,6 @@ test('the law has its inputs from the run', () => {
   expect([law.ratio, law.bandwidth, law.dirtyRate]).toEqual([0.5, 1 << 20, 1 << 19]);
   expect(law.volumes).toEqual([1 << 20, 1 << 19, 1 << 18]);
   expect(lawOf([])).toBeUndefined();
-});
-
-test('the chart keeps its axis while a replay moves over it', () => {
-  const [early, late] = [500, 2210].map((at) => chartOf(storyOf(observations, at), 800, 300, 2210));
-  expect(early!.x(500)).toBe(late!.x(500));
-  expect(late!.rounds).toHaveLength(3);
-  expect(late!.remaining).toMatch(/^M64,/);
-  expect(chartOf(storyOf([]), 0, 0, 0).remaining).toBe('');
 });
 
 test('a recording is read as it was written', () => {
