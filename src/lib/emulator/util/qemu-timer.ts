@@ -9,7 +9,7 @@ export const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 /** A timer may re-arm itself for the past: so many callbacks a `run`, and the rest waits for the next one. */
 const MAX_CALLBACKS = 4096;
 /** The same while there seems to be no end to them: the CPU gets on too. */
-const MAX_CALLBACKS_BEHIND = 64;
+const MAX_CALLBACKS_BEHIND = 16;
 
 /** a * b / c, modulo 2 to the power of 64, of unsigned values. Source: include/qemu/host-utils.h muldiv64. */
 export const muldiv64 = (a: bigint, b: bigint, c: bigint): bigint => BigInt.asUintN(64, (a * b) / c);
@@ -66,7 +66,11 @@ export class QEMUClock {
   /** By expiry; those that expire together in the order in which they were armed. */
   readonly #active: QEMUTimer[] = [];
   #behind = false;
-  /** Called when the first deadline came nearer, so that the CPU loop shortens its slice (QEMU: timerlist_notify). */
+  #running = false;
+  /**
+   * Called when the first deadline came nearer, so that the CPU loop shortens its slice (QEMU: timerlist_notify). Not from
+   * inside of `run`: that comes between slices.
+   */
   onRearm: (() => void) | undefined;
 
   constructor(now: () => bigint) {
@@ -110,14 +114,19 @@ export class QEMUClock {
     const most = this.#behind ? MAX_CALLBACKS_BEHIND : MAX_CALLBACKS;
     let called = 0;
     this.#behind = false;
-    for (let first = this.#active[0]; first && first.expire_time <= now; first = this.#active[0]) {
-      if (called++ === most) {
-        this.#behind = true;
-        break;
+    this.#running = true;
+    try {
+      for (let first = this.#active[0]; first && first.expire_time <= now; first = this.#active[0]) {
+        if (called++ === most) {
+          this.#behind = true;
+          break;
+        }
+        this.#active.shift();
+        first.expire_time = -1n;
+        first.callback();
       }
-      this.#active.shift();
-      first.expire_time = -1n;
-      first.callback();
+    } finally {
+      this.#running = false;
     }
     return called > 0;
   }
@@ -128,7 +137,7 @@ export class QEMUClock {
     let at = list.length;
     while (at > 0 && list[at - 1]!.expire_time > expire) at--;
     list.splice(at, 0, timer);
-    if (at === 0) this.onRearm?.();
+    if (at === 0 && !this.#running) this.onRearm?.();
   }
 
   /** For `QEMUTimer` alone. */
