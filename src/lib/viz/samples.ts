@@ -6,6 +6,8 @@ export interface Sample {
   readonly description: string;
   readonly folder: string;
   readonly files: readonly SampleFile[];
+  /** Its guest takes `dirty RATE SIZE PATTERN` on its first serial port. */
+  readonly workload: boolean;
   /** Whose contents are in the guest's memory and disk. */
   readonly packages: readonly SourcePackage[];
 }
@@ -23,7 +25,7 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 
 function readSample(folder: string, json: unknown): Sample | undefined {
   if (!isObject(json) || !Array.isArray(json.files)) return undefined;
-  const { id, title, description } = json;
+  const { id, title, description, workload } = json;
   if (typeof id !== 'string' || typeof title !== 'string') return undefined;
   const packages = (Array.isArray(json.packages) ? (json.packages as unknown[]) : []).flatMap((p) =>
     isObject(p) && typeof p.source === 'string' && typeof p.sourceVersion === 'string'
@@ -35,9 +37,9 @@ function readSample(folder: string, json: unknown): Sample | undefined {
       ? [{ name: f.name, bytes: typeof f.bytes === 'number' ? f.bytes : 0 }]
       : []
   );
-  return files.length === 0
-    ? undefined
-    : { id, title, description: typeof description === 'string' ? description : '', folder, files, packages };
+  if (files.length === 0) return undefined;
+  const about = typeof description === 'string' ? description : '';
+  return { id, title, description: about, folder, files, workload: workload === true, packages };
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The state of the view in the URL's hash: `#v=1&file=vm.state&print=…&sel=field:12:cpu.cr3&tab.main=bytes&ram.colour=kind`.
- * Old links keep working: one upgrader a version, checked at load.
+ * A lesson's link needs no more than `#sample=linux-load&preset=plateau`. Old links keep working: one upgrader a version, checked at load.
  */
 import { nothing, type Selection } from './selection.svelte.ts';
 
@@ -11,6 +11,8 @@ export interface ViewState {
   readonly print?: string;
   /** Id of a bundled sample, which can be opened without asking. */
   readonly sample?: string;
+  /** Id of a preset of the migration, which the sample's guest is to be set up with. */
+  readonly preset?: string;
   readonly selection: Selection;
   /** Stream offset of the hex cursor. */
   readonly cursor?: number;
@@ -27,7 +29,7 @@ if (upgraders.length !== VERSION - 1)
 
 /** Brings a hash of any version before ours up to date; undefined when it is from the future or no hash of ours. */
 export function upgrade(params: URLSearchParams, steps = upgraders): URLSearchParams | undefined {
-  const version = Number(params.get('v'));
+  const version = Number(params.get('v') ?? (params.has('sample') ? 1 : undefined));
   if (!Number.isInteger(version) || version < 1 || version > steps.length + 1) return undefined;
   const upgraded = new URLSearchParams(params);
   for (const step of steps.slice(version - 1)) step(upgraded);
@@ -105,7 +107,7 @@ export function readSelection(text: string): Selection {
   }
 }
 
-const own = new Set(['v', 'file', 'print', 'sample', 'sel', 'at']);
+const own = new Set(['v', 'file', 'print', 'sample', 'preset', 'sel', 'at']);
 
 /** Without the leading `#`. */
 export function writeHash(state: ViewState): string {
@@ -114,6 +116,7 @@ export function writeHash(state: ViewState): string {
   put('file', state.file);
   put('print', state.print);
   put('sample', state.sample);
+  put('preset', state.preset);
   put('sel', selectionText(state.selection));
   put('at', state.cursor?.toString());
   for (const name of [...state.settings.keys()].sort()) put(name, state.settings.get(name));
@@ -129,6 +132,7 @@ export function readHash(hash: string): ViewState | undefined {
     file: get('file'),
     print: get('print'),
     sample: get('sample'),
+    preset: get('preset'),
     selection: readSelection(params.get('sel') ?? ''),
     cursor: natural(params.get('at')),
     settings: new Map([...params].filter(([name]) => !own.has(name)))

@@ -10,6 +10,7 @@ import { FILTER } from './filter.svelte.ts';
 import { MachineSession, type StartHost } from './machine/machine-session.svelte.ts';
 import { LiveMigration } from './migration/live-migration.svelte.ts';
 import { Pictures } from './pictures.ts';
+import type { Sample } from './samples.ts';
 import { Session } from './session.svelte.ts';
 import { SelectionState } from './selection.svelte.ts';
 import { Settings, type Store } from './settings.svelte.ts';
@@ -42,6 +43,8 @@ export class Workspace {
   readonly view = new SvelteMap<string, string>();
   /** Id of the bundled sample that is open. */
   sample = $state<string>();
+  /** Its guest takes `dirty`, as its manifest says. */
+  workload = $state(false);
   /** Said by the live region. */
   announcement = $state('');
   /** What the palette is asked for; undefined: it is closed. */
@@ -96,14 +99,30 @@ export class Workspace {
     if (focus) this.focused = { panel };
   }
 
-  /** Every way in: the button, a drop, a sample. `sample`: its id, for links. */
-  open(files: readonly File[], sample?: string): Promise<void> {
-    this.sample = sample;
+  /** Every way in: the button, a drop, a sample. */
+  open(files: readonly File[], sample?: Pick<Sample, 'id' | 'workload'>): Promise<void> {
+    this.sample = sample?.id;
+    this.workload = sample?.workload ?? false;
     this.refusal = undefined;
     // A link's filter is for the first file; another file's pages and offsets are others.
     if (this.session.info) this.view.delete(FILTER);
     this.announce(`Reading ${files.map((f) => f.name).join(', ')}`);
     return this.activity.track(this.session.open(files));
+  }
+
+  /**
+   * What a link to a preset asks for: the machine, the preset's settings, the keyboard at the button that begins. Nothing
+   * runs by itself.
+   */
+  async rehearse(preset: string): Promise<void> {
+    const { machine, migration } = this;
+    await machine.load(this.session.files);
+    if (!machine.there) return;
+    for (const panel of ['console', 'registers'] as const) this.show(panel);
+    if (!(await migration.recognise(this.workload))) return this.refuse('Presets need the workload guest.');
+    if (!migration.choose(preset)) return this.refuse(`There is no preset ${preset}.`);
+    this.show('convergence', true);
+    this.announce(`${migration.preset!.title}: press Migrate.`);
   }
 
   /** What a person did cannot be done: said where they look, and aloud. */

@@ -6,12 +6,15 @@ const files = [{ name: 'a.state.gz', bytes: 10 }];
 test('samples are read from all manifests, with the folder they lie in', () => {
   expect(
     readSamples({
-      linux: { samples: [{ id: 'idle', title: 'Idle', description: 'D', files }] },
+      linux: { samples: [{ id: 'idle', title: 'Idle', description: 'D', files, workload: true }] },
       workload: { samples: [{ id: 'w', title: 'W', files: [{ name: 'b' }] }] }
     })
   ).toEqual([
-    { id: 'idle', title: 'Idle', description: 'D', folder: 'linux', files, packages: [] },
-    { id: 'w', title: 'W', description: '', folder: 'workload', files: [{ name: 'b', bytes: 0 }], packages: [] }
+    { id: 'idle', title: 'Idle', description: 'D', folder: 'linux', files, workload: true, packages: [] },
+    {
+      ...{ id: 'w', title: 'W', description: '', folder: 'workload', files: [{ name: 'b', bytes: 0 }] },
+      ...{ workload: false, packages: [] }
+    }
   ]);
 });
 
@@ -37,7 +40,7 @@ test('the source packages of all samples are named once', () => {
 });
 
 test('a sample is fetched as files with their names, or says which is missing', async () => {
-  const sample = { id: 's', title: 'S', description: '', folder: 'f', files, packages: [] };
+  const sample = { id: 's', title: 'S', description: '', folder: 'f', files, workload: false, packages: [] };
   const asked: string[] = [];
   let come = 0;
   const get = (async (url: string) => {

@@ -17,6 +17,7 @@ describe('the hash', () => {
       file: 'vm & more.state',
       print: '10-abcdef',
       sample: 'workload',
+      preset: 'plateau',
       selection: { kind: 'field', section: 12, path: 'env.regs[3]' } as const,
       cursor: 4711,
       settings: new Map([
@@ -29,6 +30,11 @@ describe('the hash', () => {
 
   test('of nothing is only its version', () => {
     expect(writeHash({ selection: nothing, settings: new Map() })).toBe(`v=${VERSION}`);
+  });
+
+  test('of a lesson names a sample and a preset, and no version', () => {
+    expect(readHash('#sample=linux-load&preset=never')).toMatchObject({ sample: 'linux-load', preset: 'never' });
+    expect(readHash('#preset=never')).toBeUndefined();
   });
 
   test('of another page or of the future is not ours', () => {

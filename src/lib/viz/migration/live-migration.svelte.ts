@@ -14,8 +14,14 @@ import { durationOf, storyOf, type Run, type Story } from './story.ts';
 
 /** Runs of this page that can be compared with the one that is shown. */
 const KEPT = 4;
-/** The serial port of the workload guest's prompt. */
-const PROMPT = 0;
+/** The serial port that `dirty` is typed at. */
+const PORT = 0;
+/** What it is typed at by the workload guest, whose kernel lies at 1 MiB. */
+const PROMPT = 'workload> ';
+const KERNEL = 0x10_0000n;
+const KERNEL_BYTES = 1 << 16;
+/** ms in which a guest does what was typed, and begins to write. */
+const SETTLING = 400;
 
 export class LiveMigration {
   way = $state<Way>('precopy');
@@ -27,6 +33,8 @@ export class LiveMigration {
   dirtyRate = $state(0);
   pattern = $state('6M seq');
   preset = $state<Preset>();
+  /** The guest takes `dirty RATE SIZE PATTERN` on its first serial port. */
+  workload = $state(false);
   /** Migration URI of the other side, `tcp:` or `unix:`; empty: a second machine of this tab. */
   uri = $state('');
   /** Where a guest is waited for. */
@@ -68,13 +76,31 @@ export class LiveMigration {
     return { way, bandwidth, downtime, dirtyRate, pattern };
   }
 
-  /** Sets all that a preset names, and has the guest write. */
-  choose(id: string): void {
+  /** Finds out whether presets and the dirty rate have a guest. @param known it is a sample's that says so */
+  async recognise(known: boolean): Promise<boolean> {
+    const kernel = known
+      ? undefined
+      : await this.#machine.ask((host, id) => host.read(id, 'physical', KERNEL, KERNEL_BYTES));
+    return (this.workload = known || new TextDecoder('latin1').decode(kernel).includes(PROMPT));
+  }
+
+  /** Sets all that a preset names, and has a guest that runs write. False: there is none of that name. */
+  choose(id: string): boolean {
     const preset = presets.find((p) => p.id === id);
     this.preset = preset;
-    if (!preset) return;
+    if (!preset) return false;
     ({ way: this.way, bandwidth: this.bandwidth, downtime: this.downtime, pattern: this.pattern } = preset);
-    void this.write(preset.dirtyRate);
+    this.dirtyRate = preset.dirtyRate;
+    if (this.#machine.running) void this.write(preset.dirtyRate);
+    return true;
+  }
+
+  /** A preset begins alike whatever was before: a guest that stands goes on, and memory is what it says. */
+  async #rehearse({ before }: Preset): Promise<void> {
+    const { host, id } = this.#machine;
+    if (!this.#machine.running) await host.resume(id!, false);
+    await this.#type([...before, this.#dirty]);
+    await new Promise((resolve) => setTimeout(resolve, SETTLING));
   }
 
   /** Starts, and tells how it ended; the page shows the machine that has the guest then. */
@@ -85,7 +111,10 @@ export class LiveMigration {
       ...{ maxBandwidth: this.bandwidth, downtimeLimit: this.downtime, capabilities, stopFirst },
       ...(to === '' ? {} : { to })
     };
-    return this.#moving(() => this.#run(request));
+    return this.#moving(async () => {
+      if (this.preset && this.workload) await this.#rehearse(this.preset);
+      return this.#run(request);
+    });
   }
 
   /** Waits at `uri` for a guest of a machine like this one, and tells how it ended; the page shows it then. */
@@ -165,9 +194,14 @@ export class LiveMigration {
   /** Has the workload guest write so many pages a second. */
   async write(pages: number): Promise<void> {
     this.dirtyRate = pages;
-    const line = pages === 0 ? 'idle' : `dirty ${pages} ${this.pattern}`;
-    const bytes = new TextEncoder().encode(`${line}\r`);
-    if (this.#machine.there) await this.#machine.act((host, id) => host.serialInput(id, PROMPT, bytes));
+    await this.#type([this.#dirty]);
+  }
+  get #dirty(): string {
+    return this.dirtyRate === 0 ? 'idle' : `dirty ${this.dirtyRate} ${this.pattern}`;
+  }
+  async #type(lines: readonly string[]): Promise<void> {
+    const bytes = new TextEncoder().encode(lines.map((line) => `${line}\r`).join(''));
+    if (this.#machine.there) await this.#machine.act((host, id) => host.serialInput(id, PORT, bytes));
   }
 
   /** The run that is shown goes to those before. */

@@ -24,12 +24,20 @@ export interface Preset extends Settings {
   readonly id: string;
   readonly title: string;
   readonly about: string;
+  /** Typed before it begins: what memory holds, so much for the first round. */
+  readonly before: readonly string[];
   /** Done to it when it has gone on for so many rounds. */
   readonly rescue?: { readonly rounds: number; readonly downtime: number };
 }
 
 const MIB = 1 << 20;
-const usual = { way: 'precopy', bandwidth: 4 * MIB, downtime: 100, pattern: '6M seq' } as const;
+const usual = {
+  ...{ way: 'precopy', bandwidth: 4 * MIB, downtime: 100, pattern: '6M seq' },
+  before: ['fill 12M zero', 'fill 6M']
+} as const;
+/** What a link says of it: `#sample=…&preset=…`. */
+export const linkOf = (sample: string, preset: string): string =>
+  `#${new URLSearchParams({ sample, preset }).toString()}`;
 
 export const presets: readonly Preset[] = [
   {
@@ -38,6 +46,8 @@ export const presets: readonly Preset[] = [
   },
   {
     ...{ ...usual, id: 'plateau', title: 'Saw-tooth plateau', dirtyRate: 1000 },
+    // More than a round of it writes, and a first round that is short.
+    ...{ pattern: '12M seq', before: ['fill 12M zero', 'fill 1M'] },
     about: 'It writes about as much as the link takes: rounds stay as long as they are, until chance lets one pass.'
   },
   {
