@@ -32,7 +32,10 @@ export interface Preset extends Settings {
 
 const MIB = 1 << 20;
 const usual = {
-  ...{ way: 'precopy', bandwidth: 4 * MIB, downtime: 100, pattern: '6M seq' },
+  way: 'precopy',
+  bandwidth: 4 * MIB,
+  downtime: 100,
+  pattern: '6M seq',
   before: ['fill 12M zero', 'fill 6M']
 } as const;
 /** What a link says of it: `#sample=…&preset=…`. */
