@@ -18,6 +18,8 @@ export const DIRTY_VIEW = 16;
 export const PAGE_WRITTEN = 32;
 const DIRTY_ALL = DIRTY_VGA | DIRTY_MIGRATION | DIRTY_CHECKPOINT | DIRTY_VIEW;
 const PAGE_BITS = 12;
+/** In the table of writers: a device. No instruction is there. */
+const DEVICE = 0xffff_ffff;
 
 /** RAMBlock.flags. Source: include/system/memory.h. */
 export const RAM_SHARED = 1 << 1;
@@ -91,6 +93,8 @@ export class PhysMem {
   readonly blocks: RAMBlock[] = [];
   /** The table of page flags: a byte for each host page, lying here in the host's memory. */
   readonly pageFlags: number;
+  /** Table of the CPU: for each host page, as an u64, which instruction was seen last to write to it; 0: there is none. */
+  pageWriters = 0;
   readonly #flags: HostRange;
   /** For RAMBlock alone. */
   readonly scan: PageScan;
@@ -148,14 +152,26 @@ export class PhysMem {
   /** What every write to RAM but those of generated code must call before. Source: invalidate_and_set_dirty. */
   setDirty(address: number, length: number): void {
     if (length === 0) return;
-    const { u8 } = this.host.views;
+    const { u8, u32 } = this.host.views;
     const last = (address + length - 1) >>> PAGE_BITS;
     this.onDeviceWrite(address, length);
     for (let page = address >>> PAGE_BITS; page <= last; page++) {
       if (!(u8[this.pageFlags + page]! & DIRTY_CHECKPOINT)) this.onFirstWrite(page);
       if (u8[this.pageFlags + page]! & PAGE_CODE) this.onCodeWrite(page);
       u8[this.pageFlags + page]! |= DIRTY_ALL | PAGE_WRITTEN;
+      if (this.pageWriters) u32.fill(DEVICE, this.pageWriters / 4 + 2 * page, this.pageWriters / 4 + 2 * page + 2);
     }
+  }
+
+  /**
+   * Who was seen last to write to the page of an address: eip of an instruction, or a device. Only the first write after
+   * dirty bits were cleared is seen; undefined: none was.
+   */
+  writerOf(address: number): bigint | 'device' | undefined {
+    if (!this.pageWriters) return undefined;
+    const eip = this.host.views.u64[this.pageWriters / 8 + (address >>> PAGE_BITS)]!;
+    if (eip === 0n) return undefined;
+    return eip === BigInt.asUintN(64, -1n) ? 'device' : eip;
   }
 
   /** Whether the page of an address may hold anything but zeros. */
@@ -171,20 +187,32 @@ export class PhysMem {
    */
   syncDirty(block: RAMBlock, bitmap: Uint8Array, bit: number): { readonly written: number; readonly fresh: number } {
     const first = this.pageFlags + (block.offset >>> PAGE_BITS);
+    const end = first + bitmap.length;
     const { u8 } = this.host.views;
     let written = 0;
     let fresh = 0;
-    for (let i = 0; i < bitmap.length; i++) {
-      const flags = u8[first + i]!;
-      if (!(flags & bit)) continue;
-      u8[first + i] = flags & ~bit;
+    for (let at = this.#nextWith(bit, first, end); at < end; at = this.#nextWith(bit, at + 1, end)) {
+      u8[at]! &= ~bit;
       written++;
-      if (bitmap[i] !== 0) continue;
-      bitmap[i] = 1;
+      if (bitmap[at - first] !== 0) continue;
+      bitmap[at - first] = 1;
       fresh++;
     }
     if (written > 0) this.onProtect();
     return { written, fresh };
+  }
+
+  /** The first of the page flags from `at` on that has a bit; `end` where none has. */
+  #nextWith(bit: number, at: number, end: number): number {
+    const { u8, u32 } = this.host.views;
+    while (at < end && (at & 3) !== 0) {
+      if (u8[at]! & bit) return at;
+      at++;
+    }
+    const bits = bit * 0x0101_0101;
+    while (at + 4 <= end && (u32[at >>> 2]! & bits) === 0) at += 4;
+    while (at < end && !(u8[at]! & bit)) at++;
+    return at;
   }
 
   /** Has `onFirstWrite` called for host pages (their numbers), of all RAM where none are given. */
@@ -206,13 +234,13 @@ export class PhysMem {
    */
   takeDirty(address: number, length: number, bit: number): Uint8Array {
     const first = this.pageFlags + (address >>> PAGE_BITS);
+    const end = this.pageFlags + ((address + length - 1) >>> PAGE_BITS) + 1;
     const { u8 } = this.host.views;
-    const out = new Uint8Array(((address + length - 1) >>> PAGE_BITS) - (address >>> PAGE_BITS) + 1);
+    const out = new Uint8Array(end - first);
     let any = false;
-    for (let i = 0; i < out.length; i++) {
-      if (!(u8[first + i]! & bit)) continue;
-      u8[first + i]! &= ~bit;
-      out[i] = 1;
+    for (let at = this.#nextWith(bit, first, end); at < end; at = this.#nextWith(bit, at + 1, end)) {
+      u8[at]! &= ~bit;
+      out[at - first] = 1;
       any = true;
     }
     if (any) this.onProtect();
