@@ -12,6 +12,7 @@ import type { Mapping, Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { RamBlock } from '../vmstate/ram-index.ts';
 import type { Density, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
+import type { RecordingNotes } from '../vmstate/recording.ts';
 import type { SearchHit } from '../vmstate/search.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
 import type { Placed } from '../vmstate/vmstate.ts';
@@ -84,7 +85,16 @@ export interface SnapshotInfo {
   readonly vmdescription: VmDescription | undefined;
   readonly features: Features;
   readonly problems: readonly Problem[];
+  /** What came along with a recorded stream, when all is read. */
+  readonly recording?: RecordingInfo;
 }
+
+/** A recording without the bytes of its stream: see `vmstate/recording.ts`. */
+export type RecordingInfo = Pick<RecordingNotes, 'head' | 'notes' | 'bytes' | 'gaps'> & {
+  /** Stream offsets at which something arrived, rising, and when, in ms. */
+  readonly offsets: Float64Array;
+  readonly times: Float64Array;
+};
 
 /** What a RAM map can be coloured by; one byte a page (see `RamColumn`). */
 export type RamColouring = 'kind' | 'entropy' | 'round' | 'sends' | 'guess' | 'page-tables';

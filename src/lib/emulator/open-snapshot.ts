@@ -4,15 +4,31 @@ import { lookAt, PageGuess, pageGuessNames, zeroLook } from '../vmstate/page-kin
 import { levelNames, PhysicalPages, pageTableUse } from '../vmstate/page-walk.ts';
 import { latestTable, readPage, sentPages, tableBefore, visitPages, type PageTable } from '../vmstate/ram-contents.ts';
 import { PageKind, pageKindNames } from '../vmstate/ram-index.ts';
+import type { RecordingNotes } from '../vmstate/recording.ts';
 import { repeatedRecords } from '../vmstate/ram-statistics.ts';
 import { sectionAt, type Round, type Snapshot } from '../vmstate/snapshot.ts';
 import type { ByteSource } from '../vmstate/source.ts';
-import type { OpenedFile, PageInfo, PageSend, RamColouring, RamColumn, SectionInfo, SnapshotInfo } from './api.ts';
+import type {
+  OpenedFile,
+  PageInfo,
+  PageSend,
+  RamColouring,
+  RamColumn,
+  RecordingInfo,
+  SectionInfo,
+  SnapshotInfo
+} from './api.ts';
 
 type Legend = RamColumn['legend'];
 
 /** A hostile stream may send one page millions of times: the last ones are listed. */
 const MAX_SENDS = 10_000;
+
+const recordingInfo = ({ head, notes, bytes, gaps, offsets, times }: RecordingNotes): RecordingInfo => ({
+  ...{ head, notes, bytes, gaps },
+  offsets: Float64Array.from(offsets),
+  times: Float64Array.from(times)
+});
 
 export class OpenSnapshot {
   readonly id: number;
@@ -52,6 +68,7 @@ export class OpenSnapshot {
       ...{ file: s.file, read: this.read, total: this.total, end: s.end, streamVersion: s.streamVersion },
       ...{ configuration: s.configuration, pageSize: s.pageSize, features: s.features, problems: s.problems.slice() },
       sections: s.sections.map(sectionInfo),
+      ...(this.done && s.recording ? { recording: recordingInfo(s.recording) } : {}),
       blocks: s.ram.blocks.slice(),
       rounds: s.rounds,
       // The JSON may be as deep as it likes: it stays here, the page reads it as text.

@@ -7,12 +7,13 @@ import { readLibvirtHeader } from './libvirt.ts';
 import { Damage, PeekStream } from './peek-stream.ts';
 import type { Problem } from './problem.ts';
 import { openQcow2, VmState, type Qcow2Snapshot } from './qcow2.ts';
+import { openRecording, recordedStream, type RecordingNotes } from './recording.ts';
 import { sniff, type FileKind, type Sniffed } from './sniff.ts';
 import { fromChunks, readRange, sequential, slice, type ByteSource, type ByteStream } from './source.ts';
 import { unxz } from './xz.ts';
 import { unzstd } from './zstd.ts';
 
-export type ContainerName = 'gzip' | 'zstd' | 'xz' | 'libvirt' | 'qcow2';
+export type ContainerName = 'gzip' | 'zstd' | 'xz' | 'libvirt' | 'qcow2' | 'recording';
 
 export interface OpenedContainer {
   /** Outermost first; empty for a raw stream. */
@@ -29,6 +30,8 @@ export interface OpenedContainer {
   readonly problems: Problem[];
   /** Worth telling: the libvirt domain, other snapshots of the image. */
   readonly notes: string[];
+  /** What came along with a recorded stream; complete when `stream` has been read. */
+  readonly recording?: RecordingNotes;
 }
 
 export interface ContainerOptions {
@@ -112,6 +115,7 @@ class Opener {
   /** The last compression that was opened. */
   #decompressed: ContainerName | undefined;
   #kind: FileKind = 'unknown';
+  #recording: RecordingNotes | undefined;
 
   constructor(input: ByteSource | ByteStream, name: string | undefined, options: ContainerOptions) {
     this.#name = name ?? 'the file';
@@ -128,7 +132,8 @@ class Opener {
       ...(this.#random ? { random: this.#random } : {}),
       streamOffset: this.#offset,
       problems: this.#problems,
-      notes: this.#notes
+      notes: this.#notes,
+      ...(this.#recording ? { recording: this.#recording } : {})
     };
   }
 
@@ -140,6 +145,7 @@ class Opener {
       const decode = DECODERS[found.kind];
       if (decode) this.#decode(found.kind as ContainerName, decode);
       else if (found.kind === 'libvirt') await this.#libvirt();
+      else if (found.kind === 'recording') await this.#recorded();
       else if (found.kind === 'qcow2') {
         if (!(await this.#qcow2())) return;
       } else return this.#otherwise(found);
@@ -201,6 +207,12 @@ class Opener {
       if (!(error instanceof Damage)) throw error;
       this.damaged(error, at, input);
     }
+  }
+
+  async #recorded(): Promise<void> {
+    const input = this.#inOrder();
+    const notes = (this.#recording = await openRecording(input));
+    this.#decode('recording', () => recordedStream(input, notes));
   }
 
   async #libvirt(): Promise<void> {
@@ -289,6 +301,10 @@ class Opener {
       this.#kind = 'qemu-stream';
       this.#notes.push(`the stream begins at byte ${at}: written to a file: URI with an offset`);
       return;
+    }
+    if (found.kind === 'empty' && this.#recording) {
+      const message = 'the recording has what was observed, and no bytes of the stream';
+      return this.#problem('recording-without-stream', 0, message, undefined, 'note');
     }
     const inside = this.#containers.length > 0 ? ` inside ${this.#containers.join(', ')}` : '';
     const hint = found.hint ?? 'A migration stream begins with QEVM. Make one with `migrate "exec:cat > vm.state"`.';

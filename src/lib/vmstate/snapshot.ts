@@ -1,6 +1,7 @@
 /** The decoded whole: what a reader makes of one stream. Types and look-ups; the reading is in `savevm.ts`. */
 import type { PageRace } from './multifd.ts';
 import type { Problem } from './problem.ts';
+import type { RecordingNotes } from './recording.ts';
 import type { RamIndex } from './ram-index.ts';
 import type { Placed } from './vmstate.ts';
 import type { ByteSource } from './source.ts';
@@ -123,6 +124,8 @@ export interface Snapshot {
   readonly vmdescription: VmDescription | undefined;
   readonly features: Features;
   readonly problems: readonly Problem[];
+  /** What came along with a stream that was recorded. */
+  readonly recording?: RecordingNotes;
   /** The stream's bytes: [0, end). For a stream that cannot be read twice, put together from what was kept. */
   readonly bytes: ByteSource;
 }

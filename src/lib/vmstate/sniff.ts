@@ -1,4 +1,5 @@
 /** What a file is, by how it begins. Names only what a person may drop by mistake or together with a stream. */
+import { RECORDING_START } from './recording.ts';
 
 export type FileKind =
   | 'qemu-stream'
@@ -7,6 +8,7 @@ export type FileKind =
   | 'xz'
   | 'libvirt'
   | 'qcow2'
+  | 'recording'
   | 'cpr'
   | 'multifd'
   | 'return-path'
@@ -55,6 +57,7 @@ const SIGNATURES: readonly Signature[] = [
   { bytes: 'LibvirtQemudSave', kind: 'libvirt', what: 'a libvirt save image' },
   { bytes: 'LibvirtQemudPart', kind: 'libvirt', what: 'a libvirt save image that was not finished' },
   { bytes: 'QFI\xfb', kind: 'qcow2', what: 'a qcow2 disk image' },
+  { bytes: RECORDING_START, kind: 'recording', what: 'a recording of a migration' },
   {
     bytes: 'QCPR',
     kind: 'cpr',

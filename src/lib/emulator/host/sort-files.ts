@@ -21,6 +21,7 @@ type Role = OpenedFile['role'];
 const roles: Readonly<Partial<Record<FileKind, Role>>> = {
   'qemu-stream': 'state',
   libvirt: 'state',
+  recording: 'state',
   qcow2: 'disk',
   disk: 'disk',
   cpr: 'cpr-state',
