@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { type App, expect, sampleFile, test } from './support/app.ts';
+import { openPreset, startPreset } from './support/lab.ts';
 import { addBreakpoint, linuxFiles, loadLinux } from './support/linux-machine.ts';
 
 const folder = fileURLToPath(new URL('../../screenshots', import.meta.url));
@@ -197,9 +198,30 @@ const machine: Readonly<Record<string, (app: App) => Promise<void>>> = {
   }
 };
 
+/** The migration lab: each preset as far as it shows what it is for; those with a number of rounds go on. */
+const lab: Readonly<Record<string, number | 'completed'>> = {
+  converges: 'completed',
+  plateau: 14,
+  never: 6,
+  'auto-converge': 'completed',
+  downtime: 'completed'
+};
+const migrations = Object.fromEntries(
+  Object.entries(lab).map(([preset, until]) => [
+    `preset-${preset}`,
+    async (app: App) => {
+      await openPreset(app, preset);
+      await app.command('Maximise the panel');
+      await app.page.getByRole('button', { name: 'Migrate', exact: true }).focus();
+      await startPreset(app, until);
+    }
+  ])
+);
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
+    test.describe.configure({ timeout: 180_000 });
     const scenes = [
       ...Object.entries(linuxFiles ? machine : {}).map(
         ([name, scene]) =>
@@ -212,6 +234,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
           ] as const
       ),
       ...Object.entries(firstPage),
+      ...Object.entries(migrations),
       ...Object.entries(workbench).map(
         ([name, scene]) =>
           [
@@ -228,7 +251,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await scene(app);
         // Nothing is hovered but what a scene hovers.
         await page.mouse.move(700, 16);
-        await app.idle();
+        if (typeof lab[name.replace('preset-', '')] !== 'number') await app.idle();
         await page.screenshot({ path: join(folder, colorScheme, `${name}.png`), animations: 'disabled' });
         const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
         expect(scrollWidth).toBeLessThanOrEqual(page.viewportSize()!.width);

@@ -1,0 +1,41 @@
+/** A lesson's link opens a sample with a preset; the guest's dirty rate is set while it is sent. */
+import { expect, test } from './support/app.ts';
+import { bar, convergence, openPreset, rounds, slider, startPreset } from './support/lab.ts';
+
+const WAIT = { timeout: 90_000 };
+test.describe.configure({ timeout: 180_000 });
+
+test('a link sets sample and preset up and starts nothing; Enter does', async ({ app, page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await openPreset(app, 'converges');
+  const machine = page.getByRole('toolbar', { name: 'Machine' });
+  await expect(machine).toContainText('ready');
+  await expect(bar(app).getByRole('combobox', { name: 'Preset' })).toHaveValue('converges');
+  await expect(slider(app, 'Dirty rate')).toHaveAttribute('aria-valuetext', '200 pages a second');
+  await bar(app).getByRole('button', { name: 'Copy link' }).click();
+  await expect(app.status).toContainText('The link is copied');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
+    /^http:\/\/[^#]*\/#sample=workload-idle&preset=converges$/
+  );
+  // The address holds it too.
+  await expect(page).toHaveURL(/sample=workload-idle&preset=converges/);
+
+  await bar(app).getByRole('button', { name: 'Migrate' }).focus();
+  await startPreset(app, 'completed');
+  await expect(machine).toContainText('running');
+  expect(await rounds(app).count()).toBeGreaterThan(3);
+});
+
+test('a saw-tooth plateau lasts until the guest writes less', async ({ app }) => {
+  await openPreset(app, 'plateau');
+  await startPreset(app, 8);
+  await expect(convergence(app)).toContainText(/active: round/);
+  await slider(app, 'Dirty rate').press('Home');
+  await expect(convergence(app)).toContainText(/Completed after/, WAIT);
+});
+
+test('a link to a preset that there is not says so', async ({ app, page }) => {
+  await page.goto('about:blank');
+  await app.go('/#sample=workload-idle&preset=none');
+  await expect(app.status).toContainText('There is no preset none', WAIT);
+});
