@@ -219,6 +219,8 @@ export interface Sheet {
 }
 export interface SheetRow {
   readonly cells: readonly string[];
+  /** By what it is found again when its cells have changed; without it, by the first of them. */
+  readonly id?: string;
   /** Linear address of code that the row leads to. */
   readonly code?: bigint;
 }
@@ -254,7 +256,13 @@ export interface Look {
   readonly cpu: CpuView;
   readonly breakpoints: readonly Breakpoint[];
   /** `start` is later than asked for where nothing is mapped before. */
-  readonly code?: { readonly at: bigint; readonly start: bigint; readonly bytes: Uint8Array };
+  readonly code?: {
+    readonly at: bigint;
+    readonly start: bigint;
+    readonly bytes: Uint8Array;
+    /** Of `start`, of each symbol in the bytes, and of what near branches among them go to. */
+    readonly names: ReadonlyMap<bigint, string>;
+  };
   readonly stack?: readonly StackSlot[];
   readonly calls?: readonly Frame[];
   /** Rows as of a stream, by label; a label that is no device's is left out. */
@@ -262,8 +270,6 @@ export interface Look {
   readonly sheets?: ReadonlyMap<SheetName, readonly Sheet[]>;
   readonly walk?: Walk;
   readonly ram?: readonly RamView[];
-  /** Grows when symbols have come, or the kernel was found elsewhere: names that are kept are old. */
-  readonly namings: number;
 }
 
 /** What is new in a look. */
@@ -330,8 +336,6 @@ export interface MachineHost {
   /** Bytes by virtual (`x`) or physical (`xp`) address; fewer where they end, none where nothing is mapped. */
   read(id: number, space: 'virtual' | 'physical', address: bigint, bytes: number): Promise<Uint8Array>;
   write(id: number, space: 'virtual' | 'physical', address: bigint, bytes: Uint8Array): Promise<boolean>;
-  /** Names of addresses, by a System.map that came with the state: `default_idle+0xb`. */
-  symbols(id: number, addresses: readonly bigint[]): Promise<readonly (string | undefined)[]>;
   addressOf(id: number, symbol: string): Promise<bigint | undefined>;
   /** Devices, live: the same rows as of a stream. @param label `name/instance` */
   devices(id: number): Promise<readonly string[]>;

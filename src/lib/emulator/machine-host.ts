@@ -176,10 +176,6 @@ export function createMachineHost(): MachineHost {
       return transfer(got, [got.buffer]);
     },
     write: async (id, space, address, bytes) => changeMemory(get(id).machine, space, address, bytes),
-    async symbols(id, addresses) {
-      const { symbols } = get(id);
-      return addresses.map((address) => symbols?.nameOf(address));
-    },
     addressOf: async (id, symbol) => get(id).symbols?.addressOf(symbol),
     devices: async (id) => deviceLabels(get(id).machine),
     deviceFields: async (id, label) => deviceFields(get(id).machine, label),

@@ -15,7 +15,6 @@ export class Symbols {
   readonly #byName: ReadonlyMap<string, bigint>;
   /** Added to the file's addresses: where KASLR put the kernel. */
   #slide = 0n;
-  #namings = 1;
 
   private constructor(found: readonly (readonly [bigint, string])[]) {
     const sorted = found.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
@@ -37,14 +36,7 @@ export class Symbols {
   /** The kernel is where its system call entry is. @param lstar MSR LSTAR; 0: not set yet */
   relocate(lstar: bigint): void {
     const entry = this.#byName.get(SYSCALL_ENTRY);
-    const slide = entry === undefined || lstar === 0n ? 0n : BigInt.asUintN(64, lstar - entry);
-    if (slide !== this.#slide) this.#namings++;
-    this.#slide = slide;
-  }
-
-  /** Grows when addresses have got other names. */
-  get namings(): number {
-    return this.#namings;
+    this.#slide = entry === undefined || lstar === 0n ? 0n : BigInt.asUintN(64, lstar - entry);
   }
 
   /** `default_idle`: the name without the offset. */
@@ -55,16 +47,32 @@ export class Symbols {
   /** `default_idle+0xb` */
   nameOf(address: bigint): string | undefined {
     const wanted = BigInt.asUintN(64, address - this.#slide);
+    const behind = this.#firstBehind(wanted);
+    if (behind === 0) return undefined;
+    const offset = wanted - this.#addresses[behind - 1]!;
+    if (offset > FARTHEST) return undefined;
+    return offset === 0n ? this.#names[behind - 1] : `${this.#names[behind - 1]}+0x${offset.toString(16)}`;
+  }
+
+  /** Addresses of the symbols from `start` on, before `start + bytes`. */
+  *within(start: bigint, bytes: number): Generator<bigint> {
+    const wanted = BigInt.asUintN(64, start - this.#slide);
+    const end = wanted + BigInt(bytes);
+    for (let n = wanted === 0n ? 0 : this.#firstBehind(wanted - 1n); n < this.#addresses.length; n++) {
+      if (this.#addresses[n]! >= end) return;
+      yield BigInt.asUintN(64, this.#addresses[n]! + this.#slide);
+    }
+  }
+
+  /** Index of the first symbol with a higher address of the file. */
+  #firstBehind(wanted: bigint): number {
     let [low, high] = [0, this.#addresses.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#addresses[middle]! <= wanted) low = middle + 1;
       else high = middle;
     }
-    if (low === 0) return undefined;
-    const offset = wanted - this.#addresses[low - 1]!;
-    if (offset > FARTHEST) return undefined;
-    return offset === 0n ? this.#names[low - 1] : `${this.#names[low - 1]}+0x${offset.toString(16)}`;
+    return low;
   }
 
   addressOf(name: string): bigint | undefined {

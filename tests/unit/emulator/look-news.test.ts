@@ -5,7 +5,7 @@ import type { Look, LookNews } from '../../../src/lib/emulator/machine-api.ts';
 
 /** A look of the moment `n`, as far as is of interest here. */
 const lookOf = (n: number): Look =>
-  ({ namings: 1, cpu: { pc: BigInt(n) }, stack: [{ address: 8n, value: 1n, name: 'a' }] }) as unknown as Look;
+  ({ breakpoints: [], cpu: { pc: BigInt(n) }, stack: [{ address: 8n, value: 1n, name: 'a' }] }) as unknown as Look;
 
 function wire() {
   const tellers = new Map<number, LookTeller>();

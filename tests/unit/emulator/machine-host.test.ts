@@ -86,7 +86,9 @@ describe.skipIf(!golden)('a Linux guest at its shell', () => {
     const [virtual, map] = [await host.read(id, 'virtual', cpu.pc, 16), await host.monitor(id, 'info registers')];
     expect(virtual.length).toBe(16);
     expect(map.text).toContain(`RIP=${cpu.pc.toString(16).padStart(16, '0')}`);
-    expect((await host.symbols(id, [cpu.pc]))[0]).toMatch(/^default_idle\+0x|^native_safe_halt\+0x|idle/);
+    expect((await host.look(id, { calls: true })).calls![0]!.name).toMatch(
+      /^default_idle\+0x|^native_safe_halt\+0x|idle/
+    );
     expect(await host.addressOf(id, 'entry_SYSCALL_64')).toBe(await register('LSTAR'));
     expect(await host.read(id, 'virtual', 0n, 16)).toEqual(new Uint8Array(0));
     expect(await host.devices(id)).toContain('timer/0');

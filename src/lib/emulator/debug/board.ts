@@ -20,7 +20,8 @@ function functionRows(device: PCIFunction): readonly SheetRow[] {
     const at = device.barAddress(n);
     const kind = region.type & 1 ? 'ports' : region.type & 4 ? '64-bit memory' : 'memory';
     const where = at === undefined ? 'not mapped' : `${hex(at, 8)} to ${hex(at + region.size - 1, 8)}`;
-    return [{ cells: ['', n === PCI_ROM_SLOT ? '  ROM' : `  BAR ${n}`, `${kind}, ${where}`, ''] }];
+    const name = n === PCI_ROM_SLOT ? 'ROM' : `BAR ${n}`;
+    return [{ cells: ['', `  ${name}`, `${kind}, ${where}`, ''], id: `${place} ${name}` }];
   });
   const what = `${PCI_CLASSES[cls] ?? `class ${hex(cls, 4)}`}`;
   return [{ cells: [place, device.name, `${what}, ${hex(vendor, 4)}:${hex(id, 4)} ${name}`.trimEnd(), irq] }, ...bars];
@@ -28,14 +29,18 @@ function functionRows(device: PCIFunction): readonly SheetRow[] {
 
 function regionRows(root: MemoryRegion, digits: number): readonly SheetRow[] {
   const rows: SheetRow[] = [];
+  const times = new Map<string, number>();
   const walk = (region: MemoryRegion, base: number, depth: number): void => {
     if (rows.length === MOST_ROWS) return;
+    const nth = (times.get(region.name) ?? 0) + 1;
+    times.set(region.name, nth);
     const kind = region.alias ? 'alias' : region.ram ? (region.readonly ? 'ROM' : 'RAM') : region.ops ? 'device' : '';
     const to = region.alias ? ` of ${region.alias.name} at ${hex(region.aliasOffset)}` : '';
     const priority = region.priority === 0 ? '' : String(region.priority);
     const name = `${'  '.repeat(depth)}${region.name}${region.enabled ? '' : ' (disabled)'}`;
     const last = Math.min(base + region.size - 1, 2 ** 53);
-    rows.push({ cells: [`${hex(base, digits)} to ${hex(last, digits)}`, name, `${kind}${to}`, priority] });
+    const place = `${hex(base, digits)} to ${hex(last, digits)}`;
+    rows.push({ cells: [place, name, `${kind}${to}`, priority], id: `${region.name} ${nth}` });
     for (const child of region.subregions) walk(child, base + child.addr, depth + 1);
   };
   walk(root, 0, 0);

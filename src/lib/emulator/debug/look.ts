@@ -7,6 +7,7 @@ import type { Machine } from '../machine.ts';
 import type { Symbols } from '../symbols.ts';
 import { boardSheets } from './board.ts';
 import { callChain } from './call-chain.ts';
+import { codeNames } from './code-names.ts';
 import { cpuTables } from './cpu-tables.ts';
 import { deviceFields, deviceLabels } from './device-fields.ts';
 import { pagingNow, readMemory, walkAddress } from './guest-memory.ts';
@@ -28,8 +29,8 @@ export function lookAt(hosted: HostedMachine, wanted: LookRequest): Look {
   const labels = deviceLabels(machine);
   const { code, stack, calls, devices, sheets, walk } = wanted;
   return {
-    ...{ status, cpu, breakpoints: hosted.breakpoints.list, namings: symbols?.namings ?? 0 },
-    ...(code && { code: codeAround(machine, cpu.pc, code) }),
+    ...{ status, cpu, breakpoints: hosted.breakpoints.list },
+    ...(code && { code: codeAround(machine, symbols, cpu, code) }),
     ...(stack !== undefined && { stack: stackSlots(machine, symbols, cpu, stack) }),
     ...(calls && { calls: callChain(machine, symbols) }),
     ...(devices && {
@@ -50,15 +51,20 @@ export function lookAt(hosted: HostedMachine, wanted: LookRequest): Look {
 /** From `before` bytes before the address on, or from the address on where nothing is mapped before. */
 function codeAround(
   machine: Machine,
-  pc: bigint,
+  symbols: Symbols | undefined,
+  { pc, codeSize }: CpuView,
   { at: wanted, follow, before, after }: NonNullable<LookRequest['code']>
 ): NonNullable<Look['code']> {
   const near = pc >= wanted - BigInt(before) && pc < wanted + BigInt(after >> 1);
   const at = follow && !near ? pc : wanted;
   const ahead = at < BigInt(before) ? at : BigInt(before);
-  const bytes = readMemory(machine, 'virtual', at - ahead, Number(ahead) + after);
-  if (bytes.length > Number(ahead)) return { at, start: at - ahead, bytes };
-  return { at, start: at, bytes: readMemory(machine, 'virtual', at, after) };
+  let start = at - ahead;
+  let bytes = readMemory(machine, 'virtual', start, Number(ahead) + after);
+  if (bytes.length <= Number(ahead)) {
+    start = at;
+    bytes = readMemory(machine, 'virtual', at, after);
+  }
+  return { at, start, bytes, names: symbols ? codeNames(symbols, start, bytes, codeSize) : new Map() };
 }
 
 function stackSlots(

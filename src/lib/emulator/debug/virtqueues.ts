@@ -45,7 +45,8 @@ function queueRows(machine: Machine, device: string, n: number, queue: VirtQueue
   const shown = (index: number | undefined): string => (index === undefined ? 'not in RAM' : String(index));
   const rings = `descriptors ${hex(desc)}, available ${hex(avail)}, used ${hex(used)}`;
   const indices = [shown(availIndex), String(queue.last_avail_idx), shown(usedIndex), String(queue.inuse)];
-  const rows: SheetRow[] = [{ cells: [device, String(n), String(num), ...indices, rings] }];
+  const id = `${device} ${n}`;
+  const rows: SheetRow[] = [{ cells: [device, String(n), String(num), ...indices, rings], id }];
   const none = ['', '', '', '', '', ''];
   if (availIndex === undefined) return rows;
   const waiting = Math.min((availIndex - queue.last_avail_idx) & 0xffff, num, VIRTQUEUE_MAX_SIZE);
@@ -54,9 +55,11 @@ function queueRows(machine: Machine, device: string, n: number, queue: VirtQueue
     const bytes = readRam(machine, avail + BigInt(4 + 2 * slot), 2);
     if (!bytes) break;
     const head = bytes[0]! | (bytes[1]! << 8);
-    rows.push({ cells: [`  descriptor ${head} waits`, ...none, chainText(machine, desc, num, head)] });
+    const cells = [`  descriptor ${head} waits`, ...none, chainText(machine, desc, num, head)];
+    rows.push({ cells, id: `${id} ${slot}` });
   }
-  if (waiting > MOST_SHOWN) rows.push({ cells: [`  ${waiting - MOST_SHOWN} more wait`, ...none, ''] });
+  if (waiting > MOST_SHOWN)
+    rows.push({ cells: [`  ${waiting - MOST_SHOWN} more wait`, ...none, ''], id: `${id} more` });
   return rows;
 }
 

@@ -14,7 +14,6 @@ import type {
 } from '../../emulator/machine-api.ts';
 import type { Activity } from '../activity.ts';
 import { messageOf } from '../format.ts';
-import { NameCache } from './name-cache.ts';
 
 /** Starts a worker. `crashed` is told when it fails; every call under way is rejected then. */
 export type StartHost = (crashed: (message: string) => void) => { host: MachineHost; stop: () => void };
@@ -30,15 +29,12 @@ export class MachineSession {
   remains = $state.raw<MachineRemains>();
   /** What the last thing asked for came to, where it was not done. */
   refusal = $state<string>();
-  /** Counts stops, and changes by hand: what is shown of a standing machine is asked for anew. */
-  changes = $state(0);
   /** How the machine was when it was last looked at: what the panels that are there wanted. */
   seen = $state.raw<Look>();
   readonly cpu: CpuView | undefined = $derived(this.seen?.cpu);
   readonly breakpoints: readonly Breakpoint[] = $derived(this.seen?.breakpoints ?? []);
-  /** Registers at the stop before that one, by name. */
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
-  before = $state.raw<ReadonlyMap<string, bigint>>(new Map());
+  /** How it was before it last went on: what differs from it is marked. */
+  before = $state.raw<Look>();
   /** Of the machine that is there; another number for each. */
   id = $state<number>();
   readonly bridge: BridgeAddress | undefined;
@@ -51,7 +47,6 @@ export class MachineSession {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
   readonly #wanted = new Map<string, LookRequest>();
   #looking = false;
-  readonly #names = new NameCache();
   #files: readonly File[] = [];
   /** Images that were given to drives. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
@@ -131,7 +126,6 @@ export class MachineSession {
   /** From now on the machine can be lost no farther than to its last checkpoint. */
   async #keep(host: MachineHost, id: number): Promise<void> {
     const mine = (this.#keeping = {});
-    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
     const drives: Map<number, unknown>[] = [];
     const ground = host.keep(id, async (checkpoint) => {
       for (const [i, changed] of checkpoint.drives.entries()) {
@@ -161,7 +155,7 @@ export class MachineSession {
 
   async remove(): Promise<void> {
     const { id } = this;
-    this.id = this.report = this.status = this.seen = this.refusal = this.crashed = undefined;
+    this.id = this.report = this.status = this.seen = this.before = this.refusal = this.crashed = undefined;
     this.remains = this.#keeping = undefined;
     this.#attached.clear();
     if (id !== undefined) await this.#worker?.host.destroy(id).catch(() => undefined);
@@ -181,15 +175,10 @@ export class MachineSession {
     } catch {
       // It is gone, which is said elsewhere.
     }
-    this.changes++;
   }
 
   #see(look: Look): void {
-    const last = this.seen?.cpu;
-    if (last && last.instructions !== look.cpu.instructions) {
-      // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
-      this.before = new Map(last.groups.flatMap((g) => g.rows).map((row) => [row.name, row.value]));
-    }
+    if (this.seen && this.seen.cpu.instructions !== look.cpu.instructions) this.before = this.seen;
     this.seen = look;
   }
 
@@ -223,13 +212,6 @@ export class MachineSession {
   /** Looks again at a machine that runs. */
   refresh(): void {
     this.#lookSoon();
-  }
-
-  /** Names of addresses of code; asked for where they are not known yet. */
-  async names(addresses: readonly bigint[]): Promise<ReadonlyMap<bigint, string>> {
-    return this.#names.of(addresses, this.seen?.namings ?? 0, (unknown) =>
-      this.ask((host, id) => host.symbols(id, unknown))
-    );
   }
 
   #crash(message: string): void {
@@ -290,7 +272,7 @@ export class MachineSession {
     );
   }
 
-  /** Asks about the machine as it stands; an effect that reads `changes` first asks again when it has changed. */
+  /** Asks about the machine as it stands. */
   ask<T>(question: (host: MachineHost, id: number) => Promise<T>): Promise<T> {
     return this.#activity.track(question(this.host, this.id!));
   }
