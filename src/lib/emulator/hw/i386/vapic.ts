@@ -96,8 +96,16 @@ const noHandlers = (): VAPICHandlers => ({
 });
 
 /**
- * The device as far as its option ROM announces itself. Accesses to the task priority register are not patched: they
- * are slower so, and come to the same.
+ * The device as far as its option ROM announces itself. vapic_report_tpr_access, which patches the guest's accesses to
+ * the task priority register, is left out for good:
+ * - It touches 32-bit Windows XP and Server 2003 alone: get_kpcr_number wants their processor control region behind FS,
+ *   evaluate_tpr_instruction their kernel's addresses.
+ * - What it spares is an exit of KVM at each access. Under TCG, where nothing exits, apic_mem_write has the same effect as
+ *   the ROM's handlers: they keep the priority in a page that apic_sync_vapic copies back. So a guest that starts here
+ *   finds no difference but in its own code.
+ * - A guest that was patched elsewhere runs those handlers; its state (`VAPIC_ACTIVE`) is refused when it is loaded, as
+ *   the page would be looked at by nobody.
+ * With it go patch_hypercalls, as only handlers poll, and the 8-bit write, which patches anew after hibernation.
  */
 export class VAPICROM implements Device {
   readonly idstr = 'kvm-tpr-opt';
