@@ -192,6 +192,7 @@ export class Machine implements LiveMachine {
       ...{ pageMap: pc.pages.base, physical: pc.cpuMemory, model, outside: this.#outside() },
       firstWrite: (page) => pc.physmem.onFirstWrite(page)
     });
+    pc.physmem.pageWriters = cpu.pageWriters;
     pc.physmem.onCodeWrite = (page) => this.cpu.codeWritten(page);
     pc.physmem.onProtect = () => this.cpu.dirtyCleared();
     pc.pages.onChange = () => this.cpu.flushAll();

@@ -130,6 +130,29 @@ export interface DirtyBlock {
   readonly block: string;
   readonly pages: number;
   readonly bitmap: Uint8Array;
+  /** Who was seen last to write to each of them; absent in the bulk round, and where nobody looked. */
+  readonly writers?: PageWriters;
+}
+
+/** Of each write only the first after a synchronisation is seen. */
+export interface PageWriters {
+  /** Each instruction that was seen, as eip in hex (`0x10_2030` without `_`); `device`; empty: nobody was seen. */
+  readonly names: readonly string[];
+  /** An index into `names` for each bit that is set, in the order of the bits. */
+  readonly of: Uint16Array;
+}
+
+/** How a page went; a skipped one was dirty and had not changed. The order is that of `SentBlock.how`. */
+export type SendKind = keyof SentPages;
+
+/** Pages of a RAM block in the order in which a round sent them. */
+export interface SentBlock {
+  readonly block: string;
+  readonly page: Uint32Array;
+  /** 0 normal, 1 zero, 2 xbzrle, 3 skipped. */
+  readonly how: Uint8Array;
+  /** Bytes of each in the stream, header included. */
+  readonly bytes: Uint16Array;
 }
 
 export type MigrationObservation =
@@ -143,6 +166,14 @@ export type MigrationObservation =
   /** The dirty bitmap was synchronised; `number` is the round that begins. */
   | { readonly kind: 'sync'; readonly at: number; readonly number: number; readonly dirty: readonly DirtyBlock[] }
   | ({ readonly kind: 'round' } & MigrationRound)
+  /** What a round sent, told at its end. `more`: pages that are left out, to keep it small. */
+  | {
+      readonly kind: 'pages';
+      readonly at: number;
+      readonly number: number;
+      readonly sent: readonly SentBlock[];
+      readonly more: number;
+    }
   | ({ readonly kind: 'sample' } & MigrationSample)
   | { readonly kind: 'throttle'; readonly at: number; readonly percentage: number }
   /** The guest stands, or goes on here. */

@@ -18,6 +18,7 @@ import { BUFFER_DELAY, MigrationStats } from './migration-stats.ts';
 import { migrationInfo, type Current } from './migration-info.ts';
 import { MigrationError, MigrationOptions, type Capability } from './options.ts';
 import { OutgoingFile } from './qemu-file.ts';
+import { PageLog, withWriters } from './page-log.ts';
 import { RAMState } from './ram.ts';
 import { RoundLog } from './round-log.ts';
 import {
@@ -66,6 +67,8 @@ export class Migration {
   readonly options = new MigrationOptions();
   readonly observers = new Set<MigrationObserver>();
   readonly #machine: LiveMachine;
+  /** Of the migration that is under way, where somebody watches. */
+  #pages: PageLog | undefined;
   readonly #throttle: CpuThrottle;
   readonly #yield: () => Promise<void>;
   #status: MigrationStatus = 'none';
@@ -193,8 +196,10 @@ export class Migration {
     else await rehearse(machine, () => this.#breathe(current));
     file.bytes(streamHeader(machine));
     file.bytes(ramHead('START', sectionId));
+    this.#pages = this.observers.size > 0 ? new PageLog() : undefined;
     const ram = (current.ram = new RAMState({
       ...{ physmem: machine.physmem, file, options: this.options, stats, throttle: this.#throttle },
+      onPage: this.#pages && ((block, page, how, bytes) => this.#pages?.add(block, page, how, bytes)),
       running: () => machine.runstate.running,
       breathe: () => this.#breathe(current)
     }));
@@ -337,7 +342,10 @@ export class Migration {
     if (phase !== 'bulk') this.#endRound(current, written);
     current.rounds!.begin(this.#at(), phase);
     const number = current.stats.dirty_sync_count;
-    if (this.observers.size > 0) this.#observe({ kind: 'sync', at: this.#at(), number, dirty: ram.dirty() });
+    if (this.observers.size > 0) {
+      const dirty = phase === 'bulk' ? ram.dirty() : withWriters(ram.dirty(), this.#machine.physmem);
+      this.#observe({ kind: 'sync', at: this.#at(), number, dirty });
+    }
     if (this.options.has('events')) this.onEvent({ event: 'MIGRATION_PASS', data: { pass: number } });
   }
 
@@ -346,6 +354,7 @@ export class Migration {
     const throttle = this.#throttle.percentage;
     const round = current.rounds!.end(this.#at(), { dirtied: written, threshold, expectedDowntime, throttle });
     this.#observe({ kind: 'round', ...round });
+    if (this.#pages) this.#observe({ kind: 'pages', at: round.end, number: round.number, ...this.#pages.take() });
   }
 
   /** Source: update_iteration_initial_status. */

@@ -41,6 +41,8 @@ export interface RamOptions {
   readonly options: MigrationOptions;
   readonly stats: MigrationStats;
   readonly throttle: CpuThrottle;
+  /** Told of each page that was sent, or had not changed; `bytes` of the stream. */
+  readonly onPage?: ((block: RAMBlock, page: number, how: keyof PageCounts, bytes: number) => void) | undefined;
   /** Whether the guest runs: what is sent while it does not is downtime. */
   readonly running: () => boolean;
   /** Lets the guest and everybody else have their turn. @throws to end it */
@@ -197,7 +199,7 @@ export class RAMState {
         this.#target_page_count++;
         return true;
       }
-      this.counts.skipped++;
+      this.#count(block, page * PAGE, 'skipped', 0);
     }
     return false;
   }
@@ -208,10 +210,9 @@ export class RAMState {
     const address = block.offset + offset;
     const encoder = this.#xbzrle_started ? this.xbzrle : undefined;
     if (this.#detectZeros && block.isZeroPage(offset)) {
-      this.#added(this.#header(block, offset, RamFlag.ZERO) + 1);
+      this.#count(block, offset, 'zero', this.#header(block, offset, RamFlag.ZERO) + 1);
       file.u8(0);
       stats.zero_pages++;
-      this.counts.zero++;
       encoder?.zeroPage(address, stats.dirty_sync_count);
       return true;
     }
@@ -219,18 +220,16 @@ export class RAMState {
     const encoded = encoder?.encode(address, page, stats.dirty_sync_count, this.#last_stage) ?? 'whole';
     if (encoded === 'same') return false;
     if (encoded === 'whole') {
-      this.#added(this.#header(block, offset, RamFlag.PAGE) + PAGE);
+      this.#count(block, offset, 'normal', this.#header(block, offset, RamFlag.PAGE) + PAGE);
       file.bytes(page);
       stats.normal_pages++;
-      this.counts.normal++;
     } else {
       const bytes = this.#header(block, offset, RamFlag.XBZRLE) + 1 + 2 + encoded.length;
       file.u8(ENCODING_FLAG_XBZRLE);
       file.be16(encoded.length);
       file.bytes(encoded);
       this.xbzrle!.bytes += bytes - 8;
-      this.#added(bytes);
-      this.counts.xbzrle++;
+      this.#count(block, offset, 'xbzrle', bytes);
     }
     return true;
   }
@@ -244,6 +243,12 @@ export class RAMState {
     this.#last_sent_block = block;
     file.countedString(block.idstr);
     return 9 + block.idstr.length;
+  }
+
+  #count(block: RAMBlock, offset: number, how: keyof PageCounts, bytes: number): void {
+    this.counts[how]++;
+    this.#added(bytes);
+    this.#o.onPage?.(block, offset / PAGE, how, bytes);
   }
 
   /** Source: ram_transferred_add. */

@@ -50,6 +50,17 @@ test('memory that was there before may hold anything', () => {
   expect([block.isZeroPage(0), block.isZeroPage(0x1000)]).toEqual([true, false]);
 });
 
+test('a device is told from an instruction that wrote to a page, where there is a table of them', () => {
+  const { physmem, ram, host } = setup();
+  expect(physmem.writerOf(ram.offset)).toBeUndefined();
+  physmem.pageWriters = host.allocate('writers', 8 << 20).offset;
+  host.views.u64[physmem.pageWriters / 8 + (ram.offset >>> 12)] = 0xffff_ffff_8100_1234n;
+  ram.write(0x1fff, Uint8Array.of(1, 2));
+  expect([0, 0x1000, 0x2000, 0x3000].map((at) => physmem.writerOf(ram.offset + at))).toEqual([
+    ...[0xffff_ffff_8100_1234n, 'device', 'device', undefined]
+  ]);
+});
+
 test('who remembers that pages are dirty hears when they no longer are', () => {
   const { physmem, ram } = setup();
   let protectedAgain = 0;

@@ -202,6 +202,11 @@ export class TcgCpu implements X86Cpu, Processor {
     return env.get64('eip_page') + BigInt(env.u16[(env.get('record') + RECORD.offset) >>> 1]!);
   }
 
+  /** The table of `PhysMem.pageWriters`. */
+  get pageWriters(): number {
+    return this.#layout.pageWriters;
+  }
+
   /** HLT, and nothing has come that would end it. */
   get idle(): boolean {
     return this.env.get('halted') !== 0 && x86_cpu_pending_interrupt(this) === 0;

@@ -1,7 +1,7 @@
 /** Programs of a few bytes on the whole engine: decoding, records, loop, TLB, counting, exceptions, interrupts. */
 import { describe, expect, test } from 'vitest';
 import { CPU_INTERRUPT, EXCP, FLAG, R_CS } from '../../../../../src/lib/emulator/target/i386/env.ts';
-import { type PhysicalDevice, RAM_BYTES, TABLES, TcgMachine } from '../../../../support/tcg-machine.ts';
+import { type PhysicalDevice, RAM, RAM_BYTES, TABLES, TcgMachine } from '../../../../support/tcg-machine.ts';
 
 const CODE = 0x20_0000;
 const DATA = 0x30_0000;
@@ -227,6 +227,23 @@ describe('memory', () => {
     m.cpu.dirtyCleared();
     m.cpu.run(2);
     expect(m.pageFlags(DATA)).toBe(62);
+  });
+
+  test('who writes first to a page that was clean is remembered, until the next who does', () => {
+    const m = longMode();
+    // nop; mov [rdi], al; mov [rdi], al; push rax; jmp to the second mov
+    m.load(CODE, 0x90, 0x88, 0x07, 0x88, 0x07, 0x50, 0xeb, 0xfb);
+    m.setReg(RDI, BigInt(DATA));
+    const writer = (address: number) =>
+      Number(m.cpu.env.u64[(m.cpu.pageWriters >>> 3) + ((RAM + address) >>> 12)]) - CODE;
+    m.setPageFlags(DATA, 0);
+    m.cpu.dirtyCleared();
+    m.cpu.run(3);
+    expect(writer(DATA)).toBe(1);
+    m.setPageFlags(DATA, 0);
+    m.cpu.dirtyCleared();
+    m.cpu.run(5);
+    expect(writer(DATA)).toBe(3);
   });
 });
 

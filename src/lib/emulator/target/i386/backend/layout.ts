@@ -140,6 +140,8 @@ export interface Layout {
   readonly large: number;
   /** u32 for each host page: its first decoded page. */
   readonly decodedPages: number;
+  /** u64 for each host page: eip of the instruction that was seen last to write to it. */
+  readonly pageWriters: number;
   /** Decoded pages and records, handed out from the start. */
   readonly arena: number;
   readonly arenaEnd: number;
@@ -178,8 +180,12 @@ export function layOut(
   const large = take(2 * LARGE_CLASSES);
   const tlb = take(3 << TLB_MODE_BITS);
   const decodedPages = take(4 * HOST_PAGES);
+  const pageWriters = take(8 * HOST_PAGES);
   const arena = take(arenaBytes);
-  return { env, tlb, guardPage, codeTlb, filled, filledGlobal, large, decodedPages, arena, arenaEnd: at, ...given };
+  return {
+    ...{ env, tlb, guardPage, codeTlb, filled, filledGlobal, large, decodedPages, pageWriters, arena, arenaEnd: at },
+    ...given
+  };
 }
 
 /** Address of a field of the state. */

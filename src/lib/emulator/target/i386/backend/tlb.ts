@@ -12,6 +12,7 @@ import {
   LARGE_CLASSES,
   type Layout,
   PAGE_SIZE,
+  RECORD,
   TLB_INDEX_BITS,
   TLB_MODE_BITS,
   TLB_TABLE_BYTES,
@@ -37,6 +38,13 @@ export const entryOffset = (linear: Value): Value =>
 
 const pageOf = (host: Value): Value => host.and(-PAGE_SIZE);
 const flagsOf = (e: StateEmitter, host: Value): Value => e.lazyPeek('i32.load8_u', host.shrU(12), e.layout.pageFlags);
+
+/** Remembers who writes to a host page that was clean in some sense. Those who write to dirty pages are not seen. */
+function rememberWriter(e: StateEmitter, host: Value): void {
+  const record = e.env('record');
+  const eip = e.lazyEnv('eip_page').add(e.lazyPeek('i64.load16_u', record, RECORD.offset));
+  e.poke('i64.store', host.shrU(12).shl(3), record.eqz().select(e.lazyEnv('eip'), eip), e.layout.pageWriters);
+}
 
 /** What an empty entry holds, from its own address. */
 function emptyEntry(layout: Layout, address: Value): Value {
@@ -171,6 +179,7 @@ export function defineTlb(core: CoreBuilder): void {
     const global = e.let(prot.and(PROT_GLOBAL));
     const flags = e.variable('i32', flagsOf(e, host));
     e.when(writing.and(flags.value.and(PAGE_DIRTY).ne(PAGE_DIRTY)), () => {
+      rememberWriter(e, host);
       e.when(flags.value.and(DIRTY_CHECKPOINT).eqz(), () => {
         call(e, 'first_write', host);
       });
@@ -192,6 +201,7 @@ export function defineTlb(core: CoreBuilder): void {
   core.define('notdirty', ['i32', 'i32'], undefined, (e, host, bytes) => {
     const flags = e.let(flagsOf(e, host));
     e.when(flags.eq(PAGE_DIRTY), () => e.return());
+    rememberWriter(e, host);
     e.when(flags.and(DIRTY_CHECKPOINT).eqz(), () => {
       call(e, 'first_write', host);
     });
