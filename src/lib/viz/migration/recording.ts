@@ -3,7 +3,8 @@
  * Version 1. Dirty bitmaps are base64, a bit a page, least significant first. Everything of a file is checked when it is
  * read: it may be anybody's.
  */
-import type { MigrationObservation, MigrationRound } from '../../emulator/migration-api.ts';
+import type { DirtyBlock, MigrationObservation, MigrationRound } from '../../emulator/migration-api.ts';
+import { base64Of, bytesOf, readSent, readWriters, sentNote, writersNote } from './page-notes.ts';
 import { isWay, type Settings } from './presets.ts';
 
 const FORMAT = 'migrascope-migration';
@@ -26,11 +27,15 @@ const fail = (why: string): never => {
 };
 
 export function recordingText({ machine, memory, settings, observations }: Recording): string {
-  const plain = observations.map((o) =>
-    o.kind === 'sync'
-      ? { ...o, dirty: o.dirty.map((d) => ({ ...d, bitmap: btoa(String.fromCharCode(...d.bitmap)) })) }
-      : o
-  );
+  const plain = observations.map((o) => {
+    if (o.kind === 'pages') return { ...o, sent: o.sent.map(sentNote) };
+    if (o.kind !== 'sync') return o;
+    const dirty = o.dirty.map(({ bitmap, writers, ...d }) => ({
+      ...{ ...d, bitmap: base64Of(bitmap) },
+      ...(writers ? { writers: writersNote(writers) } : {})
+    }));
+    return { ...o, dirty };
+  });
   const head = { format: FORMAT, version: VERSION, machine, memory, ...(settings ? { settings } : {}) };
   return `${JSON.stringify(head).slice(0, -1)},"observations":[\n${plain.map((o) => JSON.stringify(o)).join(',\n')}\n]}\n`;
 }
@@ -39,6 +44,7 @@ export function recordingText({ machine, memory, settings, observations }: Recor
 const numbers: Readonly<Record<string, readonly string[]>> = {
   status: ['at'],
   sync: ['at', 'number'],
+  pages: ['at', 'number', 'more'],
   round: [
     ...['number', 'start', 'end', 'dirty', 'bytes', 'dirtied', 'dirtyRate', 'bandwidth', 'remaining', 'threshold'],
     ...['expectedDowntime', 'throttle', 'instructions']
@@ -103,20 +109,28 @@ function observationOf(json: unknown, i: number): MigrationObservation {
     if (!isObject(sent) || !['normal', 'zero', 'xbzrle', 'skipped'].every((name) => isNumber(sent[name])))
       return fail(`observation ${i} (round) has no sound "sent"`);
   }
+  if (kind === 'pages') {
+    const sent = (Array.isArray(json.sent) ? (json.sent as readonly unknown[]) : []).map(
+      (block) => readSent(block) ?? fail(`observation ${i} (pages) has no sound pages`)
+    );
+    return {
+      ...{ kind, at: json.at as number, number: json.number as number },
+      ...{ sent, more: json.more as number }
+    };
+  }
   if (kind !== 'sync') return json as unknown as MigrationObservation;
   const dirty = Array.isArray(json.dirty) ? (json.dirty as readonly unknown[]) : [];
   return { kind, at: json.at as number, number: json.number as number, dirty: dirty.map((d) => bitmapOf(d, i)) };
 }
 
-function bitmapOf(json: unknown, i: number): { block: string; pages: number; bitmap: Uint8Array } {
-  const { block, pages, bitmap } = isObject(json) ? json : {};
+function bitmapOf(json: unknown, i: number): DirtyBlock {
+  const { block, pages, bitmap, writers } = isObject(json) ? json : {};
   if (typeof block !== 'string' || !isNumber(pages) || typeof bitmap !== 'string')
     return fail(`observation ${i} (sync) has no sound bitmap`);
-  try {
-    return { block, pages, bitmap: Uint8Array.from(atob(bitmap), (c) => c.charCodeAt(0)) };
-  } catch {
-    return fail(`observation ${i} (sync) has a bitmap that is no base64`);
-  }
+  const bits = bytesOf(bitmap) ?? fail(`observation ${i} (sync) has a bitmap that is no base64`);
+  if (writers === undefined) return { block, pages, bitmap: bits };
+  const who = readWriters(writers) ?? fail(`observation ${i} (sync) has no sound writers`);
+  return { block, pages, bitmap: bits, writers: who };
 }
 
 /** A line a round, with a head. */

@@ -17,6 +17,24 @@ const observations: readonly MigrationObservation[] = [
   },
   { kind: 'round', ...round(1, 0, 1000) },
   { kind: 'round', ...round(2, 1000, 2000) },
+  {
+    ...{ kind: 'pages', at: 2000, number: 2, more: 0 },
+    sent: [
+      {
+        ...{ block: 'pc.ram', page: Uint32Array.of(0, 7) },
+        ...{ how: Uint8Array.of(0, 2), bytes: Uint16Array.of(4104, 40) }
+      }
+    ]
+  },
+  {
+    ...{ kind: 'sync', at: 2000, number: 3 },
+    dirty: [
+      {
+        ...{ block: 'pc.ram', pages: 16, bitmap: Uint8Array.of(0x81, 0) },
+        writers: { names: ['0x102030', 'device'], of: Uint16Array.of(1, 0) }
+      }
+    ]
+  },
   { kind: 'throttle', at: 2000, percentage: 20 },
   { kind: 'guest', at: 2100, running: false },
   { kind: 'section', at: 2150, name: 'apic', instance: 0, bytes: 100, microseconds: 5 },
