@@ -169,22 +169,3 @@ test('the committed sample runs and its prompt answers; its panels go with the m
   await app.command('Remove the machine');
   await expect(page.getByRole('tab', { name: 'Disassembly' })).toHaveCount(0);
 });
-
-test('a worker that dies is shown, and the machine is loaded again', async ({ page }) => {
-  const app = new App(page);
-  await app.go();
-  await app.openSample(IDLE);
-  await press(app, 'Load into machine');
-  await expect(toolbar(app)).toContainText('ready', { timeout: 60_000 });
-  const workers = await Promise.all(page.workers().map(async (w) => [w, await w.evaluate(() => self.name)] as const));
-  const [worker] = workers.find(([, name]) => name === 'machine')!;
-  await worker.evaluate(
-    () =>
-      void setTimeout(() => {
-        throw new Error('cut short');
-      })
-  );
-  await expect(toolbar(app)).toContainText(/stopped working: .*cut short/);
-  await press(app, 'Load it again');
-  await expect(toolbar(app)).toContainText('ready', { timeout: 60_000 });
-});

@@ -13,7 +13,7 @@ import type { MachinePlan } from '../machine-plan.ts';
 import type { Machine } from '../machine.ts';
 import { loadDevices, type LoadReport } from '../migration/incoming.ts';
 import { deviceSections, streamHeader } from '../migration/savevm.ts';
-import { pageScan } from '../system/page-scan.ts';
+import { PAGE_WRITTEN } from '../system/physmem.ts';
 import { readSnapshot } from '../../vmstate/savevm.ts';
 import { bytesSource } from '../../vmstate/source.ts';
 import { readUndoLog, UndoLog, type UndoMemory } from './undo-log.ts';
@@ -27,6 +27,8 @@ export interface Ground {
   readonly plan: MachinePlan;
   readonly report: MachineReport;
   readonly memory: WebAssembly.Memory;
+  /** Where the table of page flags lies in it. */
+  readonly pageFlags: number;
   readonly blocks: readonly {
     readonly idstr: string;
     readonly offset: number;
@@ -42,7 +44,6 @@ export class Remains {
   readonly #machine: Machine;
   readonly #told: (moment: Checkpoint) => unknown;
   readonly #logs: readonly UndoLog[];
-  readonly #isZero: (address: number) => number;
   #generation = 0;
   /** The page has the last moment. */
   #known = true;
@@ -55,10 +56,14 @@ export class Remains {
     this.#told = told;
     const pages = physmem.blocks.reduce((sum, { max_length }) => sum + max_length / PAGE, 0);
     this.#logs = [0, 1].map(() => new UndoLog(pages, LIMIT));
-    const scan = pageScan(physmem.host.memory);
-    this.#isZero = (address) => scan.isZero(address);
     this.ground = {
-      ...{ plan, report, memory: physmem.host.memory, logs: this.#logs.map(({ shared }) => shared) },
+      ...{
+        plan,
+        report,
+        memory: physmem.host.memory,
+        pageFlags: physmem.pageFlags,
+        logs: this.#logs.map(({ shared }) => shared)
+      },
       blocks: physmem.blocks.map((b) => ({
         ...{ idstr: b.idstr, offset: b.offset, used: b.used_length, length: b.max_length }
       }))
@@ -74,8 +79,10 @@ export class Remains {
   /** A host page is about to be written to, for the first time since the last checkpoint. */
   #written(page: number): void {
     if (this.#generation === 0) return;
+    const { physmem } = this.#machine;
     const at = page * PAGE;
-    this.#log.add(page, this.#isZero(at) ? undefined : this.#machine.physmem.host.views.u8.subarray(at, at + PAGE));
+    const zero = !physmem.wasWritten(at) || physmem.scan.isZero(at) !== 0;
+    this.#log.add(page, zero ? undefined : physmem.host.views.u8.subarray(at, at + PAGE));
   }
 
   /** Devices know that the machine stands; from now on every page is told when it is first written to. */
@@ -128,12 +135,16 @@ export async function revive(machine: Machine, { ground, checkpoint, drives }: M
   return loadDevices(machine, await readSnapshot(bytesSource(checkpoint.devices), { descriptions }));
 }
 
-function reviveRam({ physmem }: Machine, { memory, blocks, logs }: Ground, generation: number): void {
+function reviveRam({ physmem }: Machine, { memory, pageFlags, blocks, logs }: Ground, generation: number): void {
   const old = new Uint8Array(memory.buffer);
   const targets = blocks.map(({ idstr, offset, used, length }) => {
     const own = physmem.block(idstr) ?? physmem.allocate(idstr, length);
     own.used_length = used;
-    own.bytes(0, length).set(old.subarray(offset, offset + length));
+    for (let at = 0; at < length; at += PAGE) {
+      const from = offset + at;
+      if (old[pageFlags + from / PAGE]! & PAGE_WRITTEN) own.write(at, old.subarray(from, from + PAGE));
+      else own.clearPage(at);
+    }
     return { offset, length, own };
   });
   const undo = logs.map(readUndoLog);
@@ -144,12 +155,10 @@ function reviveRam({ physmem }: Machine, { memory, blocks, logs }: Ground, gener
   // The oldest contents last.
   for (const log of needed.toSorted((a, b) => b!.generation - a!.generation)) {
     for (const [page, bytes] of log!.pages) {
-      const at = page * PAGE;
-      const target = targets.find(({ offset, length }) => at >= offset && at < offset + length);
-      if (!target) continue;
-      if (bytes) target.own.bytes(at - target.offset, PAGE).set(bytes);
-      else target.own.clear(at - target.offset, PAGE);
+      const target = targets.find(({ offset, length }) => page * PAGE >= offset && page * PAGE < offset + length);
+      const at = page * PAGE - (target?.offset ?? 0);
+      if (bytes) target?.own.write(at, bytes);
+      else target?.own.clearPage(at);
     }
   }
-  for (const { own } of targets) physmem.setDirty(own.offset, own.used_length);
 }

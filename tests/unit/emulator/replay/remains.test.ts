@@ -5,8 +5,13 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import type { Checkpoint, MachineRemains } from '../../../../src/lib/emulator/machine-api.ts';
 import { MachineLoader } from '../../../../src/lib/emulator/machine-loading.ts';
+import { CowOverlay } from '../../../../src/lib/emulator/block/cow.ts';
+import { RawImage } from '../../../../src/lib/emulator/block/raw.ts';
+import type { VirtioBlkPlan } from '../../../../src/lib/emulator/machine-plan.ts';
+import { bytesSource } from '../../../../src/lib/vmstate/source.ts';
+import { smallMachine } from '../../../support/small-machine.ts';
 import type { Machine } from '../../../../src/lib/emulator/machine.ts';
-import { Remains } from '../../../../src/lib/emulator/replay/remains.ts';
+import { Remains, revive } from '../../../../src/lib/emulator/replay/remains.ts';
 import { deviceSections } from '../../../../src/lib/emulator/migration/savevm.ts';
 
 const sample = new URL('../../../../static/samples/workload/workload.vmstate.gz', import.meta.url);
@@ -97,4 +102,51 @@ test('going back in time leads away from it as running does', async () => {
   const again = await revived(remains(last.checkpoint));
   expect(again.hash).toBe(last.hash);
   expect((await revived(remains(checkpoint))).hash).toBe(hash);
+});
+
+test('its disks have what was written until then, and nothing that came later', async () => {
+  const disk: VirtioBlkPlan = {
+    ...{ id: 'virtio0', slot: 3, vectors: 2, disableLegacy: false, disableModern: false },
+    ...{ numQueues: 1, queueSize: 64, discard: true, writeZeroes: true, size: 65536 }
+  };
+  const withDisk = (): Machine => {
+    const machine = smallMachine({ virtioBlk: [disk] });
+    machines.push(machine);
+    machine.drives[0]!.blk.insert(new CowOverlay(new RawImage(bytesSource(new Uint8Array(65536).fill(1)))));
+    return machine;
+  };
+  const machine = withDisk();
+  machine.timeTravel.enabled = true;
+  const drive: Map<number, unknown>[] = [new Map()];
+  let last: Checkpoint | undefined;
+  const report = { machine: '', memory: 0, cpu: '', problems: [], frozen: [], serials: [], made: true };
+  const { ground } = new Remains(machine, report, (checkpoint) => {
+    last = checkpoint;
+    for (const [n, cluster] of checkpoint.drives[0]!) {
+      if (cluster === undefined) drive[0]!.delete(n);
+      else drive[0]!.set(n, structuredClone(cluster));
+    }
+  });
+  const { driver } = machine.drives[0]!.blk;
+  const checkpoint = async (): Promise<void> => {
+    machine.timeTravel.forgetPast();
+    machine.step(10);
+    await new Promise(setImmediate);
+  };
+  await driver!.write(0, new Uint8Array(512).fill(2));
+  await checkpoint();
+  expect([...drive[0]!.keys()]).toEqual([0]);
+  await driver!.write(512, new Uint8Array(512).fill(3));
+  await driver!.write(8192, new Uint8Array(1024).fill(4));
+  await checkpoint();
+  expect(last!.drives[0]!.size).toBe(2);
+  await driver!.write(0, new Uint8Array(65536).fill(5));
+  const again = withDisk();
+  const remains = { ground, checkpoint: last!, drives: drive, attached: new Map<string, File>() };
+  expect((await revive(again, remains)).problems.filter((p) => p.severity === 'fatal')).toEqual([]);
+  const bytes = new Uint8Array(65536);
+  await again.drives[0]!.blk.driver!.read(0, bytes);
+  expect([0, 511, 512, 1023, 1024, 8191, 8192, 9215, 9216, 65535].map((at) => bytes[at])).toEqual([
+    ...[2, 2, 3, 3, 1, 1, 4, 4, 1, 1]
+  ]);
 });
