@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { debsIn, privateApt, unpack } from './qemu/apt.mjs';
@@ -29,8 +29,33 @@ export PATH=/bin PS1='# '
 exec setsid cttyhack sh
 `;
 
+/** Drivers of its network cards, in the order in which they can be loaded. */
+const MODULES = [
+  'drivers/net/ethernet/intel/e1000/e1000',
+  'drivers/virtio/virtio',
+  'drivers/virtio/virtio_ring',
+  'drivers/virtio/virtio_pci_legacy_dev',
+  'drivers/virtio/virtio_pci_modern_dev',
+  'drivers/virtio/virtio_pci',
+  'net/core/failover',
+  'drivers/net/net_failover',
+  'drivers/net/virtio_net'
+];
+
+/** `network eth0` has it ask for an address, and takes what it is given; also what udhcpc calls with an event. */
+const NETWORK = `#!/bin/sh
+case $1 in
+  load) for module in ${MODULES.map((path) => basename(path)).join(' ')}; do insmod /modules/$module.ko; done ;;
+  bound)
+    ifconfig $interface $ip netmask $subnet
+    route add default gw $router dev $interface
+    echo "$interface has $ip of $serverid, by $router, names from $dns, for $lease s" ;;
+  eth*) ifconfig $1 up; udhcpc -i $1 -n -q -s /bin/network ;;
+esac
+`;
+
 const RECIPE = createHash('sha256')
-  .update(JSON.stringify([SUITE, PACKAGES, INIT, 'vmlinux, CD, relative']))
+  .update(JSON.stringify([SUITE, PACKAGES, INIT, MODULES, NETWORK, 'vmlinux, CD, relative']))
   .digest('hex')
   .slice(0, 16);
 
@@ -80,14 +105,20 @@ function fetch(into, architecture) {
   return root;
 }
 
-/** @param {string} busybox */
-const initrd = (busybox) =>
+/** @param {string} busybox @param {string} modules the folder that MODULES lie in */
+const initrd = (busybox, modules) =>
   gzipSync(
     cpio([
-      ...['bin', 'dev', 'proc'].map((name) => ({ name, mode: 0o40755 })),
+      ...['bin', 'dev', 'modules', 'proc'].map((name) => ({ name, mode: 0o40755 })),
       { name: 'dev/console', mode: 0o20600, device: [5, 1] },
       { name: 'bin/busybox', mode: 0o100755, data: readFileSync(busybox) },
-      { name: 'init', mode: 0o100755, data: Buffer.from(INIT) }
+      { name: 'bin/network', mode: 0o100755, data: Buffer.from(NETWORK) },
+      { name: 'init', mode: 0o100755, data: Buffer.from(INIT) },
+      ...MODULES.map((path) => ({
+        name: `modules/${basename(path)}.ko`,
+        mode: 0o100644,
+        data: readFileSync(join(modules, `${path}.ko`))
+      }))
     ])
   );
 
@@ -111,11 +142,12 @@ function make() {
   const [amd64, i386] = [fetch(fresh, 'amd64'), fetch(fresh, 'i386')];
   const kernel = readdirSync(join(i386, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? '';
   const initrd686 = join(fresh, 'initrd-686.gz');
-  writeFileSync(initrd686, initrd(join(i386, 'bin/busybox')));
+  const modules = join(i386, 'lib/modules', kernel.replace('vmlinuz-', ''), 'kernel');
+  writeFileSync(initrd686, initrd(join(i386, 'bin/busybox'), modules));
   const kernel686 = join(i386, 'boot', kernel);
   const vmlinux686 = join(fresh, 'vmlinux-686');
   writeFileSync(vmlinux686, payloadOf(kernel686));
-  // Modules are most of it, and nothing loads them.
+  // Modules are most of it, and the initrd has those that are loaded.
   rmSync(join(i386, 'lib'), { recursive: true, force: true });
   /** @type {BootImages} */
   const images = {
