@@ -36,8 +36,14 @@ export function enable({ setConfig }: PCBoard, devfn: number): void {
   setConfig(devfn, 4, 7, 2);
 }
 
-const ringOps = (board: PCBoard, size: number, desc: number, avail: number, used: number, kick: () => void) => {
-  const { memory } = board.host;
+const ringOps = (
+  memory: PCBoard['host']['memory'],
+  size: number,
+  desc: number,
+  avail: number,
+  used: number,
+  kick: () => void
+) => {
   let next = 0;
   const driver = {
     ...{ desc, avail, used, size, kick },
@@ -96,17 +102,24 @@ export function modernDriver(board: PCBoard, devfn: number, features = ~0n, size
     write(12, Number(((offered & features) >> BigInt(32 * half)) & 0xffffffffn), 4);
   }
   write(20, 0xb, 1);
-  const [desc, avail, used] = [0x10000, 0x11000, 0x12000];
-  memory.writeBytes(desc, new Uint8Array(0x3000));
   write(16, 0, 2);
+  const driver = modernQueue(board, queue, size, 0x10000);
+  write(20, 0xf, 1);
+  return driver;
+}
+
+/** Another queue of a device that has a modern driver; its rings lie from `at` on, 0x3000 bytes. */
+export function modernQueue({ host: { memory } }: PCBoard, queue: number, size: number, at: number): Driver {
+  const write = (register: number, value: number, bytes: number) => memory.write(MODERN + register, value, bytes);
+  const [desc, avail, used] = [at, at + 0x1000, at + 0x2000];
+  memory.writeBytes(desc, new Uint8Array(0x3000));
   write(22, queue, 2);
   write(24, size, 2);
   write(26, 1, 2);
   [desc, 0, avail, 0, used, 0].forEach((word, i) => write(32 + 4 * i, word, 4));
   write(28, 1, 2);
-  write(20, 0xf, 1);
   return {
-    ...ringOps(board, size, desc, avail, used, () => memory.write(NOTIFY + 4 * queue, queue, 2)),
+    ...ringOps(memory, size, desc, avail, used, () => memory.write(NOTIFY + 4 * queue, queue, 2)),
     status: () => memory.read(MODERN + 20, 1)
   };
 }
@@ -126,7 +139,7 @@ export function legacyDriver(board: PCBoard, devfn: number, features = 0xfffffff
   const avail = desc + 16 * size;
   const used = Math.ceil((avail + 4 + 2 * size) / 4096) * 4096;
   return {
-    ...ringOps(board, size, desc, avail, used, () => out(LEGACY + 16, 0, 2)),
+    ...ringOps(board.host.memory, size, desc, avail, used, () => out(LEGACY + 16, 0, 2)),
     status: () => board.in(LEGACY + 18)
   };
 }

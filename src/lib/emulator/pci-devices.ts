@@ -45,9 +45,8 @@ export function makePCIDevice(plan: PCIDevicePlan, { host, bus, chardev, seed, v
       return new VirtioPCI(bus, devfn, device, vmstate_virtio_console, plan);
     }
     case 'virtio-net': {
-      const { mac, configLength } = plan;
       const backend = new LocalNetwork(host.clocks.virtual);
-      const device = new VirtioNetDevice(host, { backend, mac, configLength, queueReset });
+      const device = new VirtioNetDevice(host, { ...plan, backend, queueReset });
       return new VirtioPCI(bus, devfn, device, vmstate_virtio_net, plan);
     }
     case 'e1000':

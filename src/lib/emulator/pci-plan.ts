@@ -27,15 +27,26 @@ export type PCIDevicePlan =
       readonly maxPorts: number;
       readonly ports: readonly SerialPortPlan[];
     })
-  | (VirtioPlan & { readonly kind: 'virtio-net'; readonly mac: Uint8Array; readonly configLength: number })
+  | (VirtioPlan & {
+      readonly kind: 'virtio-net';
+      readonly mac: Uint8Array;
+      readonly configLength: number;
+      /** Of queues. */
+      readonly pairs: number;
+      /** What the network behind it took where it ran: virtio headers, fragmentation of UDP. */
+      readonly vnetHdr: boolean;
+      readonly ufo: boolean;
+    })
   | { readonly kind: 'e1000'; readonly slot: number; readonly mac: Uint8Array };
 
 const CAP_ID_MSIX = 0x11;
 const VENDOR_CAPABILITY = 9;
 const [LEGACY_FIRST, MODERN_FIRST] = [0x1000, 0x1040];
 const DEFAULT_PORTS = 31;
-/** Configuration of a card with one pair of queues: MAC and status. */
-const NET_CONFIG = 8;
+/** Configuration of a card without mq=on: MAC and status; with it, how many pairs of queues. */
+const [NET_CONFIG, NET_CONFIG_MQ] = [8, 10];
+/** Features of a network card that take other queues than those that are modelled: MQ, HASH_REPORT, RSS. */
+const [F_MQ, F_SPREADING] = [1n << 22n, (1n << 57n) | (1n << 60n)];
 
 /** Offsets of the capabilities of a configuration space; a loop in the list ends it. */
 export function capabilitiesOf(config: Uint8Array): number[] {
@@ -95,10 +106,18 @@ const READERS: Readonly<Record<string, (section: Section) => PCIDevicePlan | und
     const virtio = virtioOf(section);
     const value = (path: string): unknown => placedAt(section.fields, `virtio.${path}`)?.value;
     const [mac, configLength] = [value('virtio-net-device.mac'), Number(value('config_len'))];
-    // One pair of queues and the control queue: more are not modelled.
-    const fits = mac instanceof Uint8Array && mac.length === ETH_ALEN && Number(value('num')) === 3;
-    if (!virtio || !fits || !(configLength >= ETH_ALEN && configLength <= 24)) return undefined;
-    return { kind: 'virtio-net', ...virtio, mac, configLength };
+    const device = (name: string): number => Number(value(`virtio-net-device.${name}`) ?? 0);
+    const pairs = device('max_queue_pairs') || 1;
+    const wide = value('virtio/64bit_features.guest_features');
+    const features = typeof wide === 'bigint' ? wide : BigInt(Number(value('guest_features_lo')) || 0);
+    // Pairs, and the control queue.
+    const queues = 2 * (features & F_MQ ? pairs : 1) + 1;
+    const fits = mac instanceof Uint8Array && mac.length === ETH_ALEN && Number(value('num')) === queues;
+    if (!virtio || !fits || features & F_SPREADING || !(configLength >= ETH_ALEN && configLength <= 24))
+      return undefined;
+    const vnetHdr = device('virtio-net-vnet.has_vnet_hdr') !== 0;
+    const ufo = device('virtio-net-ufo.has_ufo') !== 0;
+    return { kind: 'virtio-net', ...virtio, mac, configLength, pairs, vnetHdr, ufo };
   }
 };
 
@@ -168,7 +187,8 @@ export class PCIOptions {
     this.#netdev(spec);
     if (/^virtio(-net(-pci)?)?$/.test(driver)) {
       const virtio = this.#virtio(spec, variant, 4);
-      this.plans.push({ kind: 'virtio-net', ...virtio, mac, configLength: NET_CONFIG });
+      const configLength = isOn(spec?.properties.get('mq')) ? NET_CONFIG_MQ : NET_CONFIG;
+      this.plans.push({ kind: 'virtio-net', ...virtio, mac, configLength, pairs: 1, vnetHdr: false, ufo: false });
     } else if (driver === 'e1000') this.plans.push({ kind: 'e1000', slot: this.#slotFor(spec), mac });
     else throw new OptionError(`Unsupported NIC model: ${driver}; there are: e1000, virtio-net-pci`);
   }

@@ -1,5 +1,6 @@
 /**
- * The virtio network card as it runs, with one pair of queues and a backend that knows no virtio headers: no offloads.
+ * The virtio network card as it runs. What comes in goes to the first pair of queues, as QEMU's user network has but one.
+ * Offloads need no work: a frame comes whole, and whoever answers here looks at no checksum of UDP and at no TCP.
  * Source: QEMU hw/net/virtio-net.c; virtio 1.2 section 5.1.
  */
 import { ETH_ALEN, type NetBackend, type NetFrontend } from '../../net/net.ts';
@@ -12,6 +13,7 @@ import type { NetState, VirtIONet } from './virtio-net.ts';
 const F = {
   CTRL_GUEST_OFFLOADS: 2n,
   MAC: 5n,
+  MQ: 22n,
   GSO: 6n,
   MRG_RXBUF: 15n,
   STATUS: 16n,
@@ -22,7 +24,14 @@ const F = {
   GUEST_ANNOUNCE: 21n,
   CTRL_MAC_ADDR: 23n
 } as const;
-const OFFERED = Object.values(F).reduce((all, feature) => all | bit(feature), 0n);
+const allOf = (features: readonly bigint[]): bigint => features.reduce((all, feature) => all | bit(feature), 0n);
+const { MQ: _, ...ALWAYS } = F;
+const OFFERED = allOf(Object.values(ALWAYS));
+/** CSUM, TSO and ECN, USO, for the guest to receive and for the host to. */
+const GUEST_OFFLOADS = allOf([1n, 7n, 8n, 9n, 54n, 55n]);
+const OFFLOADS = GUEST_OFFLOADS | allOf([0n, 11n, 12n, 13n, 56n]);
+const GUEST_UFO = bit(10n);
+const UFO = GUEST_UFO | bit(14n);
 
 const LINK_UP = 1;
 const ANNOUNCE = 2;
@@ -40,24 +49,31 @@ const CTRL_QUEUE = 64;
 /** What a command may bring: the filter's table and its counts. */
 const LONGEST_COMMAND = 1 << 16;
 const [OK, ERR] = [0, 1];
-const CLASS = { rx: 0, mac: 1, vlan: 2, announce: 3, offloads: 5 } as const;
+const CLASS = { rx: 0, mac: 1, vlan: 2, announce: 3, mq: 4, offloads: 5 } as const;
 const RX_MODES = ['promisc', 'allmulti', 'alluni', 'nomulti', 'nouni', 'nobcast'] as const;
 
 export interface VirtIONetOptions {
   readonly backend: NetBackend;
   readonly mac: Uint8Array;
-  /** Bytes of the configuration that the machine type has: 8 without MQ and speed. */
+  /** Bytes of the configuration that it has: 8 without MQ and speed. */
   readonly configLength?: number;
+  /** Pairs of queues, at least 1. Source: max_queue_pairs. */
+  readonly pairs?: number;
+  /** The host's side takes virtio headers, and with them offloads; UDP fragmentation, too. */
+  readonly vnetHdr?: boolean;
+  readonly ufo?: boolean;
   /** Machine types from 7.2 on. */
   readonly queueReset?: boolean;
 }
 
-const emptyState = (mac: Uint8Array): NetState => ({
-  ...{ mac: mac.slice(), vqs: [{ tx_waiting: 0 }], mergeable_rx_bufs: 0, status: LINK_UP },
+const emptyState = ({ mac, pairs = 1, vnetHdr = false, ufo = false }: VirtIONetOptions): NetState => ({
+  ...{ mac: mac.slice(), mergeable_rx_bufs: 0, status: LINK_UP },
+  vqs: Array.from({ length: pairs }, () => ({ tx_waiting: 0 })),
   ...{ promisc: 1, allmulti: 0, alluni: 0, nomulti: 0, nouni: 0, nobcast: 0 },
   mac_table: { in_use: 0, macs: new Uint8Array(0), multi_overflow: 0, uni_overflow: 0 },
   vlans: new Uint8Array(MAX_VLAN >> 3).fill(0xff),
-  ...{ has_vnet_hdr: 0, has_ufo: 0, max_queue_pairs: 1, curr_queue_pairs: 1, curr_guest_offloads: 0n },
+  ...{ has_vnet_hdr: vnetHdr ? 1 : 0, has_ufo: ufo ? 1 : 0 },
+  ...{ max_queue_pairs: pairs, curr_queue_pairs: 1, curr_guest_offloads: 0n },
   rss_data: {
     ...{ enabled: false, redirect: false, populate_hash: false, hash_types: 0, indirections_len: 0, default_queue: 0 },
     ...{ key: new Uint8Array(40), indirections_table: [] }
@@ -67,32 +83,66 @@ const emptyState = (mac: Uint8Array): NetState => ({
 export class VirtioNetDevice extends VirtioDevice implements VirtIONet, NetFrontend {
   readonly name = 'virtio-net';
   readonly net: NetState;
+  readonly #o: VirtIONetOptions;
   readonly #backend: NetBackend;
-  readonly #ownMac: Uint8Array;
+  readonly pairs: number;
+  /** The driver knows of all pairs. Without it there is but one, and the control queue is the third. */
+  #multiqueue = false;
   readonly #rx: VirtioRing;
   /** Where multicast addresses begin in the filter. */
   #firstMulti = 0;
 
-  constructor(host: DeviceHost, { backend, mac, configLength = CONFIG_PAIRS, queueReset = true }: VirtIONetOptions) {
+  constructor(host: DeviceHost, options: VirtIONetOptions) {
+    const { backend, pairs = 1, configLength = CONFIG_PAIRS, queueReset = true } = options;
     super(host, { deviceId: 1, configLength, queueReset });
+    this.#o = { ...options, mac: options.mac.slice() };
     this.#backend = backend;
-    this.#ownMac = mac.slice();
-    this.net = emptyState(mac);
-    this.#rx = this.addQueue(RX_QUEUE, () => this.#backend.flush());
-    this.addQueue(RX_QUEUE, (ring) => this.#transmit(ring));
-    this.addQueue(CTRL_QUEUE, (ring) => this.#control(ring));
+    this.pairs = pairs;
+    this.net = emptyState(this.#o);
+    this.#rx = this.addQueue(this.#sizeOf(0), (ring) => this.#serve(ring));
+    for (let n = 1; n < 2 * pairs + 1; n++) this.addQueue(this.#sizeOf(n), (ring) => this.#serve(ring));
     backend.attach(this);
   }
 
-  protected override getFeatures(features: bigint): bigint {
-    return features | OFFERED;
+  get #controlIndex(): number {
+    return 2 * (this.#multiqueue ? this.pairs : 1);
+  }
+  /** Descriptors of a queue, 0 while it is not there. Source: virtio_net_change_num_queues. */
+  #sizeOf(index: number): number {
+    if (index === this.#controlIndex) return CTRL_QUEUE;
+    return index < this.#controlIndex ? RX_QUEUE : 0;
   }
 
+  #serve(ring: VirtioRing): void {
+    if (ring.index === this.#controlIndex) this.#control(ring);
+    else if (ring.index & 1) this.#transmit(ring);
+    else this.#backend.flush();
+  }
+
+  protected override getFeatures(features: bigint): bigint {
+    const { vnetHdr, ufo } = this.#o;
+    const mq = this.config_len >= CONFIG_PAIRS + 2 ? bit(F.MQ) : 0n;
+    return features | OFFERED | mq | (vnetHdr ? OFFLOADS | (ufo ? UFO : 0n) : 0n);
+  }
+
+  /** Source: virtio_net_supported_guest_offloads. */
+  get #guestOffloads(): bigint {
+    return this.guest_features & (GUEST_OFFLOADS | GUEST_UFO);
+  }
+
+  /** Source: virtio_net_set_features. */
   protected override featuresSet(): void {
+    const loading = this.#vlanFilter === undefined;
     this.net.mergeable_rx_bufs = this.has(F.MRG_RXBUF) ? 1 : 0;
     const filters = this.has(F.CTRL_VLAN);
-    if (this.#vlanFilter !== undefined && this.#vlanFilter !== filters) this.net.vlans.fill(filters ? 0 : 0xff);
+    if (!loading && this.#vlanFilter !== filters) this.net.vlans.fill(filters ? 0 : 0xff);
     this.#vlanFilter = filters;
+    if (this.#o.vnetHdr && !(loading && this.has(F.CTRL_GUEST_OFFLOADS)))
+      this.net.curr_guest_offloads = this.#guestOffloads;
+    const multiqueue = this.has(F.MQ);
+    if (this.#multiqueue === multiqueue) return;
+    this.#multiqueue = multiqueue;
+    if (!loading && this.pairs > 1) for (const ring of this.rings) ring.resize(this.#sizeOf(ring.index));
   }
   /** Undefined while a state is loaded: its filter stays as it is. */
   #vlanFilter: boolean | undefined = false;
@@ -100,10 +150,12 @@ export class VirtioNetDevice extends VirtioDevice implements VirtIONet, NetFront
   override preLoad(): void {
     super.preLoad();
     this.#vlanFilter = undefined;
+    // Which queues there are, the stream says. Source: virtio_net_pre_load_queues.
+    for (const { vring } of this.rings) vring.num = 0;
   }
 
   protected override onReset(): void {
-    Object.assign(this.net, emptyState(this.#ownMac), { status: this.net.status & LINK_UP });
+    Object.assign(this.net, emptyState(this.#o), { status: this.net.status & LINK_UP });
     this.#firstMulti = 0;
   }
 
@@ -111,7 +163,7 @@ export class VirtioNetDevice extends VirtioDevice implements VirtIONet, NetFront
     config.set(this.net.mac);
     config[CONFIG_STATUS] = this.net.status;
     config[CONFIG_STATUS + 1] = 0;
-    if (config.length >= CONFIG_PAIRS + 2) config[CONFIG_PAIRS] = 1;
+    if (config.length >= CONFIG_PAIRS + 2) config.set([this.pairs & 0xff, this.pairs >> 8], CONFIG_PAIRS);
   }
   protected override configWritten(config: Uint8Array): void {
     if (!this.has(F.CTRL_MAC_ADDR) && !this.has(VIRTIO_F_VERSION_1)) this.net.mac = config.slice(0, ETH_ALEN);
@@ -127,8 +179,13 @@ export class VirtioNetDevice extends VirtioDevice implements VirtIONet, NetFront
   /** Source: virtio_net_post_load_device. */
   protected override loaded(): string | undefined {
     const { net } = this;
-    if (net.has_vnet_hdr) return 'virtio-net: saved image requires vnet_hdr=on';
-    if (net.has_ufo) return 'virtio-net: saved image requires TUN_F_UFO support';
+    if (net.has_vnet_hdr && !this.#o.vnetHdr) return 'virtio-net: saved image requires vnet_hdr=on';
+    if (this.num !== this.#controlIndex + 1) return `virtio-net: ${this.num} queues of ${this.#controlIndex + 1}`;
+    if (net.max_queue_pairs !== this.pairs) return `virtio-net: saved image has ${net.max_queue_pairs} queue pairs`;
+    if (net.curr_queue_pairs > net.max_queue_pairs)
+      return `virtio-net: curr_queue_pairs ${net.curr_queue_pairs} > max_queue_pairs ${net.max_queue_pairs}`;
+    while (net.vqs.length < this.pairs) net.vqs.push({ tx_waiting: 0 });
+    if (net.has_ufo && !this.#o.ufo) return 'virtio-net: saved image requires TUN_F_UFO support';
     if (net.mac_table.in_use > MAC_TABLE_ENTRIES) {
       net.mac_table.in_use = 0;
       net.mac_table.macs = new Uint8Array(0);
@@ -216,7 +273,7 @@ export class VirtioNetDevice extends VirtioDevice implements VirtIONet, NetFront
 
   /** Source: virtio_net_handle_tx_bh, virtio_net_flush_tx. */
   #transmit(ring: VirtioRing): void {
-    const queue = this.net.vqs[0]!;
+    const queue = this.net.vqs[ring.index >> 1]!;
     if (!this.driverOk) return;
     queue.tx_waiting = this.running ? 0 : 1;
     if (!this.running) return;
@@ -275,11 +332,15 @@ export class VirtioNetDevice extends VirtioDevice implements VirtIONet, NetFront
     } else if (kind === CLASS.announce) {
       if (command !== 0 || !(net.status & ANNOUNCE)) return ERR;
       net.status &= ~ANNOUNCE;
+    } else if (kind === CLASS.mq) {
+      const wanted = data[0]! | (data[1]! << 8);
+      if (command !== 0 || data.length < 2 || !this.#multiqueue || wanted < 1 || wanted > this.pairs) return ERR;
+      net.curr_queue_pairs = wanted;
     } else if (kind === CLASS.offloads) {
-      // Without headers on the host's side there is nothing to be offloaded.
-      if (command !== 0 || data.length < 8 || !this.has(F.CTRL_GUEST_OFFLOADS)) return ERR;
-      if (data.subarray(0, 8).some(Boolean)) return ERR;
-      net.curr_guest_offloads = 0n;
+      if (command !== 0 || data.length < 8 || !this.has(F.CTRL_GUEST_OFFLOADS) || !net.has_vnet_hdr) return ERR;
+      const offloads = new DataView(data.buffer, data.byteOffset).getBigUint64(0, true);
+      if (offloads & ~this.#guestOffloads) return ERR;
+      net.curr_guest_offloads = offloads;
     } else return ERR;
     return OK;
   }

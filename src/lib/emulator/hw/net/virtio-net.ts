@@ -45,6 +45,8 @@ export interface NetState {
 }
 export interface VirtIONet extends VirtIODevice {
   net: NetState;
+  /** Pairs of queues that it has: a model knows. */
+  readonly pairs?: number;
 }
 
 const GUEST_OFFLOADS: readonly Bits[] = [
@@ -118,11 +120,11 @@ const CONFIG = [
 ];
 
 /**
- * Queue pairs that the card has, not those in use: in its configuration where that is long enough, else from its
+ * Queue pairs that the card has, not those in use: in a stream's configuration where that is long enough, else from its
  * queues, of which one is for control.
  */
-const queuePairs = ({ config, num }: VirtIONet): number =>
-  config.length >= 10 ? config[8]! | (config[9]! << 8) : Math.max(1, num >> 1);
+const queuePairs = ({ pairs, config, num }: VirtIONet): number =>
+  pairs ?? (config.length >= 10 ? config[8]! | (config[9]! << 8) : Math.max(1, num >> 1));
 
 const waiting = fieldsOf<VirtIONetQueue>();
 const txWaiting = struct<VirtIONetQueue>({

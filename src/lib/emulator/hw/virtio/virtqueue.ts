@@ -130,6 +130,12 @@ export class VirtioRing implements VirtQueue {
     this.map();
   }
 
+  /** It is there anew with so many descriptors; with 0 it is not. Source: virtio_add_queue, virtio_del_queue. */
+  resize(size: number): void {
+    this.vring.num_default = size;
+    this.reset();
+  }
+
   /** Keeps within what there can be. Source: virtio_queue_set_num. */
   setNum(num: number): void {
     if ((num !== 0) === (this.vring.num !== 0) && num <= VIRTQUEUE_MAX_SIZE) this.vring.num = num;
