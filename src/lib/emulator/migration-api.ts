@@ -136,7 +136,7 @@ export interface DirtyBlock {
 
 /** Of each write only the first after a synchronisation is seen. */
 export interface PageWriters {
-  /** Each instruction that was seen, as eip in hex (`0x10_2030` without `_`); `device`; empty: nobody was seen. */
+  /** Each instruction that was seen: its eip in hex, then where it is known a space and its symbol; `device`; empty: nobody. */
   readonly names: readonly string[];
   /** An index into `names` for each bit that is set, in the order of the bits. */
   readonly of: Uint16Array;

@@ -3,6 +3,7 @@ import type { HostedMachine } from './hosted-machine.ts';
 import type { MigrationNews, MigrationRequest, MigrationSettings } from './machine-api.ts';
 import type { MigrationObservation } from './migration-api.ts';
 import type { Capability } from './migration/options.ts';
+import { withSymbols } from './migration/page-log.ts';
 
 /** ms between two messages to the page. */
 const EVERY = 50;
@@ -54,8 +55,14 @@ export class WatchedMigration {
   }
 
   #observe(observation: MigrationObservation): void {
-    this.#news.push(observation);
+    this.#news.push(this.#named(observation));
     this.#soon ??= setTimeout(() => this.#flush(), EVERY);
+  }
+  /** Who wrote is told by name, as far as symbols of the guest are known. */
+  #named(observation: MigrationObservation): MigrationObservation {
+    const { symbols } = this.#source;
+    if (observation.kind !== 'sync' || !symbols) return observation;
+    return { ...observation, dirty: withSymbols(observation.dirty, (address) => symbols.nameOf(address)) };
   }
   #flush(): void {
     clearTimeout(this.#soon);

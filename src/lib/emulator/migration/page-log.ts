@@ -85,3 +85,15 @@ function writersOf({ bitmap, pages }: DirtyBlock, offset: number, physmem: PhysM
 }
 const nameOf = (writer: bigint | 'device' | undefined): string =>
   typeof writer === 'bigint' ? `0x${writer.toString(16)}` : (writer ?? '');
+
+/** Adds names of symbols to instructions: `0x102030` becomes `0x102030 memset`. */
+export function withSymbols(
+  dirty: readonly DirtyBlock[],
+  nameOf: (address: bigint) => string | undefined
+): readonly DirtyBlock[] {
+  const named = (name: string): string => {
+    const symbol = name.startsWith('0x') ? nameOf(BigInt(name)) : undefined;
+    return symbol === undefined ? name : `${name} ${symbol}`;
+  };
+  return dirty.map((d) => (d.writers ? { ...d, writers: { ...d.writers, names: d.writers.names.map(named) } } : d));
+}

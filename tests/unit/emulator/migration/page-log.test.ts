@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
-import { PageLog, withWriters } from '../../../../src/lib/emulator/migration/page-log.ts';
+import { PageLog, withSymbols, withWriters } from '../../../../src/lib/emulator/migration/page-log.ts';
 import { PhysMem } from '../../../../src/lib/emulator/system/physmem.ts';
 
 function setup() {
@@ -54,4 +54,7 @@ test('each dirty page has its writer, in the order of the bits', () => {
   );
   expect(dirty!.writers).toEqual({ names: ['', '0x102030', 'device'], of: Uint16Array.of(0, 1, 1, 2) });
   expect(unknown!.writers).toBeUndefined();
+  const named = withSymbols([dirty!, unknown!], (address) => (address === 0x10_2030n ? 'memset+0x10' : undefined));
+  expect(named[0]!.writers!.names).toEqual(['', '0x102030 memset+0x10', 'device']);
+  expect(named[1]).toBe(unknown);
 });
