@@ -1,5 +1,5 @@
 /** Two machines of one process, and a guest that goes from one to the other. */
-import { link, type Link, type LinkOptions } from '../../src/lib/emulator/migration/channel.ts';
+import { link, type ByteDuplex, type Link, type LinkOptions } from '../../src/lib/emulator/migration/channel.ts';
 import { waitForGuest } from '../../src/lib/emulator/machine-incoming.ts';
 import type { MigrationObservation, MigrationRound } from '../../src/lib/emulator/migration-api.ts';
 import type { StartOptions } from '../../src/lib/emulator/migration/migration.ts';
@@ -18,14 +18,26 @@ export interface Passage {
   readonly arrived: () => boolean;
 }
 
+export interface SendOptions extends LinkOptions, StartOptions {
+  /** Is told of everything when it happens. */
+  readonly observe?: (observation: MigrationObservation, wire: Link) => void;
+  /** The receiver's end of the link, as the receiver is to see it. */
+  readonly end?: (end: ByteDuplex, wire: Link) => ByteDuplex;
+}
+
 /** Sends a guest; the receiver keeps it standing. */
-export function send(from: Workload, to: Workload, options: LinkOptions & StartOptions = {}): Passage {
+export function send(from: Workload, to: Workload, options: SendOptions = {}): Passage {
   const wire = link(options);
   const seen: MigrationObservation[] = [];
-  const observer = { observe: (o: MigrationObservation) => void seen.push(o) };
+  const observer = {
+    observe(o: MigrationObservation) {
+      seen.push(o);
+      options.observe?.(o, wire);
+    }
+  };
   // One host has one clock: the sender's, which stands then.
   const incoming = waitForGuest(to.machine, false, () => from.machine.clocks.host.now());
-  const loaded = incoming.start(() => Promise.resolve(wire.ends[1]));
+  const loaded = incoming.start(() => Promise.resolve(options.end?.(wire.ends[1], wire) ?? wire.ends[1]));
   const { migration } = from.machine;
   migration.observers.add(observer);
   const sent = migration.start(() => Promise.resolve(wire.ends[0]), options);

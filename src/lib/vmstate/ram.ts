@@ -52,9 +52,11 @@ export interface RamContext {
 
 /**
  * Takes pages as they arrive: a machine that a migration comes into. Nothing of them is kept beside it: no contents, no
- * record in the index, no hash.
+ * record in the index, no hash. What a reader of files warns of ends the reading, as it ends QEMU's.
  */
 export interface PageSink {
+  /** The stream is of this machine. Returns why it cannot be taken, which ends the reading. */
+  machine(name: string): string | undefined;
   /** A block was listed. Returns why it cannot be taken, which ends the reading. */
   block(block: RamBlock): string | undefined;
   /** Contents of a block's page, by its number in the block. They are lent; undefined: zeros. */
@@ -149,6 +151,7 @@ export class RamReader {
       const count = this.#pages;
       const { offset } = window;
       const end = await this.#readOne(fields, yieldTo);
+      if (this.#sink && this.failure) return 'bad';
       if (end) return end;
       if (this.#pages === count && ++this.#fruitless > MAX_FRUITLESS) {
         return this.#bad('ram-fruitless', offset, `more than ${MAX_FRUITLESS} records bring no page`);
@@ -233,7 +236,8 @@ export class RamReader {
   }
 
   #warn(code: string, at: number, message: string, more: Partial<Problem> = {}): void {
-    this.#problems.add({ code, severity: 'warning', section: 'ram/0', at, message, ...more });
+    if (this.#sink) this.failure ??= { code, at, message };
+    else this.#problems.add({ code, severity: 'warning', section: 'ram/0', at, message, ...more });
   }
 
   #bad(code: string, at: number, message: string): RamEnd {

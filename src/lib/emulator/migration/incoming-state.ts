@@ -13,7 +13,7 @@ import type { MigrationInfo, MigrationStatus } from '../migration-api.ts';
 import type { RAMBlock } from '../system/physmem.ts';
 import type { RunStateMachine } from '../system/runstate.ts';
 import { received, type ByteDuplex } from './channel.ts';
-import { loadDevices, targetOf, type LoadReport, type MigratableMachine } from './incoming.ts';
+import { loadDevices, otherMachine, targetOf, type LoadReport, type MigratableMachine } from './incoming.ts';
 import { MigrationError } from './options.ts';
 import { PAGE, rehearse } from './savevm.ts';
 
@@ -40,7 +40,7 @@ export interface IncomingOptions {
 const isFatal = ({ severity }: Problem): boolean => severity === 'fatal';
 
 /** What a reader of files only warns of, and a loader cannot go on with. */
-const FAILURE = /^(ram-|xbzrle-|compress-|section-|footer-|too-many-)/;
+const FAILURE = /^(section-|footer-|too-many-)/;
 
 export class IncomingMigration {
   readonly #machine: ReceivingMachine;
@@ -104,7 +104,8 @@ export class IncomingMigration {
       const message = error instanceof Error ? error.message : String(error);
       report = { problems: [{ code: 'incoming', severity: 'fatal', at: 0, message }], frozen: [] };
     }
-    const why = report.problems.find(isFatal);
+    // A link that broke says more than that the stream ends there.
+    const why = report.problems.find(({ code }) => code === 'input-damaged') ?? report.problems.find(isFatal);
     if (why) {
       // The sender learns of it, and its guest goes on there.
       channel?.destroy();
@@ -122,6 +123,7 @@ export class IncomingMigration {
     const machine = this.#machine;
     const targets: RAMBlock[] = [];
     const pages: PageSink = {
+      machine: (name) => otherMachine(machine, name),
       block(block) {
         const found = targetOf(machine.physmem, block);
         if (typeof found === 'string') return found;

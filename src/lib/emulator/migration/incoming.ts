@@ -63,13 +63,10 @@ export async function loadVmState(
 /** All but RAM, which is there already. */
 export async function loadDevices(machine: MigratableMachine, snapshot: Snapshot): Promise<LoadReport> {
   const problems: Problem[] = snapshot.problems.filter((p) => p.severity === 'fatal');
-  const received = snapshot.configuration?.machine;
-  if (received !== undefined && received !== machine.machine) {
-    problems.push({
-      ...{ code: 'machine-type', severity: 'fatal', at: 0, section: 'configuration/0' },
-      message: `Machine type received is '${received}' and local is '${machine.machine}'`
-    });
-  }
+  const { configuration } = snapshot;
+  const other = configuration && otherMachine(machine, configuration.machine);
+  if (other !== undefined)
+    problems.push({ code: 'machine-type', severity: 'fatal', at: 0, section: 'configuration/0', message: other });
   const layout: SectionSlot[] = [];
   for (const section of snapshot.sections) {
     if (section.kind !== 'full' && (section.kind !== 'end' || section.name === 'ram')) continue;
@@ -86,6 +83,10 @@ export async function loadDevices(machine: MigratableMachine, snapshot: Snapshot
   machine.layout = layout;
   return { problems, frozen: layout.filter((s) => s.frozen).map(sectionLabel) };
 }
+
+/** Why a stream of another machine cannot be taken. Source: configuration_post_load. */
+export const otherMachine = ({ machine }: MigratableMachine, received: string): string | undefined =>
+  received === machine ? undefined : `Machine type received is '${received}' and local is '${machine}'`;
 
 async function loadSection(
   machine: MigratableMachine,
