@@ -238,8 +238,8 @@ export type RamPageBits = { readonly ZERO: 1; readonly DATA: 2; readonly WRITTEN
 
 /** What of the machine is shown: asked for together, so that a step costs one round trip. */
 export interface LookRequest {
-  /** Bytes around an address; with `follow`, around the next instruction where that is not among the first half. */
-  readonly code?: { readonly at: bigint; readonly follow: boolean; readonly before: number; readonly after: number };
+  /** Bytes around an address; without one, around the next instruction, staying while that is among the first half. */
+  readonly code?: { readonly at?: bigint | undefined; readonly before: number; readonly after: number };
   /** Values from the top of the stack on. */
   readonly stack?: number;
   readonly calls?: boolean;
@@ -401,6 +401,8 @@ export interface MigrationSettings {
   readonly downtimeLimit?: number;
   /** Of the link, in ms. */
   readonly latency?: number;
+  /** Of the link, in bytes a second, whatever the sender may; 0: as fast as its ends. Only of one within the tab. */
+  readonly linkBandwidth?: number;
 }
 export interface MigrationRequest extends MigrationSettings {
   readonly capabilities: readonly ('auto-converge' | 'xbzrle')[];

@@ -16,6 +16,8 @@ export class TabMigration {
   readonly #source: HostedMachine;
   readonly #watched: WatchedMigration;
   readonly #wire: Link = link();
+  #latency = 0;
+  #bandwidth = 0;
 
   /**
    * @param destination of the same plan, new; it is destroyed where the guest does not arrive
@@ -30,17 +32,19 @@ export class TabMigration {
     this.#source = source;
     this.#watched = new WatchedMigration(source, told);
     this.#watched.prepare(request);
-    this.#delay(request);
+    this.#shape(request);
     this.over = this.#watched.during(() => this.#run(destination, request.stopFirst));
   }
 
   /** While it runs too. @throws MigrationError what a parameter refuses */
   set(settings: MigrationSettings): void {
     this.#watched.set(settings);
-    this.#delay(settings);
+    this.#shape(settings);
   }
-  #delay({ latency }: MigrationSettings): void {
-    if (latency !== undefined) this.#wire.set({ latency });
+  #shape({ latency = this.#latency, linkBandwidth = this.#bandwidth }: MigrationSettings): void {
+    this.#latency = latency;
+    this.#bandwidth = linkBandwidth;
+    this.#wire.set({ latency, ...(linkBandwidth === 0 ? {} : { bandwidth: linkBandwidth }) });
   }
 
   cancel(): void {

@@ -83,3 +83,24 @@ test('one that does not converge does when more downtime is allowed meanwhile', 
   expect(info.ram!['dirty-sync-count']).toBeGreaterThanOrEqual(4);
   await host.destroy(arrived!.id);
 });
+
+test('a link takes its time where the sender is not limited, and can be widened on the way', async () => {
+  await ask(id, 'dirty 1 1M xor', /workload> $/);
+  await ask(id, 'fill 4M noise', /pages written/);
+  const start = performance.now();
+  const request = { ...plain, maxBandwidth: 0, stopFirst: true, linkBandwidth: 4 << 20, latency: 5 };
+  const { info, arrived } = await host.migrate(id, request, () => undefined);
+  // 4 MiB of noise and whatever else was not zero.
+  expect(performance.now() - start).toBeGreaterThan(1000);
+  expect(info.downtime).toBeGreaterThan(900);
+  let widened = false;
+  const again = { ...plain, maxBandwidth: 0, stopFirst: true, linkBandwidth: 64 << 10 };
+  const back = await host.migrate(arrived!.id, again, () => {
+    if (!widened) void host.setMigration(arrived!.id, { linkBandwidth: 0 });
+    widened = true;
+  });
+  // It would have been more than a minute.
+  expect(back.info['total-time']).toBeLessThan(20_000);
+  await host.destroy(arrived!.id);
+  await host.destroy(back.arrived!.id);
+});

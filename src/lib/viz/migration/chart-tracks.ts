@@ -2,7 +2,7 @@
 import { bytesText, count } from '../format.ts';
 import type { Figure } from './evidence.ts';
 import { mostOf, seriesOf, type Point, type Series } from './series.ts';
-import type { Run, Story } from './story.ts';
+import { lawOf, type Run, type Story } from './story.ts';
 
 const PAGE = 4096;
 
@@ -56,6 +56,12 @@ function remaining({ rounds, samples }: Story): Point[] {
     ...(last?.phase === 'switchover' ? [[last.end, 0] as const] : [])
   ];
 }
+/** What the law has for each round; of no more than there is. */
+function lawful({ rounds }: Story): Point[] {
+  const law = lawOf(rounds);
+  const all = (rounds[0]?.dirty ?? 0) * PAGE;
+  return law ? rounds.map((r, n): Point => [r.start, Math.min(law.volumes[n]!, all)]) : [];
+}
 function throttled({ throttle, until }: Story): Point[] {
   const last = throttle.at(-1);
   if (!last) return [];
@@ -91,7 +97,8 @@ export const chartTracks: readonly ChartTrack[] = [
         figure: 'threshold',
         token: '--category-5',
         points: (s) => ofSamples(s, (x) => x.threshold)
-      }
+      },
+      { title: 'law M rⁿ', figure: 'law', token: '--muted', steps: true, points: lawful }
     ]
   },
   {

@@ -27,6 +27,9 @@ export class LiveMigration {
   way = $state<Way>('precopy');
   /** max-bandwidth, bytes a second. */
   bandwidth = $state(32 << 20);
+  /** Of the link within the tab: bytes a second and ms, 0 without bounds. */
+  link = $state(0);
+  latency = $state(0);
   /** downtime-limit, ms. */
   downtime = $state(300);
   /** Pages a second, typed at the workload guest's prompt. */
@@ -72,8 +75,8 @@ export class LiveMigration {
   }
 
   get settings(): Settings {
-    const { way, bandwidth, downtime, dirtyRate, pattern } = this;
-    return { way, bandwidth, downtime, dirtyRate, pattern };
+    const { way, bandwidth, link, latency, downtime, dirtyRate, pattern } = this;
+    return { way, bandwidth, link, latency, downtime, dirtyRate, pattern };
   }
 
   /** Finds out whether presets and the dirty rate have a guest. @param known it is a sample's that says so */
@@ -90,6 +93,7 @@ export class LiveMigration {
     this.preset = preset;
     if (!preset) return false;
     ({ way: this.way, bandwidth: this.bandwidth, downtime: this.downtime, pattern: this.pattern } = preset);
+    ({ link: this.link = 0, latency: this.latency = 0 } = preset);
     this.dirtyRate = preset.dirtyRate;
     if (this.#machine.running) void this.write(preset.dirtyRate);
     return true;
@@ -109,6 +113,7 @@ export class LiveMigration {
     const to = this.uri.trim();
     const request: MigrationRequest = {
       ...{ maxBandwidth: this.bandwidth, downtimeLimit: this.downtime, capabilities, stopFirst },
+      ...{ linkBandwidth: this.link, latency: this.latency },
       ...(to === '' ? {} : { to })
     };
     return this.#moving(async () => {

@@ -14,6 +14,9 @@ export interface Settings {
   readonly bandwidth: number;
   /** ms */
   readonly downtime: number;
+  /** Of the link within the tab: bytes a second, whatever the limit says, and ms on the way. 0: no bounds. */
+  readonly link?: number;
+  readonly latency?: number;
   /** Pages a second that the workload guest writes. */
   readonly dirtyRate: number;
   /** Memory that it writes, and how: arguments of its `dirty`. */
@@ -34,6 +37,7 @@ const MIB = 1 << 20;
 const usual = {
   way: 'precopy',
   bandwidth: 4 * MIB,
+  link: 4 * MIB,
   downtime: 100,
   pattern: '6M seq',
   before: ['fill 12M zero', 'fill 6M']
@@ -48,9 +52,10 @@ export const presets: readonly Preset[] = [
     about: 'The guest writes a fifth of what the link takes: each round is a fifth of the one before.'
   },
   {
-    ...{ ...usual, id: 'plateau', title: 'Saw-tooth plateau', dirtyRate: 1000 },
-    // More than a round of it writes, and a first round that is short.
-    ...{ pattern: '12M seq', before: ['fill 12M zero', 'fill 1M'] },
+    ...{ ...usual, id: 'plateau', title: 'Saw-tooth plateau', dirtyRate: 1080 },
+    // A little more than the link takes. The longer a round, the more pages it meets twice: rounds come to a length that
+    // they keep. A page after the other would be found dirty again right before it is sent.
+    ...{ pattern: '12M random', before: ['fill 12M zero', 'fill 1M'] },
     about: 'It writes about as much as the link takes: rounds stay as long as they are, until chance lets one pass.'
   },
   {

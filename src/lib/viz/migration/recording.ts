@@ -94,7 +94,9 @@ function settingsOf(json: unknown): Settings | undefined {
   const { way, bandwidth, downtime, dirtyRate, pattern } = json;
   if (typeof way !== 'string' || !isWay(way) || typeof pattern !== 'string') return undefined;
   if (!isNumber(bandwidth) || !isNumber(downtime) || !isNumber(dirtyRate)) return undefined;
-  return { way, bandwidth, downtime, dirtyRate, pattern };
+  const { link, latency } = json;
+  const wire = { ...(isNumber(link) && { link }), ...(isNumber(latency) && { latency }) };
+  return { way, bandwidth, downtime, dirtyRate, pattern, ...wire };
 }
 
 function observationOf(json: unknown, i: number): MigrationObservation {

@@ -72,6 +72,14 @@ export function storyOf(observations: readonly MigrationObservation[], until = d
   return { until, rounds, samples, throttle, statuses, stops, sections, downtime };
 }
 
+/** What the law says of the rounds to come. A tenth is less than a run's rates vary. */
+export const verdictOf = (ratio: number): string =>
+  ratio < 0.9
+    ? 'each round is smaller than the one before, it converges'
+    : ratio <= 1.1
+      ? 'rounds stay about as large as they are'
+      : 'each round is larger than the one before';
+
 /** One line of the law that textbooks give: round n sends V_n = V_0 r^n, r being dirty rate over bandwidth. */
 export interface Law {
   /** Bytes of round 1, bytes a second both. */
