@@ -37,6 +37,8 @@ const NO_MACHINE = 'there is no machine: its report says why';
 export class HostedMachine {
   readonly report: MachineReport;
   readonly looks = new LookTeller();
+  /** Around which address code is shown while the next instruction is followed. */
+  codeAt: bigint | undefined;
   readonly #machine: Machine | undefined;
   readonly #images: Map<string, string>;
   readonly #symbols: Symbols | undefined;

@@ -30,7 +30,7 @@ export function lookAt(hosted: HostedMachine, wanted: LookRequest): Look {
   const { code, stack, calls, devices, sheets, walk } = wanted;
   return {
     ...{ status, cpu, breakpoints: hosted.breakpoints.list },
-    ...(code && { code: codeAround(machine, symbols, cpu, code) }),
+    ...(code && { code: codeAround(hosted, symbols, cpu, code) }),
     ...(stack !== undefined && { stack: stackSlots(machine, symbols, cpu, stack) }),
     ...(calls && { calls: callChain(machine, symbols) }),
     ...(devices && {
@@ -50,13 +50,15 @@ export function lookAt(hosted: HostedMachine, wanted: LookRequest): Look {
 
 /** From `before` bytes before the address on, or from the address on where nothing is mapped before. */
 function codeAround(
-  machine: Machine,
+  hosted: HostedMachine,
   symbols: Symbols | undefined,
   { pc, codeSize }: CpuView,
-  { at: wanted, follow, before, after }: NonNullable<LookRequest['code']>
+  { at: wanted, before, after }: NonNullable<LookRequest['code']>
 ): NonNullable<Look['code']> {
-  const near = pc >= wanted - BigInt(before) && pc < wanted + BigInt(after >> 1);
-  const at = follow && !near ? pc : wanted;
+  const { machine, codeAt } = hosted;
+  const stays = codeAt !== undefined && pc >= codeAt - BigInt(before) && pc < codeAt + BigInt(after >> 1);
+  const at = wanted ?? (stays ? codeAt : pc);
+  if (wanted === undefined) hosted.codeAt = at;
   const ahead = at < BigInt(before) ? at : BigInt(before);
   let start = at - ahead;
   let bytes = readMemory(machine, 'virtual', start, Number(ahead) + after);

@@ -65,3 +65,21 @@ export async function disassemble(
   }
   return out;
 }
+
+/** How long the instruction is that begins at each of the bytes; 0 where none does, or it goes beyond the end. */
+export async function instructionLengths(bytes: Uint8Array, bitness: Bitness): Promise<readonly number[]> {
+  const { default: load } = await import('virtual:iced-x86');
+  const { Decoder, DecoderOptions, Instruction: Decoded } = await load();
+  const decoder = new Decoder(bitness, bytes, DecoderOptions.None);
+  const decoded = new Decoded();
+  try {
+    return Array.from(bytes, (_, at) => {
+      decoder.position = at;
+      decoder.decodeOut(decoded);
+      return decoded.isInvalid ? 0 : decoded.length;
+    });
+  } finally {
+    decoded.free();
+    decoder.free();
+  }
+}

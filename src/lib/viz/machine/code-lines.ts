@@ -1,5 +1,5 @@
 /** The instructions around an address: those before it too, as far as decoding meets it. */
-import { disassemble, type Instruction } from '../cpu/disassemble.ts';
+import { disassemble, instructionLengths } from '../cpu/disassemble.ts';
 import type { Bitness } from '../cpu/vcpu.ts';
 
 export interface CodeLine {
@@ -25,15 +25,16 @@ export async function codeLines(
   bitness: Bitness
 ): Promise<readonly CodeLine[]> {
   const at = Number(address - start);
-  let found: readonly Instruction[] = [];
-  for (let from = 0; from <= at; from++) {
-    const before = from === at ? [] : await disassemble(bytes.subarray(0, at), start, bitness, from);
-    const last = before.at(-1);
-    const meets = last === undefined || (last.offset + last.length === at && before.every((i) => i.valid));
-    if (!meets) continue;
-    found = [...before, ...(await disassemble(bytes, start, bitness, at))];
-    break;
+  const lengths = await instructionLengths(bytes.subarray(0, at), bitness);
+  let first = at;
+  /** Where decoding arrives at the address. */
+  const arrives = new Set([at]);
+  for (let from = at - 1; from >= 0; from--) {
+    if (lengths[from] === 0 || !arrives.has(from + lengths[from]!)) continue;
+    arrives.add(from);
+    first = from;
   }
+  const found = await disassemble(bytes, start, bitness, first);
   return found.map((instruction) => ({
     address: BigInt.asUintN(64, start + BigInt(instruction.offset)),
     bytes: bytes.subarray(instruction.offset, instruction.offset + instruction.length),

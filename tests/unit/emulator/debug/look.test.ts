@@ -83,7 +83,7 @@ describe.skipIf(!folder)('a Linux guest', () => {
   afterAll(() => host.destroy(id));
 
   const ALL: LookRequest = {
-    code: { at: 0n, follow: true, before: 48, after: 512 },
+    code: { before: 48, after: 512 },
     ...{ stack: 64, calls: true, devices: ['apic/0', 'none/0'] },
     sheets: ['tables', 'interrupts', 'board', 'virtqueues']
   };
@@ -95,6 +95,9 @@ describe.skipIf(!folder)('a Linux guest', () => {
     const { code, stack, calls, devices, sheets, walk, cpu } = look;
     expect(code).toMatchObject({ at: cpu.pc, start: cpu.pc - 48n });
     expect(code!.bytes.length).toBe(560);
+    const near = await host.look(id, { code: { at: cpu.pc + 5n, before: 4, after: 8 } });
+    expect(near.code).toMatchObject({ at: cpu.pc + 5n, start: cpu.pc + 1n, bytes: code!.bytes.slice(49, 61) });
+    expect([...code!.names.values()]).toContain('default_idle');
     expect(stack!.length).toBe(64);
     expect(walk!.steps.length).toBeGreaterThanOrEqual(3);
     expect([...devices!.keys()]).toEqual(['apic/0']);
