@@ -4,6 +4,7 @@ import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
 import type { MigrationStatus } from '../../../../src/lib/emulator/migration-api.ts';
 import type { Migration, MigrationEvent } from '../../../../src/lib/emulator/migration/migration.ts';
 import { differences, send, type Passage } from '../../../support/live-migration.ts';
+import { progress } from '../../../support/progress.ts';
 import { runningWorkload, workloadMachine, type Workload } from '../../../support/workload.ts';
 
 const host = new HostMemory();
@@ -319,7 +320,9 @@ test(
     let at = await guest();
     await at.ask(run);
     let arrivals = 0;
+    const left = progress(RUNS);
     for (let n = 0; n < RUNS; n++) {
+      left(n);
       const way = WAYS[draw(WAYS.length)]!;
       const fate = (['arrives', 'cancelled', 'cut', 'arrives'] as const)[draw(4)]!;
       const to = room();

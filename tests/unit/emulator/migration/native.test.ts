@@ -12,6 +12,7 @@ import { Machine as Native } from '../../../../scripts/qemu/machine.mjs';
 import { qemus } from '../../../../scripts/qemu/qemu.mjs';
 import { connect, listen } from '../../../../src/bridge/migration-uri.ts';
 import { waitForGuest } from '../../../../src/lib/emulator/machine-incoming.ts';
+import { progress } from '../../../support/progress.ts';
 import { FINISHED, runningWorkload, workloadMachine, type Workload } from '../../../support/workload.ts';
 
 const installed = qemus();
@@ -144,7 +145,9 @@ test.skipIf(!newer)(
     const run = `dirty 5000 2M xor ${10_000 * ROUND_TRIPS}`;
     let here = await runningWorkload(typeOf(version));
     await here.ask(run);
+    const left = progress(ROUND_TRIPS);
     for (let trip = 0; trip < ROUND_TRIPS; trip++) {
+      left(trip);
       const uri = `tcp:127.0.0.1:${await freePort()}`;
       const native = await Native.start(newer!, argsOf(version, ['-incoming', uri]));
       try {
