@@ -10,6 +10,9 @@ import type { Machine } from './machine.ts';
 import { link, type Link } from './migration/channel.ts';
 import { WatchedMigration } from './watched-migration.ts';
 
+/** Seconds that a sender may be ahead of a link: what waits there when the guest stops is downtime too. */
+const BUFFERED = 0.02;
+
 export class TabMigration {
   /** Resolves when it is over: with the machine that has the guest now, undefined where the guest stayed. */
   readonly over: Promise<HostedMachine | undefined>;
@@ -44,7 +47,8 @@ export class TabMigration {
   #shape({ latency = this.#latency, linkBandwidth = this.#bandwidth }: MigrationSettings): void {
     this.#latency = latency;
     this.#bandwidth = linkBandwidth;
-    this.#wire.set({ latency, ...(linkBandwidth === 0 ? {} : { bandwidth: linkBandwidth }) });
+    const narrow = { bandwidth: linkBandwidth, buffer: linkBandwidth * BUFFERED };
+    this.#wire.set({ latency, ...(linkBandwidth === 0 ? {} : narrow) });
   }
 
   cancel(): void {

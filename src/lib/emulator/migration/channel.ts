@@ -68,12 +68,14 @@ class Pipe {
 
   set options(options: LinkOptions) {
     this.#options = options;
-    this.#busyUntil = Math.min(this.#busyUntil, performance.now());
+    this.#busyUntil = performance.now();
     this.#move();
   }
 
   write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#broken || this.#ended) throw new Error(BROKEN_PIPE);
+    // A link that had something to do goes on from where it was, however late somebody looks.
+    if (this.#waiting.length === 0) this.#busyUntil = Math.max(this.#busyUntil, performance.now());
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     this.#written += bytes.length;
@@ -138,7 +140,6 @@ class Pipe {
   #move(): void {
     const { bandwidth, latency = 0 } = this.#options;
     const now = performance.now();
-    this.#busyUntil = Math.max(this.#busyUntil, now);
     while (this.#waiting.length > 0 && (bandwidth === undefined || this.#busyUntil < now + TICK_MS)) {
       const bytes = this.#waiting.shift()!;
       const most = bandwidth === undefined ? bytes.length : Math.max(1, Math.ceil((bandwidth * TICK_MS) / 1000));

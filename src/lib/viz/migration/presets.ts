@@ -55,7 +55,7 @@ export const presets: readonly Preset[] = [
     ...{ ...usual, id: 'plateau', title: 'Saw-tooth plateau', dirtyRate: 1080 },
     // A little more than the link takes. The longer a round, the more pages it meets twice: rounds come to a length that
     // they keep. A page after the other would be found dirty again right before it is sent.
-    ...{ pattern: '12M random', before: ['fill 12M zero', 'fill 1M'] },
+    ...{ pattern: '12M random', before: ['fill 12M zero'] },
     about: 'It writes about as much as the link takes: rounds stay as long as they are, until chance lets one pass.'
   },
   {
