@@ -18,6 +18,7 @@ export function captionOf({ run, story }: ChartRun): string {
     ? [
         ...[ways[made.way].title, `max-bandwidth ${bytesText(made.bandwidth)}/s`],
         `downtime-limit ${count(made.downtime)} ms`,
+        ...(made.link ? [`a link of ${bytesText(made.link)}/s`] : []),
         ...(made.dirtyRate > 0 ? [`dirty ${count(made.dirtyRate)} pages/s ${made.pattern}`] : [])
       ]
     : ['parameters not recorded'];
