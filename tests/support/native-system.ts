@@ -1,13 +1,10 @@
 /** tests/native/system.S: the image, and what native QEMU's processor makes of it. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { qemus, type Qemu } from '../../scripts/qemu/qemu.mjs';
-
-const SOURCE = fileURLToPath(new URL('../native/system.S', import.meta.url));
-const FOLDER = fileURLToPath(new URL('../../.cache/native', import.meta.url));
+import { firmware } from './firmware.ts';
 
 /** Where the image is linked to, and where it is seen. */
 export const IMAGE_AT = 0xf0000;
@@ -18,19 +15,9 @@ const RECORD_BYTES = 24;
 const MOST_RECORDS = 1000;
 const END = 0xffff_ffff;
 
-/** Why the image cannot be made here, undefined where it can. */
-export const noAssembler: string | undefined =
-  spawnSync('as', ['--version']).status === 0 && spawnSync('ld', ['--version']).status === 0
-    ? undefined
-    : 'needs as and ld: apt-get install binutils';
-
 /** 64 KiB, entered at its last 16 bytes. */
 export function systemImage(): { readonly bytes: Uint8Array; readonly path: string } {
-  mkdirSync(FOLDER, { recursive: true });
-  const [object, path] = [join(FOLDER, 'system.o'), join(FOLDER, 'system.bin')];
-  execFileSync('as', ['--64', '-mx86-used-note=no', SOURCE, '-o', object]);
-  const place = ['-m', 'elf_x86_64', '-e', '0', '-Ttext', IMAGE_AT.toString(16)];
-  execFileSync('ld', [...place, '--oformat', 'binary', object, '-o', path]);
+  const path = firmware('system');
   return { bytes: readFileSync(path), path };
 }
 

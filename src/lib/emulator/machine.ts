@@ -479,8 +479,8 @@ export class Machine implements LiveMachine {
     const log = (message: string): void => pc.log('cpu', message);
     return {
       tsc: () => this.time.ticks(),
-      ioRead: (port, size) => pc.ports.read(port, size),
-      ioWrite: (port, value, size) => pc.ports.write(port, value, size),
+      ioRead: (port, size) => pc.ports.in(port, size),
+      ioWrite: (port, value, size) => pc.ports.out(port, value, size),
       interruptVector: () => apic.interruptVector(),
       apicBase: () => apic.apicBase(),
       setApicBase: (value) => apic.setApicBase(value),

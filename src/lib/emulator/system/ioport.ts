@@ -2,6 +2,7 @@
  * The 64 Ki I/O ports. They are an address space like any other, in which unassigned ports read all ones; old ISA
  * devices declare theirs as a table. Source: QEMU system/ioport.c, include/exec/ioport.h.
  */
+import { readDevice, writeDevice } from './memory-access.ts';
 import { AddressSpace, MemoryRegion, type MemoryRegionOps } from './memory.ts';
 
 const PORTS = 0x10000;
@@ -21,12 +22,25 @@ export class IOPortSpace {
   readonly root: MemoryRegion = MemoryRegion.io('io', PORTS, unassigned_io_ops);
   readonly space: AddressSpace = new AddressSpace('I/O', this.root);
 
-  /** IN: 1, 2 or 4 bytes, unsigned. */
+  /**
+   * IN of a CPU: 1, 2 or 4 bytes, unsigned, of the region that the port belongs to. It gets the access as it is, and
+   * where it does not take that size or place, it reads 0. Source: target/i386 helper_inw, memory_ldst.c.inc.
+   */
+  in(port: number, size: number): number {
+    const { region, start, offset } = this.space.find(port)!;
+    return readDevice(region, port - start + offset, size);
+  }
+  /** OUT of a CPU. */
+  out(port: number, value: number, size: number): void {
+    const { region, start, offset } = this.space.find(port)!;
+    writeDevice(region, port - start + offset, value, size);
+  }
+
+  /** An access from elsewhere, split as regions want it: 1, 2 or 4 bytes, unsigned. Source: cpu_inw. */
   read(port: number, size: number): number {
     return this.space.read(port, size);
   }
 
-  /** OUT. */
   write(port: number, value: number, size: number): void {
     this.space.write(port, value, size);
   }

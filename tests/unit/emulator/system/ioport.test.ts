@@ -68,3 +68,13 @@ test('a region over others hides them while it is enabled', () => {
   rcr.setEnabled(false);
   expect(ports.read(0xcf8, 4)).toBe(0x11111111);
 });
+
+test('an instruction makes one access, which a region takes or not; who reads for others has it split', () => {
+  const ports = new IOPortSpace();
+  const bytes = { valid: { min: 1, max: 1 }, read: (at: number) => at + 1, write() {} };
+  ports.register(0x92, MemoryRegion.io('bytes', 4, bytes));
+  expect([ports.in(0x92, 1), ports.in(0x92, 2), ports.read(0x92, 2)]).toEqual([1, 0, 0x201]);
+  // Nowhere, and beside it.
+  expect([ports.in(0x1234, 4), ports.in(0x1233, 2), ports.read(0x1233, 2)]).toEqual([0xffff_ffff, 0, 0xffff]);
+  expect(ports.in(0xffff, 4)).toBe(0);
+});

@@ -3,10 +3,10 @@
  * native QEMU: every fault's vector, error code, EIP, flags and stack, and what gates, tasks, IRET and SYSCALL leave.
  */
 import { describe, expect, test } from 'vitest';
+import { noAssembler } from '../../../../support/firmware.ts';
 import {
   IMAGE_AT,
   installedQemus,
-  noAssembler,
   outcomeOf,
   runNatively,
   systemImage,
