@@ -36,7 +36,12 @@ function bytesDelta(before: Uint8Array, after: Uint8Array): Delta | undefined {
   if (before.length !== after.length) return { value: after };
   const most = Math.floor(after.length / SPARSE);
   const at: number[] = [];
+  const [words, words2] = [wordsOf(before), wordsOf(after)];
   for (let i = 0; i < after.length; i++) {
+    if ((i & 3) === 0 && i >>> 2 < words.length && words[i >>> 2] === words2[i >>> 2]) {
+      i += 3;
+      continue;
+    }
     if (before[i] === after[i]) continue;
     if (at.length === most) return { value: after };
     at.push(i);
@@ -44,6 +49,10 @@ function bytesDelta(before: Uint8Array, after: Uint8Array): Delta | undefined {
   if (at.length === 0) return undefined;
   return { at: Uint32Array.from(at), bytes: Uint8Array.from(at, (i) => after[i]!) };
 }
+
+/** As far as whole words go; none where they do not lie as words do. */
+const wordsOf = ({ buffer, byteOffset, length }: Uint8Array): Uint32Array =>
+  (byteOffset & 3) === 0 ? new Uint32Array(buffer, byteOffset, length >>> 2) : new Uint32Array(0);
 
 function listDelta(before: readonly unknown[], after: readonly unknown[]): Delta | undefined {
   const members: [number, Delta][] = [];

@@ -8,6 +8,7 @@ const plain = fc.letrec((tie) => ({
     fc.integer({ min: 0, max: 3 }),
     fc.constantFrom(undefined, true, 'a', 1n, 2n, NaN),
     fc.uint8Array({ minLength: 20, maxLength: 21, max: 1 }),
+    fc.uint8Array({ minLength: 9, maxLength: 9, max: 1 }).map((bytes) => bytes.subarray(1)),
     fc.array(tie('value'), { maxLength: 4 }),
     fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value')),
     fc.array(fc.tuple(fc.constantFrom('x', 'y', 1n), tie('value'))).map((entries) => new Map(entries))
