@@ -26,6 +26,8 @@ export interface Workload {
   says(text: RegExp | string, from?: number): Promise<void>;
   /** Resolves when a counted run of `dirty` has ended and the prompt is back. */
   finished(): Promise<void>;
+  /** Resolves when no run of `dirty` goes on, where its end was said elsewhere too: in minutes at most. */
+  idle(minutes: number): Promise<void>;
   /** Types a command and resolves with what is answered before the next prompt. */
   ask(command: string): Promise<string>;
   /** Checksum of the guest's work pages. */
@@ -77,6 +79,15 @@ export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new
     output: () => output,
     says,
     finished: () => says(FINISHED),
+    async idle(minutes) {
+      const deadline = Date.now() + minutes * 60_000;
+      while (!(await ask('dirty')).includes('dirty: idle')) {
+        if (Date.now() > deadline) throw new Error(`still busy after ${minutes} minutes`);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      // What it says of its end has its own prompt.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    },
     ask,
     sum: async () => /^sum (\w{16})/.exec(await ask('sum'))?.[1] ?? 'no sum',
     async end() {

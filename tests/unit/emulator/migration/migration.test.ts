@@ -363,7 +363,7 @@ test(
       }
     }
     expect(arrivals).toBeGreaterThan(RUNS / 4);
-    await at.finished();
+    await at.idle(RUNS);
     const sum = await at.sum();
     await gone(at);
     expect(sum).toBe(await sumAfter(`dirty 1000000 2M xor ${5000 * RUNS}`));

@@ -160,7 +160,7 @@ test.skipIf(!newer)(
         native.kill();
       }
     }
-    await here.finished();
+    await here.idle(ROUND_TRIPS);
     const sum = await here.sum();
     await here.end();
     expect(sum).toBe(await sumAfter(run));
