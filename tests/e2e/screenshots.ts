@@ -211,8 +211,6 @@ const migrations = Object.fromEntries(
     `preset-${preset}`,
     async (app: App) => {
       await openPreset(app, preset);
-      await app.command('Maximise the panel');
-      await app.page.getByRole('button', { name: 'Migrate', exact: true }).focus();
       await startPreset(app, until);
     }
   ])

@@ -111,8 +111,8 @@ export class Workspace {
   }
 
   /**
-   * What a link to a preset asks for: the machine, the preset's settings, the keyboard at the button that begins. Nothing
-   * runs by itself.
+   * What a link to a preset asks for: the machine, the preset's settings, the chart over all else, the keyboard at the
+   * button that begins. Nothing runs by itself.
    */
   async rehearse(preset: string): Promise<void> {
     const { machine, migration } = this;
@@ -122,6 +122,7 @@ export class Workspace {
     if (!(await migration.recognise(this.workload))) return this.refuse('Presets need the workload guest.');
     if (!migration.choose(preset)) return this.refuse(`There is no preset ${preset}.`);
     this.show('convergence', true);
+    this.maximised = 'main';
     this.announce(`${migration.preset!.title}: press Migrate.`);
   }
 
