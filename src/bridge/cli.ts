@@ -1,6 +1,7 @@
 /** The command line: `migrascope SUBCOMMAND …`. The subcommands are the table below. */
 import { parseArgs } from 'node:util';
 import { Exit, UsageError, type Command, type ExitCode, type OptionValues, type RawCommand } from './command.ts';
+import { capture } from './capture.ts';
 import { diff } from './diff.ts';
 import { InputError } from './file-source.ts';
 import { inspect } from './inspect.ts';
@@ -8,9 +9,7 @@ import { OutputError, processIo, type Io } from './io.ts';
 import { serve } from './serve.ts';
 import { system } from './system.ts';
 
-const commands: readonly (Command | RawCommand)[] = [inspect, diff, system, serve];
-/** Named in the interface, made later. */
-const planned = ['capture'];
+const commands: readonly (Command | RawCommand)[] = [inspect, diff, system, capture, serve];
 
 const overview = (): string => {
   const width = Math.max(...commands.map((c) => c.name.length));
@@ -43,8 +42,7 @@ export async function main(words: readonly string[], io: Io): Promise<ExitCode> 
   }
   const command = commands.find((c) => c.name === name);
   if (!command) {
-    const later = planned.includes(name) ? `'${name}' is planned, not there yet` : `there is no subcommand '${name}'`;
-    io.err(`${later}. There are: ${commands.map((c) => c.name).join(', ')}; planned: ${planned.join(', ')}`);
+    io.err(`there is no subcommand '${name}'. There are: ${commands.map((c) => c.name).join(', ')}`);
     return Exit.usage;
   }
   try {

@@ -28,7 +28,7 @@ export function socketAddress(uri: string): { path: string } | { host: string; p
 }
 
 /** strerror: `Connection refused`. A stream of Node's that is closed already has no number for it. */
-function reason({ errno, code, message }: NodeJS.ErrnoException): string {
+export function reason({ errno, code, message }: NodeJS.ErrnoException): string {
   if (code === 'EPIPE' || code?.startsWith('ERR_STREAM')) return 'Broken pipe';
   const text = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];
   return text === undefined ? message : text.charAt(0).toUpperCase() + text.slice(1);
@@ -46,28 +46,42 @@ export interface ListenOptions {
   readonly listening?: (uri: string) => void;
 }
 
-/** The first who connects. @throws InputError */
-function accept(uri: string, { signal, listening }: ListenOptions = {}): Promise<Socket> {
+export interface Listening {
+  readonly server: Server;
+  /** The URI, with the port that it got. */
+  readonly uri: string;
+}
+
+/** Listens at `tcp:` or `unix:`. @throws InputError in QEMU's words */
+export function listenAt(uri: string, took: (socket: Socket) => void, allowHalfOpen = false): Promise<Listening> {
   const address = socketAddress(uri);
   if (!address) throw unsupported(uri);
   if ('path' in address) removeSocket(address.path);
+  const server = createServer({ allowHalfOpen }, took);
   return new Promise((resolve, reject) => {
-    const server: Server = createServer((socket) => {
-      server.close();
-      resolve(socket);
-    });
-    const failed = (error: NodeJS.ErrnoException): void =>
-      reject(new InputError(`Failed to listen on '${uri}': ${reason(error)}`));
-    server.once('error', failed);
-    signal?.addEventListener('abort', () => {
-      server.close();
-      reject(new InputError('cancelled'));
-    });
+    server.once('error', (error) => reject(new InputError(`Failed to listen on '${uri}': ${reason(error)}`)));
     server.listen(address, () => {
       const bound = server.address() as AddressInfo | string;
-      listening?.(typeof bound === 'string' ? uri : uri.replace(/\d+$/, String(bound.port)));
+      resolve({ server, uri: typeof bound === 'string' ? uri : uri.replace(/\d+$/, String(bound.port)) });
     });
   });
+}
+
+/** The first who connects. @throws InputError */
+async function accept(uri: string, { signal, listening }: ListenOptions = {}): Promise<Socket> {
+  let took: (socket: Socket) => void = () => {};
+  const first = new Promise<Socket>((resolve) => (took = resolve));
+  const { server, uri: bound } = await listenAt(uri, (socket) => took(socket));
+  const givenUp = new Promise<never>((_resolve, reject) => {
+    if (signal?.aborted) reject(new InputError('cancelled'));
+    signal?.addEventListener('abort', () => reject(new InputError('cancelled')));
+  });
+  try {
+    listening?.(bound);
+    return await Promise.race([first, givenUp]);
+  } finally {
+    server.close();
+  }
 }
 
 /** The stream that comes in by a URI: for sockets, of the first who connects. @throws InputError */
@@ -108,6 +122,19 @@ export async function listen(
   };
 }
 
+/** A socket of `tcp:` or `unix:`. @throws InputError in QEMU's words */
+export async function connectTo(uri: string, allowHalfOpen = false): Promise<Socket> {
+  const address = socketAddress(uri);
+  if (!address) throw unsupported(uri);
+  const socket: Socket = connectSocket({ ...address, allowHalfOpen });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    const name = 'path' in address ? address.path : `${address.host}:${address.port}`;
+    socket.once('error', (error) => reject(new InputError(`Failed to connect to '${name}': ${reason(error)}`)));
+  });
+  return socket;
+}
+
 /** Opens the channel of an outgoing migration. @throws InputError in QEMU's words */
 export async function connect(uri: string): Promise<ByteDuplex> {
   const [file, path, offset] = FILE.exec(uri) ?? [];
@@ -130,14 +157,7 @@ export async function connect(uri: string): Promise<ByteDuplex> {
     ended.catch(() => undefined);
     return duplex('command', undefined, child.stdin, () => ended);
   }
-  const address = socketAddress(uri);
-  if (!address) throw unsupported(uri);
-  const socket: Socket = connectSocket(address);
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    const name = 'path' in address ? address.path : `${address.host}:${address.port}`;
-    socket.once('error', (error) => reject(new InputError(`Failed to connect to '${name}': ${reason(error)}`)));
-  });
+  const socket = await connectTo(uri);
   return duplex('socket', socket, socket, () => finished(socket, { readable: false }));
 }
 

@@ -274,19 +274,19 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const wires = await connect(machine, options, session);
   ({ tell } = wires);
   sendEvents(session, tell);
-  machine.onReset = () => {
-    tell('RESET', { guest: true, reason: 'guest-reset' });
-    if (options.noReboot) {
-      machine.runstate.set('shutdown', { kind: 'reset' });
-      if (!options.noShutdown) quit(Exit.done);
-    } else machine.reset();
-  };
   const { onShutdown } = machine;
-  machine.onShutdown = (status = Exit.done) => {
-    tell('SHUTDOWN', { guest: true, reason: 'guest-shutdown' });
+  /** Source: qemu_system_shutdown_request, main_loop_should_exit. */
+  const shutdown = (reason: 'guest-reset' | 'guest-shutdown', status: number): void => {
+    tell('SHUTDOWN', { guest: true, reason });
     onShutdown();
     if (!options.noShutdown) quit(status & 0xff);
   };
+  machine.onReset = () => {
+    if (options.noReboot) return shutdown('guest-reset', Exit.done);
+    tell('RESET', { guest: true, reason: 'guest-reset' });
+    machine.reset();
+  };
+  machine.onShutdown = (status = Exit.done) => shutdown('guest-shutdown', status);
   process.once('SIGTERM', () => quit(Exit.done));
   if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
   const sink = replay.rr === 'record' && replay.file !== undefined;

@@ -28,6 +28,7 @@
  * `sync`, whose bitmaps are base64. Notes need not be in the order of `at`; bytes are in the order of the stream.
  */
 import { Damage, type PeekStream } from './peek-stream.ts';
+import type { Round } from './snapshot.ts';
 
 export const RECORDING_FORMAT = 'migrascope-migration';
 export const RECORDING_VERSION = 2;
@@ -131,7 +132,15 @@ export function arrivedAt({ offsets, times }: Arrivals, at: number, end: number)
   return last < 0 ? 0 : (offsets[last + 1] ?? end);
 }
 
-/** Undefined where it is none of this version; the reason is in `why` then. */
+/** Rounds with when they went on, where that came along. */
+export function withTimes(rounds: readonly Round[], recording: RecordingNotes | undefined): readonly Round[] {
+  const { started } = recording?.head ?? {};
+  if (!recording || started === undefined) return rounds;
+  const at = (offset: number): number => started + timeOf(recording, offset);
+  return rounds.map((r) => ({ ...r, startTime: at(r.start), endTime: at(Math.max(r.start, r.end - 1)) }));
+}
+
+/** Or why it is none of this version. */
 function headOf(line: string): RecordingHead | string {
   const json = objectOf(line);
   if (json?.format !== RECORDING_FORMAT) return `its format is not "${RECORDING_FORMAT}"`;

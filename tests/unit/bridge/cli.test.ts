@@ -174,7 +174,9 @@ test.each([
   [['serve', '--port', 'x'], '--port'],
   [['serve', 'x'], 'takes no'],
   [['system', '-frob'], '-frob: invalid option'],
-  [['capture'], 'planned, not there yet'],
+  [['capture'], 'needs one OUT'],
+  [['capture', 'out'], 'needs --listen'],
+  [['capture', '--listen', 'exec:cat', 'out'], '--listen takes tcp:HOST:PORT or unix:PATH'],
   [['frobnicate'], 'no subcommand'],
   [[], 'Usage']
 ])('wrong words are status 2 with a reason: %j', async (words, reason) => {
