@@ -41,6 +41,11 @@ export class Problems {
     this.list.push({ ...problem, message: visible(problem.message) });
   }
 
+  /** @param at byte offset in the stream */
+  say(code: string, severity: Severity, at: number, message: string, more: Partial<Problem> = {}): void {
+    this.add({ code, severity, at, message, ...more });
+  }
+
   /** Says how many were left out. */
   finish(at: number): void {
     if (this.#dropped === 0) return;

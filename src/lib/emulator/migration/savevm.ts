@@ -6,7 +6,7 @@
 import { vmstate_configuration } from '../../vmstate/configuration.ts';
 import { commandNames } from '../../vmstate/mig-command.ts';
 import { QemuFileReader, QemuFileWriter } from '../../vmstate/qemu-file.ts';
-import { QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION } from '../../vmstate/savevm.ts';
+import { QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION } from '../../vmstate/stream-items.ts';
 import { VmSection } from '../../vmstate/section-body.ts';
 import { load, save, type VMStateDescription } from '../../vmstate/vmstate.ts';
 import { describeDevice, vmDescriptionText } from '../../vmstate/write-vmdesc.ts';
