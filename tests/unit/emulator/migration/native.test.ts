@@ -166,3 +166,75 @@ test.skipIf(!newer)(
     expect(sum).toBe(await sumAfter(run));
   }
 );
+
+/** What is told of a destination that cannot take a 16 MiB guest of a machine type. */
+const refusals = (version: string): readonly (readonly [args: readonly string[], type: string, memory: number])[] => [
+  [['-m', '32M'], typeOf(version), 32],
+  [['-M', 'pc-i440fx-7.2'], 'pc-i440fx-7.2', 16]
+];
+
+describe.skipIf(!newer)('A destination that is another machine', () => {
+  const version = newer?.version ?? '';
+  const options = { 'max-bandwidth': 16 << 20, 'downtime-limit': 10 };
+
+  test.each(refusals(version))(
+    '%j says what native QEMU says, and our guest stays',
+    async (args, type, memory) => {
+      const uri = `tcp:127.0.0.1:${await freePort()}`;
+      const guest = await runningWorkload(typeOf(version));
+      await guest.ask('fill 8M noise');
+      const { migration, runstate } = guest.machine;
+      migration.options.setParameters(options);
+      const native = await Native.start(newer!, argsOf(version, [...args, '-incoming', uri]));
+      try {
+        await migration.start(() => connect(uri));
+        await native.exited;
+        expect(migration.info().status).toBe('failed');
+        expect(migration.error).toMatch(/^Unable to write to socket: (Broken pipe|Connection reset by peer)$/);
+        expect(runstate.state).toBe('running');
+      } finally {
+        native.kill();
+      }
+      const other = workloadMachine(type, memory);
+      const incoming = waitForGuest(other.machine, true);
+      const socket = join(folder, 'other');
+      const loaded = incoming.start(() => listen(`unix:${socket}`, () => {}));
+      await expect.poll(() => existsSync(socket)).toBe(true);
+      await migration.start(() => connect(`unix:${socket}`));
+      await loaded;
+      const ours = incoming.info()['error-desc']!.replace('load of migration failed: ', '');
+      expect(native.stderr).toContain(ours);
+      expect(await guest.ask('ticks')).toMatch(/^ticks \d+/);
+      await guest.end();
+      await other.end();
+    },
+    60_000
+  );
+
+  test.each(refusals(version))(
+    '%j: ours refuses a native guest, which stays',
+    async (_args, type, memory) => {
+      const native = await Native.start(newer!, argsOf(version));
+      const other = workloadMachine(type, memory);
+      try {
+        await booted(native);
+        await askNative(native, 'fill 8M noise');
+        await native.qmp('migrate-set-parameters', options);
+        const incoming = waitForGuest(other.machine, true);
+        const socket = join(folder, 'native-other');
+        const loaded = incoming.start(() => listen(`unix:${socket}`, () => {}));
+        await expect.poll(() => existsSync(socket)).toBe(true);
+        await expect(native.migrate(`unix:${socket}`)).rejects.toThrow();
+        await loaded;
+        expect(incoming.info()['error-desc']).toMatch(/: (Size mismatch: pc\.ram|Machine type received is)/);
+        expect(await native.qmp('query-migrate')).toMatchObject({ status: 'failed' });
+        expect(await native.qmp('query-status')).toMatchObject({ running: true });
+        expect(await askNative(native, 'ticks')).toMatch(/^ticks \d+/);
+      } finally {
+        native.kill();
+        await other.end();
+      }
+    },
+    60_000
+  );
+});
