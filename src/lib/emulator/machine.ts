@@ -367,10 +367,13 @@ export class Machine implements LiveMachine {
     if (this.chardevs.has(id)) this.inputs.post(id, bytes);
   }
 
+  /** Source: qemu_system_reset, main_loop_should_exit. */
   reset(): void {
     cpu_reset(this.cpu);
     this.devices.reset();
     this.cpu.flushAll();
+    const { running, state } = this.runstate;
+    if (!running && state !== 'inmigrate' && !this.timeTravel.inPast) this.runstate.set('prelaunch');
   }
 
   #failed(error: unknown): void {

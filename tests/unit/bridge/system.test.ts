@@ -1,13 +1,15 @@
 /** Two `migrascope system` in this process, driven as scripts drive QEMU: QMP and serial ports on sockets. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { qemus } from '../../../scripts/qemu/qemu.mjs';
 import { image } from '../../../guests/workload.mjs';
 import { Exit } from '../../../src/bridge/command.ts';
 import type { Io } from '../../../src/bridge/io.ts';
 import { system } from '../../../src/bridge/system.ts';
+import { firmware, noAssembler, saidNatively } from '../../support/firmware.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -107,6 +109,56 @@ test('A guest goes from one to the other by QMP, and answers there', { timeout: 
   await b.qmp('quit');
   expect(await Promise.all([a.ended, b.ended])).toEqual([Exit.done, Exit.done]);
   expect(b.errors).toEqual([]);
+});
+
+describe.skipIf(noAssembler !== undefined)('A guest that faults thrice', () => {
+  const begin = async (name: string, ...more: string[]) => {
+    const path = join(folder, `${name}.debugcon`);
+    const wires = ['-debugcon', `file:${path}`, '-device', 'isa-debug-exit,iobase=0xf4'];
+    const a = await start(name, ['-nodefaults', '-bios', firmware('faults'), ...wires, '-S', ...more]);
+    return { ...a, said: () => readFileSync(path, 'latin1') };
+  };
+  const goOn = 'Resetting the Virtual Machine is required';
+
+  test('resets, and ends with its own status', { timeout: 60_000 }, async () => {
+    const a = await begin('resets');
+    await a.qmp('cont');
+    expect(await a.ended).toBe(0x43);
+    await expect.poll(() => a.said()).toMatch(/^start 00000001\nstart 00000002\n[^]*end\n$/);
+    expect(a.events()).toEqual(expect.arrayContaining(['RESET', 'SHUTDOWN']));
+  });
+
+  test('ends at once with -no-reboot', { timeout: 60_000 }, async () => {
+    const a = await begin('ends', '-no-reboot');
+    await a.qmp('cont');
+    expect(await a.ended).toBe(Exit.done);
+    await expect.poll(() => a.said()).toBe('start 00000001\n');
+    expect(a.events()).toContain('SHUTDOWN');
+    expect(a.events()).not.toContain('RESET');
+    for (const qemu of qemus()) {
+      const native = saidNatively(qemu, ['-M', 'pc', '-nodefaults', '-no-reboot', '-bios', firmware('faults')]);
+      expect(native).toEqual({ said: 'start 00000001\n', status: 0 });
+    }
+  });
+
+  test('stands with -no-shutdown, until it is reset by hand', { timeout: 60_000 }, async () => {
+    const a = await begin('stands', '-no-reboot', '-no-shutdown');
+    await a.qmp('cont');
+    await expect.poll(() => a.qmp('query-status')).toEqual({ status: 'shutdown', running: false });
+    expect(await a.qmp('cont')).toMatchObject({ desc: goOn });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(a.said()).toBe('start 00000001\n');
+    await a.qmp('quit');
+    const b = await begin('off', '-no-shutdown');
+    await b.qmp('cont');
+    await expect.poll(() => b.qmp('query-status')).toEqual({ status: 'shutdown', running: false });
+    expect(await b.qmp('cont')).toMatchObject({ desc: goOn });
+    await b.qmp('system_reset');
+    expect(await b.qmp('query-status')).toEqual({ status: 'prelaunch', running: false });
+    await b.qmp('cont');
+    await expect.poll(() => b.said()).toMatch(/end\nstart 00000009\n/);
+    await b.qmp('quit');
+  });
 });
 
 test('-incoming ends with the reason when what comes is no stream', { timeout: 60_000 }, async () => {

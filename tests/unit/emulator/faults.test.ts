@@ -34,6 +34,9 @@ describe.skipIf(noAssembler !== undefined)('a program that counts its resets, an
     };
     for (let i = 0; i < 40 && machine.runstate.state !== 'shutdown'; i++) machine.step(50_000);
     expect([machine.runstate.stopped, status]).toEqual([{ kind: 'shutdown' }, 0x43]);
+    // Off is off, until it is reset.
+    const { icount } = machine.cpu;
+    expect(icount).toBeLessThan(40 * 50_000);
     machine.destroy();
     return text;
   }

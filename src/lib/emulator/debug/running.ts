@@ -23,8 +23,12 @@ export class Running {
     });
   }
 
+  /** @throws where it cannot go on. Source: qmp_cont */
   resume(): void {
     const machine = this.#machine;
+    if (machine.runstate.needsReset && !machine.timeTravel.inPast) {
+      throw new Error('Resetting the Virtual Machine is required');
+    }
     // The breakpoint at which it stands is known.
     machine.cpu.passBreakpoint();
     machine.start();

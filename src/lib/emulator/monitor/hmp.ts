@@ -71,7 +71,8 @@ const status = ({ runstate }: Machine): string =>
 
 /** Source: qmp_cont. @throws MonitorError */
 export function goOn({ machine, incoming }: MonitorSession): void {
-  const { state } = machine.runstate;
+  const { state, needsReset } = machine.runstate;
+  if (needsReset) throw new MonitorError('Error: Resetting the Virtual Machine is required');
   if (state === 'finish-migrate') throw new MonitorError('Error: Migration is not finalized yet');
   if (state === 'inmigrate') incoming?.goOn();
   else machine.start();

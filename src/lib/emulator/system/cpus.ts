@@ -184,11 +184,12 @@ export class Cpus {
   step(instructions: number, goOn?: () => boolean): CpuExit {
     const { processor } = this.#o;
     const end = processor.icount + BigInt(instructions);
+    this.#stopping = false;
     let exit: CpuExit = 'budget';
     let waits = 0;
     let wanted = true;
     const goesOn = goOn && ((): boolean => (wanted = goOn()));
-    while (wanted && processor.icount < end) {
+    while (wanted && !this.#stopping && processor.icount < end) {
       this.#o.deliver();
       exit = this.runFor(Number(end - processor.icount), goesOn);
       if (exit === 'debug' && this.#o.debug()) break;

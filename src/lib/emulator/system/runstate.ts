@@ -22,6 +22,10 @@ export class RunStateMachine {
   get running(): boolean {
     return this.#state === 'running';
   }
+  /** It cannot go on as it is. Source: runstate_needs_reset. */
+  get needsReset(): boolean {
+    return this.#state === 'shutdown' || this.#state === 'internal-error';
+  }
 
   set(state: RunState, stopped?: StopReason): void {
     const was = this.running;
