@@ -81,13 +81,14 @@ export function drawPicture(
     ctx.font = `10px ${read('--sans')}`;
     const legend =
       track.boxes === 'kinds' ? sendKinds.map((title) => ({ title, token: kindTokens[title] })) : track.curves;
+    const columns = track.boxes === 'kinds' ? 2 : 1;
     legend.forEach(({ title, token }, i) => {
-      const y = top + 16 + i * 12;
-      if (y + 10 > top + track.height + 4 || track.height < 40) return;
+      const y = top + 16 + Math.floor(i / columns) * 12;
+      const x = 10 + (i % columns) * 60;
       ctx.fillStyle = read(token);
-      ctx.fillRect(10, y + 4, 10, 3);
+      ctx.fillRect(x, y + 4, 10, 3);
       ctx.fillStyle = read('--muted');
-      ctx.fillText(title, 24, y);
+      ctx.fillText(title, x + 14, y);
     });
   }
   ctx.font = `11px ${read('--sans')}`;

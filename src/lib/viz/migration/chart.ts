@@ -164,7 +164,8 @@ function drawRow(ctx: DrawingContext, { track, top }: ChartRow, drawing: ChartDr
     if (track.boxes) drawBoxes(ctx, track, drawing, ago);
     else drawCurves(ctx, track, drawing, ago);
   };
-  if (!track.boxes) drawGrid(ctx, track, scaleEnd(track, runs), drawing);
+  const end = scaleEnd(track, runs);
+  if (!track.boxes) drawGrid(ctx, track, end, drawing);
   if (now === undefined) paint(true);
   else {
     // What came later is drawn pale: the axis stays as it is while a replay moves over it.
@@ -183,21 +184,32 @@ function drawRow(ctx: DrawingContext, { track, top }: ChartRow, drawing: ChartDr
       ctx.restore();
     }
   }
+  if (!track.boxes) drawValues(ctx, track, end, drawing);
   ctx.restore();
 }
 
-/** Two or three values with lines at their heights. */
+const sharesOf = ({ height }: ChartTrack): readonly number[] => (height > 70 ? [1, 0.5] : [1]);
+
+/** Lines at one or two values. */
 function drawGrid(ctx: DrawingContext, track: ChartTrack, end: number, { view, read }: ChartDrawing): void {
+  ctx.fillStyle = read('--border');
+  ctx.globalAlpha = 0.7;
+  for (const share of sharesOf(track)) ctx.fillRect(0, Math.round(yOf(end * share, end, track.height)), view.width, 1);
+  ctx.globalAlpha = 1;
+}
+/** What the lines stand for, on top of the curves. */
+function drawValues(ctx: DrawingContext, track: ChartTrack, end: number, { read }: ChartDrawing): void {
   ctx.font = `10px ${read('--sans')}`;
   ctx.textBaseline = 'top';
-  for (const share of track.height > 70 ? [1, 0.5] : [1]) {
-    const y = Math.round(yOf(end * share, end, track.height));
-    ctx.fillStyle = read('--border');
-    ctx.globalAlpha = 0.7;
-    ctx.fillRect(0, y, view.width, 1);
+  for (const share of sharesOf(track)) {
+    const text = track.text(end * share);
+    const y = Math.round(yOf(end * share, end, track.height)) + 2;
+    ctx.fillStyle = read('--bg');
+    ctx.globalAlpha = 0.75;
+    ctx.fillRect(1, y, text.length * 5.8 + 4, 12);
     ctx.globalAlpha = 1;
     ctx.fillStyle = read('--muted');
-    ctx.fillText(track.text(end * share), 3, y + 2);
+    ctx.fillText(text, 3, y + 1);
   }
 }
 
@@ -262,7 +274,7 @@ function drawBoxes(ctx: DrawingContext, track: ChartTrack, { view, read, runs }:
       ctx.fillStyle = colour;
       ctx.fillRect(left, top, right - left - (right - left > 3 ? 1 : 0), height);
       const label = cut(box.label, Math.min(right, view.width) - Math.max(0, left) - 6);
-      if (label === '' || height < 14) return;
+      if (label === '' || height < 11) return;
       ctx.fillStyle = read(isDark(colour) ? '--ink-light' : '--ink-dark');
       ctx.fillText(label, Math.max(0, left) + 4, top + height / 2 + 0.5);
     });
