@@ -7,7 +7,9 @@ import { Activity } from './activity.ts';
 import { Commands } from './commands.ts';
 import { Notebook } from './notes/notebook.svelte.ts';
 import { FILTER } from './filter.svelte.ts';
+import { messageOf } from './format.ts';
 import { MachineSession, type StartHost } from './machine/machine-session.svelte.ts';
+import { capturedRecording } from './migration/captured.ts';
 import { LiveMigration } from './migration/live-migration.svelte.ts';
 import { Pictures } from './pictures.ts';
 import type { Sample } from './samples.ts';
@@ -80,7 +82,9 @@ export class Workspace {
     return panelsOf(area).filter((p) => this.has(p.id));
   }
   has(panel: PanelId): boolean {
-    return panelRow(panel).needs === undefined || this.machine.there;
+    const { needs } = panelRow(panel);
+    if (needs === 'migration' && this.migration.observations.length > 0) return true;
+    return needs === undefined || this.machine.there;
   }
 
   /** The panel that an area shows. */
@@ -107,7 +111,20 @@ export class Workspace {
     // A link's filter is for the first file; another file's pages and offsets are others.
     if (this.session.info) this.view.delete(FILTER);
     this.announce(`Reading ${files.map((f) => f.name).join(', ')}`);
-    return this.activity.track(this.session.open(files));
+    return this.activity.track(this.#open(files));
+  }
+  async #open(files: readonly File[]): Promise<void> {
+    await this.session.open(files);
+    const { info } = this.session;
+    if (!info?.recording || this.session.files !== files) return;
+    // A recorded stream brings its migration along.
+    try {
+      const { settings, observations, watcher } = capturedRecording(info)!;
+      this.migration.open(settings, observations, info.file.name, watcher);
+      this.show('convergence');
+    } catch (error) {
+      this.refuse(`${info.file.name}: ${messageOf(error)}`);
+    }
   }
 
   /**

@@ -140,8 +140,8 @@ export function withTimes(rounds: readonly Round[], recording: RecordingNotes | 
   return rounds.map((r) => ({ ...r, startTime: at(r.start), endTime: at(Math.max(r.start, r.end - 1)) }));
 }
 
-/** Or why it is none of this version. */
-function headOf(line: string): RecordingHead | string {
+/** What the first line says, or why it begins no recording of this version. */
+export function recordingHeadOf(line: string): RecordingHead | string {
   const json = objectOf(line);
   if (json?.format !== RECORDING_FORMAT) return `its format is not "${RECORDING_FORMAT}"`;
   const { version, watcher, machine, memory, started, settings } = json;
@@ -174,7 +174,7 @@ async function lineOf(input: PeekStream): Promise<Uint8Array | undefined> {
 /** Reads the head. @throws Damage */
 export async function openRecording(input: PeekStream): Promise<RecordingNotes> {
   const line = await lineOf(input);
-  const head = headOf(new TextDecoder().decode(line));
+  const head = recordingHeadOf(new TextDecoder().decode(line));
   if (typeof head === 'string') throw new Damage(0, `this is no recording of a migration: ${head}`);
   return new RecordingNotes(head);
 }

@@ -1,18 +1,19 @@
 /**
- * A migration in a file: JSON with what it was made with and all that was observed, in the order in which it happened.
- * Version 1. Dirty bitmaps are base64, a bit a page, least significant first. Everything of a file is checked when it is
- * read: it may be anybody's.
+ * The observations of a recording: each is a note of the file, as it is. The format is described in
+ * `vmstate/recording.ts`. Dirty bitmaps are base64, a bit a page, least significant first. Everything of a file is checked
+ * when it is read: it may be anybody's.
  */
 import type { DirtyBlock, MigrationObservation, MigrationRound } from '../../emulator/migration-api.ts';
+import { recordingHead, recordingHeadOf, type RecordingNote } from '../../vmstate/recording.ts';
+import type { Watcher } from './evidence.ts';
 import { base64Of, bytesOf, readSent, readWriters, sentNote, writersNote } from './page-notes.ts';
 import { isWay, type Settings } from './presets.ts';
 
-const FORMAT = 'migrascope-migration';
-const VERSION = 1;
 /** A day of 50 ms windows; more is no recording that a page could show. */
 const MAX_OBSERVATIONS = 2_000_000;
 
 export interface Recording {
+  readonly watcher: Watcher;
   readonly machine: string;
   /** Bytes of RAM. */
   readonly memory: number;
@@ -26,18 +27,21 @@ const fail = (why: string): never => {
   throw new RecordingError(`this is no recording of a migration: ${why}`);
 };
 
-export function recordingText({ machine, memory, settings, observations }: Recording): string {
-  const plain = observations.map((o) => {
-    if (o.kind === 'pages') return { ...o, sent: o.sent.map(sentNote) };
-    if (o.kind !== 'sync') return o;
-    const dirty = o.dirty.map(({ bitmap, writers, ...d }) => ({
-      ...{ ...d, bitmap: base64Of(bitmap) },
-      ...(writers ? { writers: writersNote(writers) } : {})
-    }));
-    return { ...o, dirty };
-  });
-  const head = { format: FORMAT, version: VERSION, machine, memory, ...(settings ? { settings } : {}) };
-  return `${JSON.stringify(head).slice(0, -1)},"observations":[\n${plain.map((o) => JSON.stringify(o)).join(',\n')}\n]}\n`;
+export function recordingText({ watcher, machine, memory, settings, observations }: Recording): string {
+  const lines = observations.map((o) => JSON.stringify(noteOf(o)));
+  return `${recordingHead({ watcher, machine, memory, settings })}${lines.map((line) => `${line}\n`).join('')}`;
+}
+
+function noteOf(o: MigrationObservation): unknown {
+  // A round has a beginning and an end; as a note it is of its end.
+  if (o.kind === 'round') return { at: o.end, ...o };
+  if (o.kind === 'pages') return { ...o, sent: o.sent.map(sentNote) };
+  if (o.kind !== 'sync') return o;
+  const dirty = o.dirty.map(({ bitmap, writers, ...d }) => ({
+    ...{ ...d, bitmap: base64Of(bitmap) },
+    ...(writers ? { writers: writersNote(writers) } : {})
+  }));
+  return { ...o, dirty };
 }
 
 /** Numbers that each kind must have, and nothing else that is used unchecked. */
@@ -68,28 +72,36 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 const isNumber = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v) && v >= 0;
 
-/** @throws RecordingError */
+/** A recording without the bytes of a stream, which are to be opened as a file. @throws RecordingError */
 export function readRecording(text: string): Recording {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : 'it is no JSON');
-  }
-  if (!isObject(json) || json.format !== FORMAT) return fail(`its format is not "${FORMAT}"`);
-  if (json.version !== VERSION) return fail(`version ${String(json.version)} is not known, ${VERSION} is`);
-  const { observations } = json;
-  if (!Array.isArray(observations)) return fail('it has no observations');
-  if (observations.length > MAX_OBSERVATIONS) return fail(`it has more than ${MAX_OBSERVATIONS} observations`);
-  return {
-    machine: typeof json.machine === 'string' ? json.machine : '',
-    memory: isNumber(json.memory) ? json.memory : 0,
-    settings: settingsOf(json.settings),
-    observations: observations.map((o: unknown, i) => observationOf(o, i))
-  };
+  const [first = '', ...lines] = text.split('\n', MAX_OBSERVATIONS + 2);
+  const head = recordingHeadOf(first);
+  if (typeof head === 'string') return fail(head);
+  if (lines.length > MAX_OBSERVATIONS) return fail(`it has more than ${MAX_OBSERVATIONS} observations`);
+  const notes = lines.flatMap((line, i) => {
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line) as RecordingNote];
+    } catch (error) {
+      return fail(`line ${i + 2}: ${error instanceof Error ? error.message : 'it is no JSON'}`);
+    }
+  });
+  const { watcher, machine, memory, settings } = head;
+  return { watcher, machine, memory, settings: settingsOf(settings), observations: observationsIn(notes) };
 }
 
-function settingsOf(json: unknown): Settings | undefined {
+/** Whether a recording begins with the bytes of a stream: it is to be opened as a file then. */
+export async function holdsStream(file: Blob): Promise<boolean> {
+  return /^\{"kind":"bytes"/m.test(await file.slice(0, 1 << 20).text());
+}
+
+/** The observations among a recording's notes; others are passed over. @throws RecordingError */
+export const observationsIn = (notes: readonly unknown[]): MigrationObservation[] =>
+  notes.flatMap((note, i) =>
+    isObject(note) && typeof note.kind === 'string' && !Object.hasOwn(numbers, note.kind) ? [] : observationOf(note, i)
+  );
+
+export function settingsOf(json: unknown): Settings | undefined {
   if (!isObject(json)) return undefined;
   const { way, bandwidth, downtime, dirtyRate, pattern } = json;
   if (typeof way !== 'string' || !isWay(way) || typeof pattern !== 'string') return undefined;
@@ -102,7 +114,7 @@ function settingsOf(json: unknown): Settings | undefined {
 function observationOf(json: unknown, i: number): MigrationObservation {
   if (!isObject(json) || typeof json.kind !== 'string') return fail(`observation ${i} has no kind`);
   const { kind } = json;
-  const wanted = numbers[kind] ?? fail(`observation ${i} is of the unknown kind ${JSON.stringify(kind)}`);
+  const wanted = Object.hasOwn(numbers, kind) ? numbers[kind]! : [];
   const bad = wanted.find((name) => !isNumber(json[name])) ?? words[kind]?.find((n) => typeof json[n] !== 'string');
   if (bad !== undefined) return fail(`observation ${i} (${kind}) has no sound "${bad}"`);
   if (kind === 'guest' && typeof json.running !== 'boolean') return fail(`observation ${i} (guest) has no "running"`);
@@ -119,6 +131,10 @@ function observationOf(json: unknown, i: number): MigrationObservation {
       ...{ kind, at: json.at as number, number: json.number as number },
       ...{ sent, more: json.more as number }
     };
+  }
+  if (kind === 'round') {
+    const { at: _, ...round } = json;
+    return round as unknown as MigrationObservation;
   }
   if (kind !== 'sync') return json as unknown as MigrationObservation;
   const dirty = Array.isArray(json.dirty) ? (json.dirty as readonly unknown[]) : [];

@@ -11,8 +11,8 @@ export interface PanelRow {
   readonly title: string;
   readonly area: Area;
   readonly load: () => Promise<{ readonly default: Component }>;
-  /** It is there while a machine is. */
-  readonly needs?: 'machine';
+  /** It is there while a machine is; or while one is, or a recording of a migration. */
+  readonly needs?: 'machine' | 'migration';
 }
 
 const rows = [
@@ -47,7 +47,7 @@ const rows = [
     load: () => import('../machine/Display.svelte')
   },
   {
-    ...{ id: 'convergence', title: 'Convergence', area: 'main', needs: 'machine' },
+    ...{ id: 'convergence', title: 'Convergence', area: 'main', needs: 'migration' },
     load: () => import('../migration/Convergence.svelte')
   },
   {
