@@ -84,24 +84,25 @@ async function steps(page, count) {
 }
 
 /**
- * In the page: from each press on, waits until the count of instructions, and RIP and the marked instruction where they
- * are shown, have changed. The other panels are drawn from the same answer of the worker, at once with these.
+ * In the page: from each press on, waits until the count of instructions has changed, and the marked instruction is the
+ * one that RIP points to where they are shown. The other panels are drawn from the same answer of the worker, at once.
  */
 function watchSteps() {
   const bar = document.querySelector('[role="toolbar"][aria-label="Machine"]');
-  const seen = () =>
-    [
-      /[\d,. ]+instructions?/.exec(bar.textContent)?.[0],
-      document.querySelector('[aria-label="Registers"] [data-register="RIP"]')?.textContent,
-      document.querySelector('[aria-label="Disassembly"] [aria-current="true"]')?.dataset.address
-    ].filter((text) => text !== undefined);
+  const count = () => /[\d,. ]+instructions?/.exec(bar.textContent)?.[0];
+  const current = () => {
+    const code = document.querySelector('[aria-label="Disassembly"]');
+    if (!code) return true;
+    const rip = document.querySelector('[aria-label="Registers"] [data-register="RIP"]').textContent;
+    const marked = code.querySelector('[aria-current="true"]')?.dataset.address;
+    return marked !== undefined && BigInt(marked) === BigInt(/0x[\da-f]+/.exec(rip)[0]);
+  };
   const step = (pressed) =>
     new Promise((resolve, reject) => {
-      const before = seen();
-      const late = setTimeout(() => reject(new Error(`a step is not shown: ${before}`)), 10_000);
+      const before = count();
+      const late = setTimeout(() => reject(new Error(`a step is not shown behind ${before}`)), 10_000);
       const watcher = new MutationObserver(() => {
-        const now = seen();
-        if (now.length < before.length || now.some((text, i) => text === before[i])) return;
+        if (count() === before || !current()) return;
         watcher.disconnect();
         clearTimeout(late);
         const shown = performance.now() - pressed;
