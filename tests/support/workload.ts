@@ -81,7 +81,7 @@ export function workloadMachine(type = 'pc-i440fx-10.0', memory = 16, host = new
     finished: () => says(FINISHED),
     async idle(minutes) {
       const deadline = Date.now() + minutes * 60_000;
-      while (!(await ask('dirty')).includes('dirty: idle')) {
+      while (!/^dirty: (idle|finished),/m.test(await ask('dirty'))) {
         if (Date.now() > deadline) throw new Error(`still busy after ${minutes} minutes`);
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
