@@ -8,7 +8,6 @@
  */
 import type { RecordingInfo, SectionInfo, SnapshotInfo } from '../../emulator/api.ts';
 import type {
-  MigrationInfo,
   MigrationObservation,
   MigrationRound,
   MigrationSample,
