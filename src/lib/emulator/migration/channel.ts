@@ -12,7 +12,10 @@ export interface ByteDuplex {
    * @throws (or rejects) where the connection is broken
    */
   write(bytes: Uint8Array<ArrayBuffer>, sent?: () => void): Promise<void> | undefined;
-  /** What has arrived, at least a byte; undefined at the end. Rejects where the connection is broken. */
+  /**
+   * What has arrived, at least a byte, lent until the next read; undefined at the end. Rejects where the connection is
+   * broken.
+   */
   read(): Promise<Uint8Array | undefined>;
   /**
    * Nothing more is sent: resolves when all of it has left, rejects when it could not. Where both ends are ours and know
@@ -40,16 +43,25 @@ const BUFFER = 1 << 20;
 /** Of a limited link: pieces leave one by one, so that its speed is even. */
 const TICK_MS = 5;
 
+/** What was written, or a part of it. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  /** Of the last part: the writer may have the memory again. */
+  readonly sent: (() => void) | undefined;
+}
+
 /** One direction of a link. */
 class Pipe {
   #options: LinkOptions;
   /** Sent and not yet on the link. */
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: Piece[] = [];
   #waitingBytes = 0;
   /** On the link, with the time at which it arrives. */
-  readonly #travelling: { readonly bytes: Uint8Array; readonly at: number }[] = [];
+  readonly #travelling: (Piece & { readonly at: number })[] = [];
   /** Arrived and not yet read. */
-  readonly #arrived: Uint8Array[] = [];
+  readonly #arrived: Piece[] = [];
+  /** Of the piece that the reader has. */
+  #lent: (() => void) | undefined;
   #arrivedBytes = 0;
   #ended = false;
   #broken = false;
@@ -72,11 +84,11 @@ class Pipe {
     this.#move();
   }
 
-  write(bytes: Uint8Array): Promise<void> | undefined {
+  write(bytes: Uint8Array, sent?: () => void): Promise<void> | undefined {
     if (this.#broken || this.#ended) throw new Error(BROKEN_PIPE);
     // A link that had something to do goes on from where it was, however late somebody looks.
     if (this.#waiting.length === 0) this.#busyUntil = Math.max(this.#busyUntil, performance.now());
-    this.#waiting.push(bytes);
+    this.#waiting.push({ bytes, sent });
     this.#waitingBytes += bytes.length;
     this.#written += bytes.length;
     this.#move();
@@ -84,13 +96,16 @@ class Pipe {
   }
 
   async read(): Promise<Uint8Array | undefined> {
+    this.#lent?.();
+    this.#lent = undefined;
     for (;;) {
       const piece = this.#arrived.shift();
       if (piece) {
-        this.#arrivedBytes -= piece.length;
-        this.passed += piece.length;
+        this.#lent = piece.sent;
+        this.#arrivedBytes -= piece.bytes.length;
+        this.passed += piece.bytes.length;
         this.#move();
-        return piece;
+        return piece.bytes;
       }
       if (this.#finished) return undefined;
       if (this.#broken) throw new Error(RESET);
@@ -141,17 +156,19 @@ class Pipe {
     const { bandwidth, latency = 0 } = this.#options;
     const now = performance.now();
     while (this.#waiting.length > 0 && (bandwidth === undefined || this.#busyUntil < now + TICK_MS)) {
-      const bytes = this.#waiting.shift()!;
+      const { bytes, sent } = this.#waiting.shift()!;
       const most = bandwidth === undefined ? bytes.length : Math.max(1, Math.ceil((bandwidth * TICK_MS) / 1000));
-      if (bytes.length > most) this.#waiting.unshift(bytes.subarray(most));
+      const whole = bytes.length <= most;
+      if (!whole) this.#waiting.unshift({ bytes: bytes.subarray(most), sent });
       const piece = bytes.subarray(0, most);
       if (bandwidth !== undefined) this.#busyUntil += (piece.length * 1000) / bandwidth;
       this.#waitingBytes -= piece.length;
-      this.#travelling.push({ bytes: piece, at: (bandwidth === undefined ? now : this.#busyUntil) + latency });
+      const at = (bandwidth === undefined ? now : this.#busyUntil) + latency;
+      this.#travelling.push({ bytes: piece, sent: whole ? sent : undefined, at });
     }
     while (this.#travelling.length > 0 && this.#travelling[0]!.at <= now) {
-      const { bytes } = this.#travelling.shift()!;
-      this.#arrived.push(bytes);
+      const { bytes, sent } = this.#travelling.shift()!;
+      this.#arrived.push({ bytes, sent });
       this.#arrivedBytes += bytes.length;
     }
     this.#wake();
@@ -187,7 +204,7 @@ export function link(options: LinkOptions = {}): Link {
   const pipes = [new Pipe(options), new Pipe(options)] as const;
   const cut = (): void => pipes.forEach((pipe) => pipe.break());
   const end = (out: Pipe, back: Pipe): ByteDuplex => ({
-    write: (bytes) => out.write(bytes),
+    write: (bytes, sent) => out.write(bytes, sent),
     read: () => back.read(),
     async end() {
       out.end();

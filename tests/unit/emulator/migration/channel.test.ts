@@ -24,6 +24,22 @@ test('What one end sends the other reads, in order, and then the end', async () 
   await ended;
 });
 
+test('A piece may change when all of it has been read and the next is asked for', async () => {
+  const { ends } = link({ bandwidth: 1 << 20 });
+  const [a, b] = ends;
+  const sent: string[] = [];
+  void a.write(piece(20_000), () => sent.push('first'));
+  void a.write(piece(10), () => sent.push('second'));
+  let read = 0;
+  while (read < 20_000) {
+    expect(sent).toEqual([]);
+    read += (await b.read())!.length;
+  }
+  expect(sent).toEqual([]);
+  await b.read();
+  expect(sent).toEqual(['first']);
+});
+
 test('A writer waits when it is a buffer ahead', async () => {
   const { ends } = link({ buffer: 1000 });
   const [a, b] = ends;
