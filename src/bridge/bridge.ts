@@ -7,14 +7,16 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { BRIDGE_PROTOCOL, PIECE, WINDOW, type BridgeNote } from '../lib/emulator/bridge-channel.ts';
 import type { ByteDuplex } from '../lib/emulator/migration/channel.ts';
 import { BRIDGE_PATH } from '../lib/viz/bridge-address.ts';
 import { connect, listen, socketAddress } from './migration-uri.ts';
-import { WebSocketConnection, type WebSocketListener } from './websocket.ts';
 
 /** Connections at a time. */
 const MAX_CONNECTIONS = 32;
+/** Bytes of one message; pages send less. */
+const MAX_MESSAGE = 1 << 20;
 
 const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -23,6 +25,10 @@ export class Bridge {
   readonly token = randomBytes(24).toString('base64url');
   readonly #allowed: ReadonlySet<string>;
   readonly #sessions = new Set<BridgeSession>();
+  readonly #sockets = new WebSocketServer({
+    ...{ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: MAX_MESSAGE },
+    handleProtocols: () => BRIDGE_PROTOCOL
+  });
 
   /** @param allowed hosts beyond loopback; `*` is all */
   constructor(allowed: readonly string[] = []) {
@@ -41,20 +47,18 @@ export class Bridge {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (offered[0] !== BRIDGE_PROTOCOL || !this.#isToken(offered[1] ?? '')) return refuse('403 Forbidden');
     if (this.#sessions.size >= MAX_CONNECTIONS) return refuse('503 Service Unavailable');
-    const accepted = WebSocketConnection.accept(request, socket, head, BRIDGE_PROTOCOL, (connection) => {
+    this.#sockets.handleUpgrade(request, socket, head, (page) => {
       const session: BridgeSession = new BridgeSession(
-        connection,
+        page,
         (uri) => this.#refusal(uri),
         () => this.#sessions.delete(session)
       );
       this.#sessions.add(session);
-      return session;
     });
-    if (!accepted) refuse('400 Bad Request');
   }
 
   close(): void {
-    for (const session of this.#sessions) session.closed();
+    for (const session of this.#sessions) session.cut();
   }
 
   #isToken(text: string): boolean {
@@ -76,8 +80,8 @@ export class Bridge {
 type Request = Readonly<Partial<Record<'connect' | 'listen', unknown>>>;
 
 /** One connection of a page: a WebSocket on one side, a socket on the other. */
-class BridgeSession implements WebSocketListener {
-  readonly #page: WebSocketConnection;
+class BridgeSession {
+  readonly #page: WebSocket;
   readonly #refusal: (uri: string) => string | undefined;
   readonly #over: () => void;
   readonly #giveUp = new AbortController();
@@ -92,13 +96,23 @@ class BridgeSession implements WebSocketListener {
   #onTheWay = 0;
   #room: (() => void) | undefined;
 
-  constructor(page: WebSocketConnection, refusal: (uri: string) => string | undefined, over: () => void) {
+  constructor(page: WebSocket, refusal: (uri: string) => string | undefined, over: () => void) {
     this.#page = page;
     this.#refusal = refusal;
     this.#over = over;
+    page.on('message', (data: Buffer, isBinary) => (isBinary ? this.#bytes(data) : this.#text(data.toString())));
+    page.on('close', () => this.#closed());
+    // `close` follows.
+    page.on('error', () => undefined);
   }
 
-  text(text: string): void {
+  /** Leaves both sides at once. */
+  cut(): void {
+    this.#closed();
+    this.#page.terminate();
+  }
+
+  #text(text: string): void {
     let json: unknown;
     try {
       json = JSON.parse(text);
@@ -122,14 +136,14 @@ class BridgeSession implements WebSocketListener {
     }
   }
 
-  bytes(bytes: Buffer): void {
+  #bytes(bytes: Buffer): void {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes > 2 * WINDOW) this.#fail('the page sends more than was taken');
     else void this.#write();
   }
 
-  closed(): void {
+  #closed(): void {
     this.#giveUp.abort();
     this.#channel?.destroy();
     this.#waiting.length = 0;
@@ -144,7 +158,7 @@ class BridgeSession implements WebSocketListener {
   #fail(error: string): void {
     if (this.#giveUp.signal.aborted) return;
     this.#say({ error });
-    this.closed();
+    this.#closed();
   }
 
   async #run(request: Request): Promise<void> {

@@ -6,14 +6,13 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Bridge as BridgeServer } from '../../../src/bridge/bridge.ts';
 import { serveSite, type Site } from '../../../src/bridge/static-site.ts';
 import { Bridge, BRIDGE_PROTOCOL, WINDOW } from '../../../src/lib/emulator/bridge-channel.ts';
-import { NodeWebSocket, upgrade } from '../../support/websocket.ts';
+import { pageSocket, upgrade } from '../../support/websocket.ts';
 
 let folder = '';
 let site: Site;
 let url = '';
 const server = new BridgeServer(['example.invalid']);
-const open = (address: string, protocols: string[]): NodeWebSocket => new NodeWebSocket(address, protocols);
-const page = (): Bridge => new Bridge({ url, token: server.token }, open);
+const page = (): Bridge => new Bridge({ url, token: server.token }, pageSocket);
 const peers = new Set<Server>();
 
 beforeAll(async () => {
@@ -172,13 +171,13 @@ test('only the page that was served gets in', async () => {
 
 test('a page that says nonsense, or too much, is left', async () => {
   for (const message of ['no JSON', '7', '{}', JSON.stringify({ connect: 5 }), 'x'.repeat(100_000)]) {
-    const socket = open(url, [BRIDGE_PROTOCOL, server.token]);
+    const socket = pageSocket(url, [BRIDGE_PROTOCOL, server.token]);
     const closed = new Promise<void>((resolve) => (socket.onclose = () => resolve()));
     socket.onopen = () => socket.send(message);
     await closed;
   }
   const uri = await peer((socket) => socket.pause());
-  const socket = open(url, [BRIDGE_PROTOCOL, server.token]);
+  const socket = pageSocket(url, [BRIDGE_PROTOCOL, server.token]);
   const closed = new Promise<void>((resolve) => (socket.onclose = () => resolve()));
   socket.onopen = () => {
     socket.send(JSON.stringify({ connect: uri }));

@@ -16,7 +16,7 @@ import type {
   MigrationRequest
 } from '../../../src/lib/emulator/machine-api.ts';
 import { createMachineHost } from '../../../src/lib/emulator/machine-host.ts';
-import { NodeWebSocket } from '../../support/websocket.ts';
+import { PageWebSocket } from '../../support/websocket.ts';
 
 const sample = new URL('../../../static/samples/workload/idle.vmstate.gz', import.meta.url);
 const request: MigrationRequest = { maxBandwidth: 0, downtimeLimit: 300, capabilities: [], stopFirst: false };
@@ -33,7 +33,7 @@ let id: number;
 const output = new Map<number, string>();
 
 beforeAll(async () => {
-  vi.stubGlobal('WebSocket', NodeWebSocket);
+  vi.stubGlobal('WebSocket', PageWebSocket);
   folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
   writeFileSync(join(folder, 'index.html'), '');
   site = await serveSite(folder, 0, bridge);
