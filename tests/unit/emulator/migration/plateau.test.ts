@@ -13,15 +13,22 @@ import type { MigrationInfo } from '../../../../src/lib/emulator/migration-api.t
 import { send } from '../../../support/live-migration.ts';
 import { runningWorkload, workloadMachine, workloadOptions } from '../../../support/workload.ts';
 
-/** How much smaller than the pattern, and after how many synchronisations the guest slackens. */
-const SCALE = 1 / Number(process.env.MIGRASCOPE_PLATEAU_DIVISOR ?? 16);
-const SYNCS = Number(process.env.MIGRASCOPE_PLATEAU_SYNCS ?? 16);
-/** Dirty rate over link rate, as there. */
-const RATIO = 0.98;
+/**
+ * How much smaller than the pattern, and after how many synchronisations the guest slackens. QEMU sends up to a buffer of 32
+ * KiB too much in a window of 100 ms: a small part of what it may send here.
+ */
+const SCALE = 1 / Number(process.env.MIGRASCOPE_PLATEAU_DIVISOR ?? 4);
+const SYNCS = Number(process.env.MIGRASCOPE_PLATEAU_SYNCS ?? 20);
+/**
+ * Writes over what the link takes, and MiB in which any page may be written. The longer a round, the more pages are written
+ * twice in it, which makes them dirty once: so rounds come to a length that they keep.
+ */
+const RATIO = 1.06;
+const LOOP_MIB = 200;
 const DOWNTIME_LIMIT = 100;
 /** The first round that is like those behind it: the bulk is not, nor the one that sends what was written meanwhile. */
 const FIRST = 3;
-/** A machine that is too busy to keep its guest's rate runs something else. */
+/** A guest that gets no time while a round is sent lets that one end it, or writes less: no fault of the sender's. */
 const TRIES = 3;
 
 const TYPE = 'pc-i440fx-10.0';
@@ -29,22 +36,27 @@ const MIB = 1 << 20;
 const PAGE = 4096;
 const MEMORY = 512 * SCALE;
 const pages = (mebibytes: number): number => Math.round((mebibytes * MIB * SCALE) / PAGE);
-const LOOP = pages(200);
-const dirty = (rate: number): string => `dirty ${Math.round(rate * SCALE)} ${LOOP} seq`;
+const LOOP = pages(LOOP_MIB);
+const dirty = (rate: number): string => `dirty ${Math.round(rate * SCALE)} ${LOOP} random`;
 const WRITING = dirty(10_000);
 const SLACKENED = dirty(5_000);
+
+type Parameters = Readonly<Record<string, number>>;
 
 /** A guest and its sender, ours or QEMU's. */
 interface Sender {
   ask(command: string): Promise<string>;
-  start(parameters: Readonly<Record<string, number>>): Promise<unknown>;
+  start(parameters: Parameters): Promise<unknown>;
   query(): Promise<MigrationInfo>;
 }
 
 interface Figures {
-  /** Pages a second that the guest wrote while it was sent, and that the link takes. */
+  /** Pages a second, on the plateau: what the guest says that it wrote, what the link takes, what was sent. */
   readonly written: number;
   readonly link: number;
+  readonly sent: number;
+  /** Bytes under which the guest might have been stopped. */
+  readonly threshold: number;
   /** Of each round of the plateau: ms of the link that were left to send when it began, as query-migrate says it. */
   readonly expected: readonly number[];
   /** Bytes left, seen most and least in each of them. */
@@ -54,62 +66,80 @@ interface Figures {
   readonly last: MigrationInfo;
 }
 
-/** Pages a second that the guest writes, over so many ms. */
-async function rateOf(guest: Sender, ms: number): Promise<number> {
-  const look = async (): Promise<readonly [number, number]> => {
-    const written = /(\d+) written/.exec(await guest.ask('dirty'))![1];
-    return [Number(written), performance.now()];
-  };
-  const [before, from] = await look();
-  await sleep(ms);
-  const [after, to] = await look();
-  return ((after - before) * 1000) / (to - from);
+const mean = (of: readonly number[]): number => of.reduce((sum, n) => sum + n, 0) / of.length;
+
+interface Written {
+  readonly pages: number;
+  /** ms */
+  readonly at: number;
+}
+async function writtenBy(guest: Sender): Promise<Written> {
+  const written = /(\d+) written/.exec(await guest.ask('dirty'))![1];
+  return { pages: Number(written), at: performance.now() };
+}
+/** Pages a second. */
+const rateOf = (from: Written, to: Written): number => ((to.pages - from.pages) * 1000) / (to.at - from.at);
+
+interface Round {
+  readonly start: number;
+  readonly transferred: number;
+  expected: number;
+  most: number;
+  least: number;
 }
 
-async function runOf(guest: Sender): Promise<Figures> {
+/** Undefined where it ended before the guest slackened. */
+async function runOf(guest: Sender): Promise<Figures | undefined> {
   await guest.ask(WRITING);
-  const link = (await rateOf(guest, 3000)) / RATIO;
+  const before = await writtenBy(guest);
+  await sleep(2000);
+  const link = rateOf(before, await writtenBy(guest)) / RATIO;
   // Nothing is left of it but as much as a round of the plateau has.
   await guest.ask(`fill ${LOOP} zero`);
   await guest.ask(`fill ${pages(13.5)} noise`);
   await guest.ask(WRITING);
   const start = performance.now();
   await guest.start({ 'max-bandwidth': Math.round(link * PAGE), 'downtime-limit': DOWNTIME_LIMIT });
-  const rounds = new Map<number, { readonly start: number; expected: number; most: number; least: number }>();
-  let written = 0;
+  const rounds = new Map<number, Round>();
+  let first: Written | undefined;
+  let end: Written | undefined;
   let last = await guest.query();
   for (; last.status !== 'completed' && last.status !== 'failed'; last = await guest.query()) {
-    const { 'dirty-sync-count': number = 0, remaining = 0 } = last.ram ?? {};
-    const at = performance.now() - start;
-    if (number > SYNCS && written === 0) {
-      written = (Number(/(\d+) written/.exec(await guest.ask('dirty'))![1]) * 1000) / at;
+    const { 'dirty-sync-count': number = 0, remaining = 0, transferred = 0, ...ram } = last.ram ?? {};
+    const at = (performance.now() - start) / 1000;
+    const round = rounds.get(number) ?? { start: at, transferred, expected: 0, most: remaining, least: remaining };
+    // It is reckoned from the first second's dirty rate on.
+    if ((ram['dirty-pages-rate'] ?? 0) > 0) round.expected = last['expected-downtime'] ?? 0;
+    round.most = Math.max(round.most, remaining);
+    round.least = Math.min(round.least, remaining);
+    rounds.set(number, round);
+    if (number >= FIRST) first ??= await writtenBy(guest);
+    if (number > SYNCS && !end) {
+      end = await writtenBy(guest);
       await guest.ask(SLACKENED);
     }
-    const round = rounds.get(number) ?? { start: at, expected: 0, most: remaining, least: remaining };
-    // It is reckoned from the first second's dirty rate on.
-    const known = (last.ram?.['dirty-pages-rate'] ?? 0) > 0 ? last['expected-downtime'] : undefined;
-    const expected = known ?? round.expected;
-    const most = Math.max(round.most, remaining);
-    rounds.set(number, { ...round, expected, most, least: Math.min(round.least, remaining) });
     await sleep(10);
   }
   const plateau = [...rounds].flatMap(([number, round]) => (number >= FIRST && number <= SYNCS ? round : []));
-  const end = rounds.get(SYNCS + 1)?.start ?? plateau.at(-1)?.start ?? 0;
-  const seconds = (end - (plateau[0]?.start ?? 0)) / 1000;
-  const expected = plateau.flatMap((r) => (r.expected > 0 ? r.expected : []));
-  return { written, link, expected, left: plateau, seconds, last };
+  if (!first || !end) return undefined;
+  const behind = [...rounds].find(([number]) => number > SYNCS)![1];
+  const seconds = behind.start - plateau[0]!.start;
+  const sent = (behind.transferred - plateau[0]!.transferred) / seconds / PAGE;
+  return {
+    ...{ written: rateOf(first, end), link, sent, seconds, last, left: plateau },
+    threshold: sent * PAGE * (DOWNTIME_LIMIT / 1000),
+    expected: plateau.flatMap((r) => (r.expected > 0 ? r.expected : []))
+  };
 }
 
-const mean = (of: readonly number[]): number => of.reduce((sum, n) => sum + n, 0) / of.length;
-
-function tell(name: string, { written, link, expected, left, seconds, last }: Figures): void {
+function tell(name: string, { written, link, sent, threshold, expected, left, seconds, last }: Figures): void {
   const ram = last.ram!;
   const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
   const most = left.map((r) => r.most);
   console.log(
     [
-      `${name}: ${written.toFixed(0)} pages/s written, ${link.toFixed(0)} sent at most: ${(written / link).toFixed(2)}`,
-      `  left at a synchronisation ${kib(Math.min(...most))} to ${kib(Math.max(...most))}, threshold ${kib(link * PAGE * (DOWNTIME_LIMIT / 1000))}`,
+      `${name}: ${written.toFixed(0)} pages/s written, ${sent.toFixed(0)} sent over a link of ${link.toFixed(0)}: ${(written / sent).toFixed(2)}`,
+      `  left at a synchronisation ${kib(Math.min(...most))} to ${kib(Math.max(...most))}, threshold ${kib(threshold)}`,
       `  expected downtime ${Math.min(...expected)} to ${Math.max(...expected)} ms, mean ${mean(expected).toFixed(0)}; ${((seconds * 1000) / left.length).toFixed(0)} ms a round`,
       `  ${ram['dirty-sync-count']} syncs, ${(last['total-time']! / 1000).toFixed(1)} s, downtime ${last.downtime} ms,` +
         ` ${kib(ram['downtime-bytes'])} sent in it, ${(ram.transferred / ram.total).toFixed(2)} times the RAM sent`
@@ -117,26 +147,21 @@ function tell(name: string, { written, link, expected, left, seconds, last }: Fi
   );
 }
 
-/** Runs it until it is what it is to be. */
-async function plateauOf(name: string, once: () => Promise<Figures>): Promise<void> {
+async function plateauOf(name: string, once: () => Promise<Figures | undefined>): Promise<void> {
   let figures = await once();
-  const kept = (): boolean => Math.abs(figures.written / figures.link - 1) <= 0.1;
-  for (let i = 1; i < TRIES && !kept(); i++) {
-    console.warn(`${name}: written ${figures.written.toFixed(0)}, link ${figures.link.toFixed(0)}: once more`);
-    figures = await once();
-  }
-  tell(name, figures);
-  const { expected, left, last, link } = figures;
+  const kept = (): boolean => figures !== undefined && Math.abs(figures.written / figures.sent - 1) <= 0.1;
+  for (let i = 1; i < TRIES && !kept(); i++) figures = await once();
+  expect(figures).toBeDefined();
+  tell(name, figures!);
   expect(kept()).toBe(true);
+  const { threshold, expected, left, last } = figures!;
   // None of them let it end, all about alike, though each sent all but what was allowed to be left.
-  expect(left).toHaveLength(SYNCS - FIRST + 1);
   expect(expected.length).toBeGreaterThan(SYNCS / 2);
   expect(Math.min(...expected)).toBeGreaterThan(DOWNTIME_LIMIT);
   const third = Math.ceil(expected.length / 3);
   const drift = mean(expected.slice(-third)) / mean(expected.slice(0, third));
-  expect(drift).toBeGreaterThan(1 / 3);
-  expect(drift).toBeLessThan(3);
-  const threshold = link * PAGE * (DOWNTIME_LIMIT / 1000);
+  expect(drift).toBeGreaterThan(1 / 5);
+  expect(drift).toBeLessThan(5);
   for (const { least } of left) expect(least).toBeLessThan(2 * threshold);
   expect(mean(left.map((r) => r.most))).toBeGreaterThan(1.5 * threshold);
   // It ended when the guest slackened, with less to send than before.
@@ -145,10 +170,10 @@ async function plateauOf(name: string, once: () => Promise<Figures>): Promise<vo
   expect(last.ram!['downtime-bytes']).toBeLessThan(mean(left.map((r) => r.most)));
 }
 
-const TIMEOUT = 60_000 + TRIES * (20_000 + SYNCS * 1000);
+const TIMEOUT = 60_000 + TRIES * SYNCS * 2000;
 describe('A guest that writes as much as the link takes is sent round after round until it slackens', () => {
-  test('in the tab’s engine', { timeout: TIMEOUT }, async () => {
-    await plateauOf('here', async () => {
+  test('in the tab’s engine', { timeout: TIMEOUT }, () =>
+    plateauOf('here', async () => {
       const [from, to] = [await runningWorkload(TYPE, MEMORY), workloadMachine(TYPE, MEMORY)];
       const { migration } = from.machine;
       let over: Promise<void> | undefined;
@@ -165,14 +190,14 @@ describe('A guest that writes as much as the link takes is sent round after roun
       await from.end();
       await to.end();
       return figures;
-    });
-  });
+    })
+  );
 
   const native = qemus().find(({ version }) => parseInt(version) >= 10);
   if (!native) console.warn('SKIPPED: no native QEMU from 10 on; get it with: node scripts/qemu/install.mjs');
-  test.skipIf(!native)(`under native QEMU ${native?.version ?? ''}`, { timeout: TIMEOUT }, async () => {
+  test.skipIf(!native)(`under native QEMU ${native?.version ?? ''}`, { timeout: TIMEOUT }, () => {
     const args = [...workloadOptions(TYPE, MEMORY), '-bios', image];
-    await plateauOf(`QEMU ${native!.version}`, () =>
+    return plateauOf(`QEMU ${native!.version}`, () =>
       withMachine(native!, args, async (machine) => {
         await booted(machine);
         return runOf({
