@@ -47,6 +47,8 @@ export class Workspace {
   sample = $state<string>();
   /** Its guest takes `dirty`, as its manifest says. */
   workload = $state(false);
+  /** Number of the run whose stream is the open file. */
+  recorded = $state<number>();
   /** Said by the live region. */
   announcement = $state('');
   /** What the palette is asked for; undefined: it is closed. */
@@ -121,6 +123,7 @@ export class Workspace {
     try {
       const { settings, observations, watcher } = capturedRecording(info)!;
       this.migration.open(settings, observations, info.file.name, watcher);
+      this.recorded = this.migration.run.number;
       this.show('convergence');
     } catch (error) {
       this.refuse(`${info.file.name}: ${messageOf(error)}`);
