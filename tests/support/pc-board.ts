@@ -17,6 +17,8 @@ export interface PCBoard {
   readonly pci: MemoryRegion;
   readonly bus: PCIRootBus;
   readonly pciHost: PCIHost;
+  /** Memory below the chipset. */
+  readonly map: { readonly system: MemoryRegion; readonly ram: MemoryRegion };
   readonly i440fx: I440FX;
   readonly piix3: PIIX3;
   /** Levels of the sixteen ISA interrupts. */
@@ -80,6 +82,7 @@ export function pcBoard(ramSize = 2 ** 20): PCBoard {
   return {
     host,
     ram,
+    map: { system, ram: whole },
     pci,
     bus,
     pciHost,

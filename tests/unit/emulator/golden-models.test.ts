@@ -106,7 +106,7 @@ function machineFor(snapshot: Snapshot, hasDisk: boolean) {
   if (empty) devices.add(new ISAFdc({ host: board.host, irq: board.isaIrqs[6]!, dma, drives: empty }));
   const cpu = { get: () => 0, set: () => undefined };
   if (vmport) devices.add(new VMMouse(new Vmport(board.host, { cpu, memory: ramSize }), () => {}));
-  devices.add(new VAPICROM(board.host, () => 0));
+  devices.add(new VAPICROM(board.host, board.map, () => 0));
   devices.add(new I8257(board.host, 1));
   for (const { name, kind } of snapshot.sections) {
     const make = kind === 'full' ? MAKERS[name.slice(name.lastIndexOf('/') + 1)] : undefined;

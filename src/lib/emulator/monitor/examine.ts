@@ -13,22 +13,27 @@ interface Format {
   readonly count: number;
   readonly letter: string;
   readonly size: number;
+  /** Bytes of a line. */
+  readonly line: number;
 }
 
-function formatOf(text: string): Format {
+/** What is not said is as it was said last. Source: monitor_parse_arguments, default_fmt_format. */
+const last = new WeakMap<Machine, Pick<Format, 'letter' | 'size'>>();
+
+function formatOf(machine: Machine, text: string): Format {
   const [, count = '', letters = ''] = /^(\d*)(\w*)$/.exec(text) ?? [];
-  let letter = 'x';
-  let size = 0;
+  let { letter, size } = last.get(machine) ?? { letter: 'x', size: 4 };
   for (const c of letters) {
     if (c in SIZES) size = SIZES[c]!;
     else if ('xduotci'.includes(c)) letter = c;
     else throw new MonitorError(`invalid char in format: '${c}'`);
   }
   if (letter === 'i') throw new MonitorError('instructions are shown by the disassembly of the page, not here yet');
-  const bytes = size || (letter === 'c' ? 1 : 4);
+  last.set(machine, { letter, size });
   const times = count === '' ? 1 : Number(count);
   // Characters take every byte of what was asked for.
-  const wanted = letter === 'c' ? { count: times * bytes, letter, size: 1 } : { count: times, letter, size: bytes };
+  const line = size === 1 ? 8 : 16;
+  const wanted = letter === 'c' ? { count: times * size, letter, size: 1, line } : { count: times, letter, size, line };
   if (wanted.count * wanted.size > MAX_BYTES) throw new MonitorError(`at most ${MAX_BYTES} bytes at a time`);
   return wanted;
 }
@@ -45,7 +50,7 @@ function show(value: bigint, { letter, size }: Format): string {
     const [radix, prefix, bits] = base;
     return prefix + value.toString(radix).padStart((size * 8) / bits, '0');
   }
-  if (letter === 'o') return octal(value).padStart(Math.ceil((size * 8) / 3));
+  if (letter === 'o') return `0${value.toString(8).padStart(Math.ceil((size * 8) / 3))}`;
   const decimal = Math.ceil((size * 80) / 33);
   if (letter === 'd')
     return BigInt.asIntN(size * 8, value)
@@ -63,9 +68,9 @@ function character(code: number): string {
   return `'${ESCAPES[code] ?? plain}'`;
 }
 
-/** `print`: one value in a format, hexadecimal when none is given. Source: do_print. */
-export function printValue(format: string, value: bigint): string {
-  switch (formatOf(format).letter) {
+/** `print`: one value in a format. Source: do_print. */
+export function printValue(machine: Machine, format: string, value: bigint): string {
+  switch (formatOf(machine, format).letter) {
     case 'o':
       return octal(value);
     case 't':
@@ -91,6 +96,7 @@ export function readGuest(
   let value = 0n;
   for (let i = size - 1; i >= 0; i--) {
     const at = BigInt.asUintN(64, address + BigInt(i));
+    if (space === 'physical' && !memory.find(Number(at))) return undefined;
     if (space === 'physical') value = (value << 8n) | BigInt(memory.read(Number(at), 1) & 0xff);
     else {
       try {
@@ -105,21 +111,23 @@ export function readGuest(
 }
 
 export function examine(machine: Machine, space: 'virtual' | 'physical', format: string, start: bigint): string {
-  const wanted = formatOf(format);
+  const wanted = formatOf(machine, format);
+  // Physical addresses have their own width from QEMU 11 on.
+  const shown = (address: bigint): string => address.toString(16).padStart(space === 'physical' ? 8 : 16, '0');
   const lines: string[] = [];
-  const perLine = wanted.size === 1 ? 8 : 16 / wanted.size;
+  const perLine = wanted.line / wanted.size;
   for (let i = 0; i < wanted.count; i += perLine) {
     const address = BigInt.asUintN(64, start + BigInt(i * wanted.size));
     const values: string[] = [];
     for (let j = i; j < Math.min(i + perLine, wanted.count); j++) {
       const value = readGuest(machine, space, start + BigInt(j * wanted.size), wanted.size);
       if (value === undefined) {
-        lines.push(`${address.toString(16).padStart(16, '0')}: Cannot access memory`);
+        lines.push(`${shown(address)}: Cannot access memory`);
         return lines.join('\n');
       }
       values.push(show(value, wanted));
     }
-    lines.push(`${address.toString(16).padStart(16, '0')}: ${values.join(' ')}`);
+    lines.push(`${shown(address)}: ${values.join(' ')}`);
   }
   return lines.join('\n');
 }

@@ -13,7 +13,10 @@ import { UI_COMMANDS } from './ui-hmp-cmds.ts';
 import { MIGRATION_COMMANDS, MIGRATION_INFO } from './migration-hmp-cmds.ts';
 import { MonitorError } from './monitor-error.ts';
 import { REPLAY_COMMANDS, REPLAY_INFO } from './replay-hmp-cmds.ts';
-import { infoBlock, infoLapic, infoMtree, infoPci, infoPic, infoQtree } from './info.ts';
+import { infoBlock, infoPci } from './info.ts';
+import { infoLapic, infoPic } from './info-apic.ts';
+import { infoMtree } from './info-mtree.ts';
+import { infoQtree } from './info-qtree.ts';
 
 /** What a monitor's owner can do that the machine cannot: files, processes, the end. */
 export interface MonitorHost {
@@ -56,7 +59,7 @@ const INFO: readonly HmpCommand[] = [
   { name: 'pic', params: '', help: 'state of the 8259s and I/O APIC', run: ({ machine }) => infoPic(machine) },
   { name: 'lapic', params: '', help: 'state of the local APIC', run: ({ machine }) => infoLapic(machine) },
   { name: 'mtree', params: '[-f]', help: 'the memory tree', run: ({ machine }, args) => infoMtree(machine, args) },
-  { name: 'qtree', params: '', help: 'devices by bus', run: ({ machine }) => infoQtree(machine) },
+  { name: 'qtree', params: '[-b]', help: 'devices by bus', run: ({ machine }, args) => infoQtree(machine, args) },
   { name: 'pci', params: '', help: 'PCI devices', run: ({ machine }) => infoPci(machine) },
   { name: 'block', params: '', help: 'drives and their images', run: ({ machine }) => infoBlock(machine) },
   ...MIGRATION_INFO,
@@ -108,7 +111,7 @@ const COMMANDS: readonly HmpCommand[] = [
     ...{ name: 'print', params: '/fmt expr', help: 'the value of an expression' },
     run: ({ machine }, args) => {
       const [, format = '', expression = ''] = FORMAT.exec(args) ?? [];
-      return printValue(format, parseExpression(expression, registersOf(machine.cpu)));
+      return printValue(machine, format, parseExpression(expression, registersOf(machine.cpu)));
     }
   },
   ...UI_COMMANDS,

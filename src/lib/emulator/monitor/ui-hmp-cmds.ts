@@ -8,8 +8,9 @@ import { MonitorError } from './monitor-error.ts';
 const DEFAULT_HOLD_MS = 100;
 const MAX_HOLD_MS = 10_000;
 
+type Picture = Uint8Array<ArrayBuffer>;
 /** ImageFormat, and what writes it. */
-const IMAGE_FORMATS = new Map<string, (surface: DisplaySurface) => Uint8Array | Promise<Uint8Array>>([
+const IMAGE_FORMATS = new Map<string, (surface: DisplaySurface) => Picture | Promise<Picture>>([
   ['ppm', ppm],
   ['png', png]
 ]);

@@ -73,10 +73,13 @@ function stretches(table: readonly MemoryRegionPortio[]): Stretch[] {
   const out: Stretch[] = [];
   for (const row of table) {
     const last = out.at(-1);
+    const end = row.offset + row.len;
+    // The last access reaches over its port, by the size that the first row has.
+    const reach = (last && row.offset <= last.high ? last.rows[0]! : row).size - 1;
     if (last && row.offset <= last.high) {
       last.rows.push(row);
-      last.high = Math.max(last.high, row.offset + row.len);
-    } else out.push({ low: row.offset, high: row.offset + row.len, rows: [row] });
+      if (end > last.high) last.high = end + reach;
+    } else out.push({ low: row.offset, high: end + reach, rows: [row] });
   }
   return out;
 }

@@ -38,6 +38,8 @@ const APIC_DEFAULT_ADDRESS = 0xfee00000;
 const ISA_NUM_IRQS = 16;
 const OPTION_ROM_BASE = 0xc0000;
 const OPTION_ROM_SIZE = 0x20000;
+/** Interrupt of the x87, where errors are not exceptions. */
+export const FERR_IRQ = 13;
 /** Of the BIOS image so much is seen below 1 MiB too. */
 const ISA_BIOS_SIZE = 0x20000;
 
@@ -62,6 +64,8 @@ export interface PCOptions {
   readonly cpu: ApicCpu;
   /** A20 is let through (1) or masked. */
   readonly a20: Irq;
+  /** The x87's error is being handled: its interrupt is not asked for again before it is cleared. */
+  readonly ignne?: () => void;
   /** QEMU: qemu_system_reset_request. */
   readonly resetRequest: () => void;
   /** Power management: nothing happens where absent. */
@@ -192,9 +196,26 @@ export interface BasicDevices {
   readonly rest: readonly Device[];
 }
 
+/**
+ * The port of diagnostic codes, which goes nowhere, and that by which the handler of interrupt 13 says that it has begun.
+ * Source: ioport80_write, ioportF0_write.
+ */
+function diagnosticPorts({ ports, isaIrqs, options }: PC): void {
+  const port = (name: string, at: number, write: () => void): void => {
+    const ops = { impl: { min: 1, max: 1 }, read: () => 0xff, write };
+    ports.register(at, MemoryRegion.io(name, 1, ops));
+  };
+  port('ioport80', 0x80, () => {});
+  port('ioportF0', 0xf0, () => {
+    options.ignne?.();
+    isaIrqs[FERR_IRQ]!(0);
+  });
+}
+
 /** Source: pc_basic_device_init, pc_superio_init. */
 export function basicDevices(pc: PC): BasicDevices {
   const { isaIrqs, gsi, options } = pc;
+  diagnosticPorts(pc);
   const dma = [new I8257(pc, 0), new I8257(pc, 1)];
   const hpet = options.hpet ? new HPET(pc, { irqs: gsi }) : undefined;
   if (hpet) pc.map.system.addSubregion(HPET_BASE, hpet.region);

@@ -66,7 +66,7 @@ export function pcPiix(host: HostMemory, options: PCOptions, devices: DeviceList
   const { dma, rtc, hpet, rest } = basic;
   const { apic, fwCfg, pic, ioapic } = pc;
   const order: readonly Device[] = [
-    ...(options.tprOpt ? [new VAPICROM(pc, options.tprOpt)] : []),
+    ...(options.tprOpt ? [new VAPICROM(pc, pc.map, options.tprOpt)] : []),
     ...[apic, i440fx, pciHost, bus, fwCfg, ...dma, rtc, ide, ...power, piix3],
     ...[pic.master, pic.slave, ioapic, ...(vga ? [vga] : []), ...(hpet ? [hpet] : []), ...rest]
   ];

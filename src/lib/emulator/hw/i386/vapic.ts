@@ -90,6 +90,14 @@ const ACTIVE = 1;
 const STANDBY = 2;
 /** Option ROMs begin at multiples of this. */
 const ROM_BLOCK_SIZE = 512;
+const PAGE_SIZE = 4096;
+const OVER_ALL = 1000;
+
+/** Where the ROM lies: RAM, as firmware copied it there. */
+export interface VAPICMemory {
+  readonly system: MemoryRegion;
+  readonly ram: MemoryRegion;
+}
 
 const noHandlers = (): VAPICHandlers => ({
   ...{ set_tpr: 0, set_tpr_eax: 0, get_tpr: new Array<number>(8).fill(0), get_tpr_stack: 0 }
@@ -119,13 +127,19 @@ export class VAPICROM implements Device {
     ...{ state: INACTIVE, real_tpr_addr: 0, rom_state_vaddr: 0, vapic_paddr: 0, rom_state_paddr: 0 }
   };
 
+  readonly #map: VAPICMemory;
+  /** Lets the ROM keep its variables, over what the chipset makes read-only. */
+  #rom: MemoryRegion | undefined;
+
   /** @param codeAddress where the CPU executes: CS base and EIP */
-  constructor({ ports }: Pick<DeviceHost, 'ports'>, codeAddress: () => number) {
+  constructor({ ports }: Pick<DeviceHost, 'ports'>, map: VAPICMemory, codeAddress: () => number) {
+    this.#map = map;
     const write = (_addr: number, value: number, size: number): void => {
       if (size !== 2 || this.state.state !== INACTIVE) return;
       const at = codeAddress();
       this.state.rom_state_paddr = (at - (at % ROM_BLOCK_SIZE) + value) >>> 0;
       this.state.state = STANDBY;
+      if (!this.#mapRomWritable()) this.reset();
     };
     ports.register(PORT, MemoryRegion.io('kvmvapic', 2, { read: () => 0xffff_ffff, write }));
   }
@@ -133,10 +147,32 @@ export class VAPICROM implements Device {
   reset(): void {
     this.state.state = INACTIVE;
     this.state.rom_state_paddr = 0;
+    this.#unmapRom();
+  }
+
+  #unmapRom(): void {
+    if (this.#rom) this.#map.system.delSubregion(this.#rom);
+    this.#rom = undefined;
+  }
+
+  /** The ROM's length is its third byte, in blocks. False: there is none. Source: vapic_map_rom_writable. */
+  #mapRomWritable(): boolean {
+    const { system, ram } = this.#map;
+    this.#unmapRom();
+    const start = this.state.rom_state_paddr - (this.state.rom_state_paddr % ROM_BLOCK_SIZE);
+    const blocks = start + 2 < ram.size ? (ram.ram?.bytes()[start + 2] ?? 0) : 0;
+    if (blocks === 0) return false;
+    const from = start - (start % PAGE_SIZE);
+    const to = Math.ceil((start + blocks * ROM_BLOCK_SIZE) / PAGE_SIZE) * PAGE_SIZE;
+    this.#rom = MemoryRegion.aliasOf('kvmvapic-rom', ram, from, to - from);
+    system.addSubregion(from, this.#rom, OVER_ALL);
+    return true;
   }
 
   postLoad(): string | undefined {
     if (this.state.state === INACTIVE && this.state.rom_state_paddr !== 0) this.state.state = STANDBY;
+    this.#unmapRom();
+    if (this.state.state !== INACTIVE && !this.#mapRomWritable()) return 'there is no option ROM where its state is';
     return this.state.state === ACTIVE
       ? 'the guest was patched to share its task priority with the host, which nothing here looks at'
       : undefined;

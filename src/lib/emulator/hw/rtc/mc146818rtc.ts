@@ -1,7 +1,7 @@
 /** Section "mc146818rtc": clock and CMOS memory. Source: QEMU hw/rtc/mc146818rtc.c; MC146818 datasheet. */
 import { fieldsOf, unused, type VMStateDescription } from '../../../vmstate/vmstate.ts';
 import { i64, timer, TIMER_NOT_ARMED, u16, u32, u64, u8 } from '../../../vmstate/vmstate-types.ts';
-import { MemoryRegion } from '../../system/memory.ts';
+import { MemoryRegion, type MemoryRegionOps } from '../../system/memory.ts';
 import { muldiv64, NANOSECONDS_PER_SECOND, type QEMUTimer } from '../../util/qemu-timer.ts';
 import type { Irq } from '../core/irq.ts';
 import type { Device, DeviceHost } from '../core/qdev.ts';
@@ -114,15 +114,17 @@ export class MC146818Rtc implements MC146818RtcState, Device {
     this.base_rtc = date ?? this.last_update / NANOSECONDS_PER_SECOND;
     this.#showTime(this.base_rtc);
     this.#checkUpdate();
-    const region = MemoryRegion.io('rtc', 2, {
+    const ops: MemoryRegionOps = {
       impl: { min: 1, max: 1 },
       read: (at) => (at & 1 ? this.#read() : 0xff),
       write: (at, value) => {
         if (at & 1) this.#write(value);
         else this.cmos_index = value & 0x7f;
       }
-    });
-    host.ports.register(0x70, region);
+    };
+    const region = host.ports.register(0x70, MemoryRegion.io('rtc', 2, ops));
+    // Apart, as KVM may keep writes to it back.
+    region.addSubregion(0, MemoryRegion.io('rtc-index', 1, ops));
   }
 
   /** Source: rtc_reset_enter, rtc_reset_hold. */

@@ -72,6 +72,8 @@ const CAP_BAR = 4;
 const CAP_OFFSET = 8;
 const CAP_REGION_LENGTH = 12;
 const CAP_EXTRA = 16;
+/** Devices that are called otherwise than their sections. */
+const TYPES: Readonly<Record<string, string>> = { 'virtio-console': 'virtio-serial' };
 
 export interface VirtioPCIOptions {
   /** MSI-X vectors, 0 without. */
@@ -111,7 +113,7 @@ export class VirtioPCI implements VirtIOPCIProxy, VirtioTransport, Device {
     this.modern = !disableModern;
     const ids = IDS[device.deviceId];
     this.pci_dev = new PCIFunction(bus, devfn, {
-      name: device.name,
+      name: `${TYPES[device.name] ?? device.name}-pci`,
       vendor_id: VENDOR,
       device_id: this.legacy && ids ? ids.transitional : MODERN_ID + device.deviceId,
       revision: this.legacy ? 0 : 1,

@@ -176,6 +176,11 @@ export class FpuStack {
   }
 }
 
+/** The board asserts IGNNE#: an error that is pending does not ask for its interrupt again. */
+export function cpu_set_ignne({ env }: X86Cpu): void {
+  env.set('hflags2', env.get('hflags2') | HF2_IGNNE);
+}
+
 const stacks = new WeakMap<X86Cpu, FpuStack>();
 /** The x87 of a CPU. */
 export function fpuOf(cpu: X86Cpu): FpuStack {
