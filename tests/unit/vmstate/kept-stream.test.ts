@@ -70,7 +70,7 @@ async function take(...pieces: Piece[]): Promise<{ snapshot: Snapshot; pages: st
     contents: (_block, index) => memory[index]!.slice()
   };
   const input = sequential(bytesSource(bytes(...pieces)));
-  const snapshot = await readSnapshot({ read: (into) => input.read(into) }, { descriptions, pages: sink });
+  const snapshot = await readSnapshot({ read: (into: Uint8Array) => input.read(into) }, { descriptions, pages: sink });
   return { snapshot, calls, pages: memory.map((m) => m[4095]).join(' ') };
 }
 const head = [HEADER, configuration('none')];
