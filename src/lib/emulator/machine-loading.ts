@@ -59,12 +59,8 @@ export class MachineLoader {
   }
 
   #make(plan: MachinePlan, host: HostMemory): Machine {
-    return new Machine(plan, {
-      host,
-      pace: new HostPace(),
-      timeTravel: { every: CHECKPOINT_EVERY },
-      hostTime: hostTime()
-    });
+    const environment = { host, pace: new HostPace(), timeTravel: { every: CHECKPOINT_EVERY }, hostTime: hostTime() };
+    return host.transaction(() => new Machine(plan, environment));
   }
 
   /** What another worker left, as it was at its last checkpoint. @param files that it was made of */
@@ -93,6 +89,8 @@ export class MachineLoader {
   /** Never throws for what files say. @param signal aborts between pages */
   async load(files: readonly File[], signal?: AbortSignal): Promise<LoadedMachine> {
     const problems: Problem[] = [];
+    /** What the plan says, until loading has said it. */
+    let planned: readonly Problem[] = [];
     const images = new Map<string, string>();
     let machine: Machine | undefined;
     let frozen: readonly string[] = [];
@@ -106,6 +104,7 @@ export class MachineLoader {
         sharedRam: sorted.ram.map((f) => ({ name: f.name, source: blobSource(f) }))
       });
       const { plan } = received.planned;
+      planned = received.planned.problems;
       const host = this.#memory ?? hostMemory();
       if (host instanceof HostMemory) this.#memory = host;
       else problems.push(host);
@@ -113,13 +112,15 @@ export class MachineLoader {
         machine = this.#make(plan, host);
         const loaded = await loadReceived(machine, received, signal);
         problems.push(...loaded.problems);
+        planned = [];
         ({ frozen } = loaded);
         symbols = await symbolsOf(files, sorted);
         problems.push(...(await insertImages(machine, files, sorted, images)));
-      } else problems.push(...received.planned.problems);
+      }
     } catch (error) {
       problems.push(failure(error));
     }
+    problems.unshift(...planned);
     return { machine, images, symbols, report: reportOf(machine, problems, frozen) };
   }
 }

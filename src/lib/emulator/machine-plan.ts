@@ -124,7 +124,10 @@ export function planOf(snapshot: Snapshot): Planned {
     return { plan: undefined, problems };
   }
   const cpus = snapshot.sections.filter((s) => s.kind === 'full' && s.name === 'cpu');
-  if (cpus.length > 1) fatal('cpus', `the state has ${cpus.length} vCPUs, one runs here`, cpus[1]);
+  if (cpus.length > 1) {
+    const hint = 'take the state of a machine with -smp 1; run anyway, the first vCPU waits for the others in vain';
+    fatal('cpus', `the state has ${cpus.length} vCPUs, one runs here`, cpus[1], hint);
+  }
   if (cpus.length === 0) fatal('no-cpu', "the stream has no section 'cpu'");
   if (snapshot.features.ignoreShared && snapshot.ram.sources.length === 1) {
     fatal(

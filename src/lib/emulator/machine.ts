@@ -347,9 +347,9 @@ export class Machine implements LiveMachine {
    * @param goOn asked after each instruction, where it is given
    */
   step(instructions: number, goOn?: () => boolean): void {
-    this.#goOn();
-    this.timeTravel.beforeStep();
     try {
+      this.#goOn();
+      this.timeTravel.beforeStep();
       this.cpus.step(instructions, goOn);
       if (this.runstate.running) this.runstate.set('paused', { kind: 'step' });
     } catch (error) {

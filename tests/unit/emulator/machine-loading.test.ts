@@ -2,9 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { deviceLabels } from '../../../src/lib/emulator/debug/device-fields.ts';
 import { createMachineHost } from '../../../src/lib/emulator/machine-host.ts';
 import { MachineLoader } from '../../../src/lib/emulator/machine-loading.ts';
 import { receive } from '../../../src/lib/emulator/machine-incoming.ts';
+import type { Problem } from '../../../src/lib/vmstate/problem.ts';
 import { bytesSource } from '../../../src/lib/vmstate/source.ts';
 import { placedAt } from '../../../src/lib/vmstate/vmstate.ts';
 import { goldens } from '../../support/golden.ts';
@@ -51,13 +53,80 @@ test('features of the CPU that are not there are named', async () => {
   machine!.destroy();
 });
 
-const smp = golden('smp');
-test.skipIf(!smp)('a state of four vCPUs is loaded to be looked at, and does not run', async () => {
-  const state = new File([readFileSync(smp!.state)], 'state');
-  const { machine, report } = await new MachineLoader().load([state]);
-  expect(report.problems.find((p) => p.code === 'cpus')?.message).toBe('the state has 4 vCPUs, one runs here');
+const load = async (name: string, loader = new MachineLoader()) =>
+  loader.load([new File([readFileSync(golden(name)!.state)], 'state')]);
+const fatalOf = ({ problems }: { readonly problems: readonly Problem[] }): Problem[] =>
+  problems.filter((p) => p.severity === 'fatal');
+
+test.skipIf(!golden('smp'))('a state of four vCPUs is loaded to be looked at, and does not run', async () => {
+  const { machine, report } = await load('smp');
+  expect(report.problems.find((p) => p.code === 'cpus')).toMatchObject({
+    message: 'the state has 4 vCPUs, one runs here',
+    hint: expect.stringContaining('-smp 1') as string
+  });
   expect(report.made).toBe(true);
+  expect(deviceLabels(machine!)).toContain('cpu/0');
+  // Run anyway: the first one does.
+  machine!.step(100_000);
+  expect(machine!.runstate.stopped).toEqual({ kind: 'step' });
   machine!.destroy();
+});
+
+test.skipIf(!golden('four-gigabytes'))(
+  'more memory than there is is refused, and takes none',
+  { timeout: 60_000 },
+  async () => {
+    const loader = new MachineLoader();
+    for (let i = 0; i < 3; i++) {
+      const { machine, report } = await load('four-gigabytes', loader);
+      expect([machine, report.made]).toEqual([undefined, false]);
+      expect(fatalOf(report)).toMatchObject([
+        { code: 'memory', hint: expect.stringContaining('close other machines') as string }
+      ]);
+      // The same each time: what was taken is given back.
+      expect(fatalOf(report)[0]!.message).toBe(
+        'pc.ram needs 4096 MiB, 4003 MiB are left in one piece; taken: CPU 0 93 MiB, page flags 1 MiB'
+      );
+    }
+    const { machine, report } = await loader.load([fileOf(idle)]);
+    expect(fatalOf(report)).toEqual([]);
+    machine!.destroy();
+  }
+);
+
+test.skipIf(!golden('q35-smp-max'))('another machine type is named before what follows from it', async () => {
+  const { report } = await load('q35-smp-max');
+  expect(fatalOf(report)[0]).toMatchObject({
+    message: expect.stringMatching(/^machine type 'pc-q35-[\d.]+' cannot run here$/) as string,
+    hint: 'pc (i440FX) machines can'
+  });
+});
+
+test('sections that disagree are refused as QEMU refuses them, each with what helps', async () => {
+  const bytes = idle.slice();
+  // The host bridge is another vendor's, and the PIT counts from what does not fit it.
+  const bridge = await sectionOf('0000:00:00.0/I440FX');
+  const config = bytes.subarray(bridge.bodyStart + 4);
+  expect([...config.subarray(0, 2)]).toEqual([0x86, 0x80]);
+  config.set([0x12, 0x34]);
+  const pit = await sectionOf('i8254');
+  new DataView(bytes.buffer).setUint32(placedAt(pit.fields, 'channels[0].count')!.start, 0x20000);
+  const host = createMachineHost();
+  const file = fileOf(bytes);
+  const { id, report } = await host.create({ state: [file] });
+  expect(fatalOf(report).map((p) => [p.section, p.message, p.hint !== undefined])).toEqual([
+    ['0000:00:00.0/I440FX/0', expect.stringMatching(/^get_pci_config_device: Bad config data: i=0x0 read: 12/), true],
+    ['i8254/0', 'i8254: a channel counts down from what does not fit 16 bits', true]
+  ]);
+  await expect(host.resume(id)).rejects.toThrow('Bad config data');
+  await expect(host.step(id)).rejects.toThrow('Bad config data');
+  expect((await host.read(id, 'physical', 0n, 16)).length).toBe(16);
+  await host.resume(id, true);
+  await host.pause(id);
+  expect((await host.status(id)).state).toBe('paused');
+  // On a copy: what was opened is as it was.
+  expect(new Uint8Array(await file.arrayBuffer())).toEqual(bytes);
+  await host.destroy(id);
 });
 
 const qcow2 = ['11', '10', '7']

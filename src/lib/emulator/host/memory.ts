@@ -105,6 +105,17 @@ export class HostMemory {
     return range;
   }
 
+  /** Makes something of several ranges. Where that throws, they are free again. */
+  transaction<T>(make: () => T): T {
+    const before = new Set(this.#taken.keys());
+    try {
+      return make();
+    } catch (error) {
+      for (const range of this.ranges()) if (!before.has(range.offset)) this.release(range);
+      throw error;
+    }
+  }
+
   /** One more user, as passing a memfd on makes. */
   retain(range: HostRange): void {
     this.#find(range).references++;

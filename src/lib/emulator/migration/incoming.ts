@@ -44,6 +44,8 @@ export interface LoadReport {
 
 /** Bodies are read a little beyond their end: a subsection is told by the bytes that follow. */
 const LOOK_AHEAD = 16;
+/** What helps where a device cannot be loaded. */
+const WITHOUT = 'QEMU would refuse the state too; look at the rest, or run anyway with this device as after a reset';
 
 /**
  * Fills a machine. Never throws for what the stream says: what could be loaded is, and the report has the rest.
@@ -108,9 +110,11 @@ async function loadSection(
   // What QEMU would refuse to load.
   problems.push(...complaints.map((c) => ({ ...complaintProblem(c, label), severity: 'fatal' as const })));
   if (failure) {
-    problems.push({ code: 'load-failed', severity: 'fatal', at: failure.at, section: label, message: failure.message });
+    const { at, message } = failure;
+    problems.push({ code: 'load-failed', severity: 'fatal', at, section: label, message, hint: WITHOUT });
   } else if (refusal) {
-    problems.push({ code: 'load-refused', severity: 'fatal', at: bodyStart, section: label, message: refusal });
+    const message = refusal;
+    problems.push({ code: 'load-refused', severity: 'fatal', at: bodyStart, section: label, message, hint: WITHOUT });
   } else if (file.offset !== bodyEnd) {
     const message = `${Math.abs(bodyEnd - file.offset)} bytes ${file.offset < bodyEnd ? 'are left over' : 'are missing'}`;
     problems.push({ code: 'load-length', severity: 'warning', at: file.offset, section: label, message });

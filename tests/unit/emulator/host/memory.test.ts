@@ -58,3 +58,15 @@ test('what does not fit is refused with the sum', () => {
   );
   expect(host.allocate('small', MIB).length).toBe(MIB);
 });
+
+test('what is made of several ranges takes none where it fails', () => {
+  const memory = new HostMemory(4);
+  const kept = memory.allocate('kept', 4096);
+  const make = () => {
+    memory.allocate('a part', 65536);
+    return memory.allocate('too much', 1 << 20);
+  };
+  expect(() => memory.transaction(make)).toThrow(HostMemoryFull);
+  expect(memory.ranges()).toMatchObject([{ name: 'kept', offset: kept.offset }]);
+  expect(memory.transaction(() => memory.allocate('whole', 65536)).length).toBe(65536);
+});

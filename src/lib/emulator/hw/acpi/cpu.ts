@@ -58,7 +58,7 @@ const GET_CPU_ID = 3;
 export class CPUHotplug implements CPUHotplugState {
   selector = 0;
   command = 0;
-  devs: AcpiCpuStatus[];
+  devs: AcpiCpuStatus[] = [];
   readonly io: MemoryRegion;
   readonly #present: number;
 
@@ -68,17 +68,19 @@ export class CPUHotplug implements CPUHotplugState {
    */
   constructor(present: number, possible: number) {
     this.#present = present;
-    this.devs = Array.from({ length: possible }, () => ({
-      is_inserting: false,
-      is_removing: false,
-      ost_event: 0,
-      ost_status: 0
-    }));
+    this.clear(possible);
     this.io = MemoryRegion.io('acpi-cpu-hotplug', REG_LEN, {
       valid: { min: 1, max: 4 },
       read: (addr) => this.#read(addr),
       write: (addr, value) => this.#write(addr, value)
     });
+  }
+
+  /** Nothing is to be plugged, nor was said of it. */
+  clear(possible: number): void {
+    this.devs = Array.from({ length: possible }, () => ({
+      ...{ is_inserting: false, is_removing: false, ost_event: 0, ost_status: 0 }
+    }));
   }
 
   /** Source: cpu_hotplug_rd. */

@@ -325,11 +325,12 @@ export class PIIX4PM implements PIIX4PMState, Device {
 
   postLoad(): string | undefined {
     this.#mapPorts();
-    const { devs } = this.#cpuHotplug;
+    const { length } = this.#cpuHotplug.devs;
     const refusal = this.parent_obj.postLoad();
     if (refusal) return refusal;
-    if (devs.length === this.#maxcpus) return undefined;
-    return `piix4_pm of a machine with ${devs.length} possible CPUs, not ${this.#maxcpus}`;
+    if (length === this.#maxcpus) return undefined;
+    this.#cpuHotplug.clear(this.#maxcpus);
+    return `piix4_pm of a machine with ${length} possible CPUs, not ${this.#maxcpus}`;
   }
 
   /** First port of the PM registers, wherever they are mapped. */
