@@ -11,7 +11,7 @@ import type { HostMemory } from '../../host/memory.ts';
 import type { Clocks } from '../../util/qemu-timer.ts';
 import { PCSpk } from '../audio/pcspk.ts';
 import { ISAParallel } from '../char/parallel.ts';
-import { ISASerial } from '../char/serial.ts';
+import { ISASerial } from '../char/serial-isa.ts';
 import type { Irq } from '../core/irq.ts';
 import type { Device, DeviceHost, DeviceList, GuestErrorLog } from '../core/qdev.ts';
 import { ISAFdc, type FdcWiring } from '../block/fdc-controller.ts';

@@ -1,7 +1,8 @@
 /** The UART at its eight ports, as the TL16C550 datasheet and QEMU hw/char/serial.c have it. */
 import { expect, test } from 'vitest';
 import { Chardev } from '../../../../../src/lib/emulator/chardev/char.ts';
-import { Serial, vmstate_isa_serial } from '../../../../../src/lib/emulator/hw/char/serial.ts';
+import { Serial } from '../../../../../src/lib/emulator/hw/char/serial-device.ts';
+import { vmstate_isa_serial } from '../../../../../src/lib/emulator/hw/char/serial-isa.ts';
 import { QEMUClock } from '../../../../../src/lib/emulator/util/qemu-timer.ts';
 import { QemuFileReader, QemuFileWriter } from '../../../../../src/lib/vmstate/qemu-file.ts';
 import { load, save } from '../../../../../src/lib/vmstate/vmstate.ts';

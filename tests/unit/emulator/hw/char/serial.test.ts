@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { vmstate_isa_serial, vmstate_pci_serial } from '../../../../../src/lib/emulator/hw/char/serial.ts';
+import { vmstate_isa_serial } from '../../../../../src/lib/emulator/hw/char/serial-isa.ts';
+import { vmstate_pci_serial } from '../../../../../src/lib/emulator/hw/char/serial-pci.ts';
 import { pciDevice } from '../../../../support/pci.ts';
 import { bitsOf, hex, roundTrip, subsection, zeros } from '../../../../support/sections.ts';
 

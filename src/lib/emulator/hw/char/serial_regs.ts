@@ -1,0 +1,31 @@
+/** Registers of a 16550A UART. Source: QEMU include/hw/char/serial.h, hw/char/serial.c; TI TL16C550 datasheet. */
+export const UART_FIFO_LENGTH = 16;
+
+export const LCR_DLAB = 0x80;
+export const IER_MSI = 0x08;
+export const IER_RLSI = 0x04;
+export const IER_THRI = 0x02;
+export const IER_RDI = 0x01;
+export const IIR_NO_INT = 0x01;
+export const IIR_ID = 0x06;
+export const IIR_MSI = 0x00;
+export const IIR_THRI = 0x02;
+export const IIR_RDI = 0x04;
+export const IIR_RLSI = 0x06;
+export const IIR_CTI = 0x0c;
+export const IIR_FE = 0xc0;
+export const MCR_LOOP = 0x10;
+export const MCR_OUT2 = 0x08;
+export const MSR_DCD = 0x80;
+export const MSR_DSR = 0x20;
+export const MSR_CTS = 0x10;
+export const MSR_ANY_DELTA = 0x0f;
+export const UART_LSR_TEMT = 0x40;
+export const LSR_THRE = 0x20;
+export const LSR_BI = 0x10;
+export const LSR_INT_ANY = 0x1e;
+export const LSR_OE = 0x02;
+export const LSR_DR = 0x01;
+export const FCR_XFR = 0x04;
+export const FCR_RFR = 0x02;
+export const FCR_FE = 0x01;
