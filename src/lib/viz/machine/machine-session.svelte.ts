@@ -72,6 +72,11 @@ export class MachineSession {
     return this.#worker.host;
   }
 
+  /** Fetches and starts the worker while nothing is asked of it yet: a load begins at once then. */
+  prepare(): void {
+    this.#worker ??= this.#start?.((message) => this.#crash(message));
+  }
+
   /** Makes a machine of what was dropped, in place of the one before. */
   load(files: readonly File[]): Promise<void> {
     return this.#activity.track(this.#load(files));
@@ -217,6 +222,8 @@ export class MachineSession {
   #crash(message: string): void {
     this.#worker?.stop();
     this.#worker = undefined;
+    // Only prepared: whoever loads starts another, and is told then.
+    if (this.id === undefined && !this.loading) return;
     this.loading = false;
     this.crashed = message;
     this.status = undefined;
