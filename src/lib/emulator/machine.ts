@@ -13,6 +13,7 @@ import { vmstate_cpu_common } from './hw/core/cpu.ts';
 import { DeviceList, type Device } from './hw/core/qdev.ts';
 import { plugISA } from './hw/i386/pc-isa.ts';
 import { KVMClock } from './hw/i386/kvm/clock.ts';
+import { FERR_IRQ } from './hw/i386/pc.ts';
 import { lowmemOf, pcPiix, type PCPiix } from './hw/i386/pc_piix.ts';
 import type { VmportCpu } from './hw/i386/vmport.ts';
 import type { IDEDriveOptions } from './hw/ide/ide-registers.ts';
@@ -45,6 +46,7 @@ import { TABLE } from './target/i386/isa/table.ts';
 import { vmstate_x86_cpu } from './target/i386/machine.ts';
 import { cpu_realize, cpu_reset, x86_cpu_set_a20 } from './target/i386/reset.ts';
 import type { CpuOutside } from './target/i386/x86-cpu.ts';
+import { cpu_set_ignne } from './target/i386/tcg/fpu-stack.ts';
 import { QEMUClock, type Clocks } from './util/qemu-timer.ts';
 
 const NS_A_MS = 1_000_000n;
@@ -174,6 +176,7 @@ export class Machine implements LiveMachine {
           x2apic: hasFeature(model, '1_ECX', X2APIC)
         },
         a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
+        ignne: () => cpu_set_ignne(this.cpu),
         ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
         ide: ide.map((drive) => drive?.options),
         floppies,
@@ -492,7 +495,7 @@ export class Machine implements LiveMachine {
       apicMsrRead: (index) => apic.msrRead(index),
       apicMsrWrite: (index, value) => apic.msrWrite(index, value),
       tscDeadline: (value) => apic.setTscDeadline(this.#tscDeadline(value)),
-      ferr: () => pc.isaIrqs[13]!(1),
+      ferr: () => pc.isaIrqs[FERR_IRQ]!(1),
       smm: (on) => this.board.smm(on),
       tripleFault: () => this.#request(() => this.onReset()),
       log
