@@ -152,21 +152,53 @@ export interface ChartRun {
   readonly run: Run;
   /** All of it. */
   readonly story: Story;
-  /** By track and curve, in the order of the table. */
+  /** By track and curve, in the order of the table, and the greatest value of each. */
   readonly series: readonly (readonly Series[])[];
+  readonly mosts: readonly (readonly number[])[];
+  readonly phases: readonly Box[];
+  readonly rounds: readonly Box[];
+}
+/** Something that lasts. */
+export interface Box {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  readonly token: string;
 }
 
-export const chartRun = (run: Run, story: Story): ChartRun => ({
-  ...{ run, story },
-  series: chartTracks.map((track) => track.curves.map((curve) => seriesOf(curve.points(story))))
-});
+const statusTokens: Readonly<Record<string, string>> = {
+  setup: '--phase-setup',
+  active: '--phase-iterate',
+  'pre-switchover': '--category-7',
+  device: '--phase-switchover',
+  completed: '--good',
+  failed: '--bad',
+  cancelling: '--warn',
+  cancelled: '--warn'
+};
+/** Each status lasts until the next. */
+const phasesOf = ({ statuses, until }: Story): Box[] =>
+  statuses.map(({ at, status }, i) => ({
+    ...{ start: at, end: statuses[i + 1]?.at ?? Math.max(at, until), label: status },
+    token: statusTokens[status] ?? '--category-6'
+  }));
+const roundsOf = ({ rounds }: Story): Box[] =>
+  rounds.map(({ start, end, number }, i) => ({
+    ...{ start, end, label: String(number), token: i % 2 ? '--ramp-1' : '--ramp-2' }
+  }));
+
+export function chartRun(run: Run, story: Story): ChartRun {
+  const series = chartTracks.map((track) => track.curves.map((curve) => seriesOf(curve.points(story))));
+  const mosts = series.map((all) => all.map(mostOf));
+  return { run, story, series, mosts, phases: phasesOf(story), rounds: roundsOf(story) };
+}
 
 /** Greatest value that a track has to show of all runs; what is no figure (a threshold before it is known) is cut. */
 export function scaleEnd(track: ChartTrack, runs: readonly ChartRun[]): number {
   if (track.most !== undefined) return track.most;
   const index = chartTracks.indexOf(track);
   // The first curve says how much room there is: a threshold far above all that is left is no news.
-  const mosts = runs.map(({ series }) => series[index]!.map(mostOf));
+  const mosts = runs.map((run) => run.mosts[index]!);
   const main = Math.max(1, ...mosts.map(([first = 0]) => first));
   const all = Math.max(1, ...mosts.flat());
   return track.id === 'left' ? Math.min(all, main * 1.25) : all;

@@ -45,16 +45,6 @@ export interface ChartDrawing {
   readonly read: TokenReader;
 }
 
-const statusTokens: Readonly<Record<string, string>> = {
-  setup: '--phase-setup',
-  active: '--phase-iterate',
-  'pre-switchover': '--category-7',
-  device: '--phase-switchover',
-  completed: '--good',
-  failed: '--bad',
-  cancelling: '--warn',
-  cancelled: '--warn'
-};
 export const kindTokens = {
   zero: '--kind-zero',
   normal: '--kind-normal',
@@ -62,18 +52,6 @@ export const kindTokens = {
   skipped: '--kind-none'
 } as const;
 export const sendKinds = Object.keys(kindTokens) as (keyof typeof kindTokens)[];
-
-interface Phase extends Span {
-  readonly label: string;
-  readonly token: string;
-}
-/** Statuses as stretches of time; an end without length has a little, so that it is seen. */
-export function phasesOf({ statuses, until }: Story): readonly Phase[] {
-  return statuses.map(({ at, status }, i) => ({
-    ...{ start: at, end: statuses[i + 1]?.at ?? Math.max(at, until), label: status },
-    token: statusTokens[status] ?? '--category-6'
-  }));
-}
 
 /** `12.5 s`, with as many digits as two neighbours need to differ. */
 export function timeText(ms: number, step: number): string {
@@ -260,16 +238,12 @@ function drawBoxes(ctx: DrawingContext, track: ChartTrack, { view, read, runs }:
   const main = shared ? Math.round(track.height * 0.66) : track.height;
   ctx.font = `11px ${read('--sans')}`;
   ctx.textBaseline = 'middle';
-  runs.forEach(({ story }, other) => {
+  runs.forEach((run, other) => {
     const top = other === 0 ? 0 : main + 1;
     const height = other === 0 ? main : track.height - main - 1;
     ctx.globalAlpha = alpha * (other === 0 ? 1 : OTHER);
-    if (track.boxes === 'kinds') return drawKinds(ctx, story, view, read, top, height);
-    const boxes =
-      track.boxes === 'phases'
-        ? phasesOf(story)
-        : story.rounds.map((r, i) => ({ ...r, label: String(r.number), token: i % 2 ? '--ramp-1' : '--ramp-2' }));
-    eachInView<Phase>(boxes, view, (box, left, right) => {
+    if (track.boxes === 'kinds') return drawKinds(ctx, run.story, view, read, top, height);
+    eachInView(track.boxes === 'phases' ? run.phases : run.rounds, view, (box, left, right) => {
       const colour = read(box.token);
       ctx.fillStyle = colour;
       ctx.fillRect(left, top, right - left - (right - left > 3 ? 1 : 0), height);

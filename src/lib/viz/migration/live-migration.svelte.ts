@@ -10,7 +10,7 @@ import { messageOf } from '../format.ts';
 import type { MachineSession } from '../machine/machine-session.svelte.ts';
 import type { Watcher } from './evidence.ts';
 import { presets, ways, type Preset, type Settings, type Way } from './presets.ts';
-import { durationOf, storyOf, type Run, type Story } from './story.ts';
+import { durationOf, storyAt, storyOf, type Run, type Story } from './story.ts';
 
 /** Runs of this page that can be compared with the one that is shown. */
 const KEPT = 4;
@@ -65,8 +65,8 @@ export class LiveMigration {
   refusal = $state<string>();
   readonly duration: number = $derived(durationOf(this.observations));
   /** All of it, and what of it is told at the moment that is looked at. */
-  readonly whole: Story = $derived(storyOf(this.observations, this.duration));
-  readonly story: Story = $derived(this.at === undefined ? this.whole : storyOf(this.observations, this.at));
+  readonly whole: Story = $derived(storyOf(this.observations));
+  readonly story: Story = $derived(this.at === undefined ? this.whole : storyAt(this.whole, this.at));
   readonly #machine: MachineSession;
 
   constructor(machine: MachineSession) {

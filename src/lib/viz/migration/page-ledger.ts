@@ -92,44 +92,61 @@ const writerAt = ({ writers }: DirtyBlock, place: number): string | undefined =>
 
 /** How often each page was found dirty after the bulk round. It moves to any moment by what lies between. */
 export class Heat {
-  readonly ledger: PageLedger;
+  #ledger: PageLedger;
   /** Times, by page. */
   readonly times: Uint16Array;
   /** Of the round that goes on: 1 is dirty. */
   readonly now: Uint8Array;
+  /** Pages dirty in the round that goes on. */
+  dirty = 0;
+  /** How many pages were dirty so many times. */
+  readonly howMany: Uint32Array;
   /** Greatest of `times`. */
   most = 0;
   /** Synchronisations that are counted. */
   #told = 0;
 
   constructor(ledger: PageLedger) {
-    this.ledger = ledger;
+    this.#ledger = ledger;
     this.times = new Uint16Array(ledger.pages);
     this.now = new Uint8Array(ledger.pages);
+    this.howMany = new Uint32Array(0x10000);
+    this.howMany[0] = ledger.pages;
   }
 
-  /** Pages dirty in the round that goes on. */
-  dirty = 0;
+  /** Goes on with a ledger in which more has happened; false: it is of another run. */
+  follow(ledger: PageLedger): boolean {
+    const { syncs, pages } = this.#ledger;
+    if (pages !== ledger.pages || syncs.at(-1) !== ledger.syncs[syncs.length - 1]) return false;
+    this.#ledger = ledger;
+    return true;
+  }
 
   moveTo(ms: number): void {
-    const { ledger, times, now } = this;
+    const { times, now, howMany } = this;
+    const ledger = this.#ledger;
     const wanted = ledger.syncsAt(ms);
     if (wanted === this.#told) return;
+    const dirtyIn = (sync: number): readonly DirtyBlock[] => ledger.syncs[sync]?.dirty ?? [];
+    ledger.eachDirty(dirtyIn(this.#told - 1), (page) => void (now[page] = 0));
     const add = (sync: number, by: 1 | -1): void => {
       // The bulk round finds all pages dirty: that says nothing of them.
-      if (sync > 0) ledger.eachDirty(ledger.syncs[sync]!.dirty, (page) => void (times[page]! += by));
+      if (sync === 0) return;
+      ledger.eachDirty(dirtyIn(sync), (page) => {
+        howMany[times[page]!]!--;
+        const n = (times[page]! += by);
+        howMany[n]!++;
+        if (n > this.most) this.most = n;
+      });
     };
     while (this.#told < wanted) add(this.#told++, 1);
     while (this.#told > wanted) add(--this.#told, -1);
-    now.fill(0);
+    while (this.most > 0 && howMany[this.most] === 0) this.most--;
     this.dirty = 0;
-    if (wanted > 0) {
-      ledger.eachDirty(ledger.syncs[wanted - 1]!.dirty, (page) => {
-        now[page] = 1;
-        this.dirty++;
-      });
-    }
-    this.most = times.reduce((most, n) => Math.max(most, n), 0);
+    ledger.eachDirty(dirtyIn(wanted - 1), (page) => {
+      now[page] = 1;
+      this.dirty++;
+    });
   }
 }
 
@@ -140,15 +157,17 @@ export interface HotPage {
 }
 
 /** The pages that were dirty most often, by falling count. */
-export function hotPages({ times, most }: Pick<Heat, 'times' | 'most'>, wanted: number): HotPage[] {
-  const howMany = new Uint32Array(most + 1);
-  for (const n of times) howMany[n]!++;
+export function hotPages(
+  { times, most, howMany }: Pick<Heat, 'times' | 'most' | 'howMany'>,
+  wanted: number
+): HotPage[] {
   let least = most + 1;
   for (let found = 0; least > 1 && found < wanted;) found += howMany[--least]!;
   const out: HotPage[] = [];
-  times.forEach((n, page) => {
-    if (n >= least && n > 0) out.push({ page, times: n });
-  });
+  for (let page = 0; page < times.length; page++) {
+    const n = times[page]!;
+    if (n >= least) out.push({ page, times: n });
+  }
   return out.sort((a, b) => b.times - a.times || a.page - b.page).slice(0, wanted);
 }
 

@@ -1,4 +1,5 @@
 /** What the observations of a migration tell, up to a moment of it: rounds, samples, states. Times are ms since it began. */
+import { bisector } from 'd3';
 import type {
   MigrationInfo,
   MigrationObservation,
@@ -21,18 +22,30 @@ export interface Run {
   readonly observations: readonly MigrationObservation[];
 }
 
+interface Throttled {
+  readonly at: number;
+  readonly percentage: number;
+}
+interface Status {
+  readonly at: number;
+  readonly status: MigrationStatus;
+  readonly error?: string;
+}
+interface Section extends MigrationSection {
+  readonly at: number;
+}
 export interface Story {
   /** How far it is told. */
   readonly until: number;
   readonly rounds: readonly MigrationRound[];
   readonly samples: readonly MigrationSample[];
-  readonly throttle: readonly { readonly at: number; readonly percentage: number }[];
-  readonly statuses: readonly { readonly at: number; readonly status: MigrationStatus; readonly error?: string }[];
+  readonly throttle: readonly Throttled[];
+  readonly statuses: readonly Status[];
   /** Stretches in which the guest stood. */
   readonly stops: readonly { readonly start: number; readonly end: number }[];
   /** Largest first. */
-  readonly sections: readonly MigrationSection[];
-  readonly downtime: { readonly downtime: number; readonly total: number } | undefined;
+  readonly sections: readonly Section[];
+  readonly downtime: { readonly at: number; readonly downtime: number; readonly total: number } | undefined;
 }
 
 const endOf = (o: MigrationObservation): number => ('at' in o ? o.at : o.end);
@@ -41,35 +54,63 @@ const endOf = (o: MigrationObservation): number => ('at' in o ? o.at : o.end);
 export const durationOf = (observations: readonly MigrationObservation[]): number =>
   observations.reduce((last, o) => Math.max(last, endOf(o)), 0);
 
-/** @param until what came later is left out; absent: all of it */
-export function storyOf(observations: readonly MigrationObservation[], until = durationOf(observations)): Story {
+/** All that is told of a run. Notes of a file may be in any order. */
+function wholeStory(observations: readonly MigrationObservation[]): Story {
   const rounds: MigrationRound[] = [];
   const samples: MigrationSample[] = [];
-  const throttle: { at: number; percentage: number }[] = [];
-  const statuses: { at: number; status: MigrationStatus; error?: string }[] = [];
-  const sections: MigrationSection[] = [];
-  const stops: { start: number; end: number }[] = [];
+  const throttle: Throttled[] = [];
+  const statuses: Status[] = [];
+  const sections: Section[] = [];
+  const guest: { at: number; running: boolean }[] = [];
   let downtime: Story['downtime'];
-  let stopped: number | undefined;
   for (const o of observations) {
-    if (endOf(o) > until) continue;
     if (o.kind === 'round') rounds.push(o);
     else if (o.kind === 'sample') samples.push(o);
     else if (o.kind === 'throttle') throttle.push(o);
     else if (o.kind === 'status') statuses.push(o);
     else if (o.kind === 'section') sections.push(o);
+    else if (o.kind === 'guest') guest.push(o);
     else if (o.kind === 'downtime') downtime ??= o;
-    else if (o.kind === 'guest') {
-      if (!o.running) stopped ??= o.at;
-      else if (stopped !== undefined) {
-        stops.push({ start: stopped, end: o.at });
-        stopped = undefined;
-      }
+  }
+  const until = durationOf(observations);
+  const byTime = (a: { readonly at: number }, b: { readonly at: number }): number => a.at - b.at;
+  for (const list of [samples, throttle, statuses, guest]) list.sort(byTime);
+  rounds.sort((a, b) => a.end - b.end);
+  sections.sort((a, b) => b.bytes - a.bytes);
+  const stops: { start: number; end: number }[] = [];
+  let stopped: number | undefined;
+  for (const { at, running } of guest) {
+    if (!running) stopped ??= at;
+    else if (stopped !== undefined) {
+      stops.push({ start: stopped, end: at });
+      stopped = undefined;
     }
   }
   if (stopped !== undefined) stops.push({ start: stopped, end: until });
-  sections.sort((a, b) => b.bytes - a.bytes);
   return { until, rounds, samples, throttle, statuses, stops, sections, downtime };
+}
+
+const byAt = bisector<{ readonly at: number }, number>((o) => o.at);
+const byEnd = bisector<MigrationRound, number>((r) => r.end);
+
+/** What of a story is told at a moment. */
+export function storyAt(whole: Story, until: number): Story {
+  const told = <T extends { readonly at: number }>(list: readonly T[]): readonly T[] =>
+    list.slice(0, byAt.right(list, until));
+  const { downtime } = whole;
+  return {
+    ...{ until, samples: told(whole.samples), throttle: told(whole.throttle), statuses: told(whole.statuses) },
+    rounds: whole.rounds.slice(0, byEnd.right(whole.rounds, until)),
+    stops: whole.stops.filter((s) => s.start <= until).map((s) => ({ start: s.start, end: Math.min(s.end, until) })),
+    sections: whole.sections.filter((s) => s.at <= until),
+    downtime: downtime && downtime.at <= until ? downtime : undefined
+  };
+}
+
+/** @param until what came later is left out; absent: all of it */
+export function storyOf(observations: readonly MigrationObservation[], until?: number): Story {
+  const whole = wholeStory(observations);
+  return until === undefined ? whole : storyAt(whole, until);
 }
 
 /** What the law says of the rounds to come. A tenth is less than a run's rates vary. */

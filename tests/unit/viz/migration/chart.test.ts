@@ -1,14 +1,6 @@
 import { expect, test } from 'vitest';
 import { CanvasLog } from '../../../support/canvas-log.ts';
-import {
-  AXIS,
-  drawChart,
-  heightOf,
-  phasesOf,
-  rowsOf,
-  timeText,
-  timeTicks
-} from '../../../../src/lib/viz/migration/chart.ts';
+import { AXIS, drawChart, heightOf, rowsOf, timeText, timeTicks } from '../../../../src/lib/viz/migration/chart.ts';
 import { chartRun, chartTracks, scaleEnd } from '../../../../src/lib/viz/migration/chart-tracks.ts';
 import { captionOf, drawPicture, pictureHeight, wrapped } from '../../../../src/lib/viz/migration/chart-picture.ts';
 import { rangeFigures, rangeRows } from '../../../../src/lib/viz/migration/chart-range.ts';
@@ -50,7 +42,7 @@ test('what comes later than the moment is drawn again, pale', () => {
 });
 
 test('phases last until the next', () => {
-  expect(phasesOf(run.story).map((p) => [p.label, p.start, p.end])).toEqual([
+  expect(run.phases.map((p) => [p.label, p.start, p.end])).toEqual([
     ['setup', 0, 2],
     ['active', 2, 2210],
     ['completed', 2210, 2210]

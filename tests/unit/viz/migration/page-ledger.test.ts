@@ -66,6 +66,16 @@ test('heat counts the rounds in which a page was dirty, to and fro', () => {
   expect([...heat.now]).toEqual([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 });
 
+test('heat goes on with a run that goes on, and not with another', () => {
+  const heat = new Heat(new PageLedger(observations.slice(0, 3)));
+  heat.moveTo(9999);
+  expect(heat.times[1]).toBe(1);
+  expect(heat.follow(ledger)).toBe(true);
+  heat.moveTo(9999);
+  expect([heat.times[1], heat.times[5], [...heat.howMany.subarray(0, 4)]]).toEqual([2, 1, [9, 1, 1, 0]]);
+  expect(heat.follow(new PageLedger([sync(0, 1, dirty(0xff), rom)]))).toBe(false);
+});
+
 test('the pages that would not stay clean come first, and never one that did', () => {
   const heat = new Heat(ledger);
   heat.moveTo(9999);
@@ -74,7 +84,7 @@ test('the pages that would not stay clean come first, and never one that did', (
     { page: 5, times: 1 }
   ]);
   expect(hotPages(heat, 1)).toEqual([{ page: 1, times: 2 }]);
-  expect(hotPages({ times: new Uint16Array(4), most: 0 }, 5)).toEqual([]);
+  expect(hotPages(new Heat(ledger), 5)).toEqual([]);
 });
 
 test('a page has its biography: when it was dirty, how it went, who wrote it', () => {

@@ -21,6 +21,10 @@ test('up to a moment it has what was known then', () => {
   expect(stateOf(storyOf([]), undefined)).toBe('No migration yet.');
 });
 
+test('notes in any order tell the same story', () => {
+  expect(storyOf(observations.toReversed(), 2120)).toEqual(storyOf(observations, 2120));
+});
+
 test('the law has its inputs from the run', () => {
   // 256 pages dirtied and 2 MiB sent in 2 s: half of what the link takes is written.
   const law = lawOf(storyOf(observations).rounds)!;
