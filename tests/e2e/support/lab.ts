@@ -6,9 +6,11 @@ const WAIT = { timeout: 90_000 };
 export const bar = (app: App): Locator => app.page.getByRole('toolbar', { name: 'Migration' });
 export const convergence = (app: App): Locator => app.page.getByRole('region', { name: 'Convergence' });
 export const slider = (app: App, name: string): Locator => app.page.getByRole('slider', { name, exact: true });
-/** With the table's head. */
-export const rounds = (app: App): Locator =>
-  app.page.getByRole('table', { name: 'Rounds of the migration' }).getByRole('row');
+/** How many rounds there are; those in sight are rows. */
+export const rounds = async (app: App): Promise<number> => {
+  const table = app.page.getByRole('table', { name: 'Rounds of the migration' });
+  return (await table.count()) === 0 ? 0 : Number(await table.getAttribute('aria-rowcount')) - 1;
+};
 
 /** Opens a preset; nothing runs yet. */
 export async function openPreset(app: App, preset: string, sample = 'workload-idle'): Promise<void> {
@@ -20,5 +22,5 @@ export async function openPreset(app: App, preset: string, sample = 'workload-id
 export async function startPreset(app: App, until: number | 'completed'): Promise<void> {
   await app.page.keyboard.press('Enter');
   if (until === 'completed') await expect(convergence(app)).toContainText(/Completed after/, WAIT);
-  else await expect.poll(() => rounds(app).count(), WAIT).toBeGreaterThan(until);
+  else await expect.poll(() => rounds(app), WAIT).toBeGreaterThanOrEqual(until);
 }
