@@ -35,7 +35,7 @@ interface Taken extends HostRange {
 interface Gap {
   offset: number;
   length: number;
-  /** Never written to: WebAssembly gives zeroed memory. */
+  /** All zeros: WebAssembly gives zeroed memory, and some leave it so. */
   clean: boolean;
 }
 
@@ -61,7 +61,7 @@ export class HostMemory {
   readonly memory: WebAssembly.Memory;
   readonly #maximum: number;
   readonly #taken = new Map<number, Taken>();
-  /** By offset, never adjacent to each other. */
+  /** By offset; adjacent ones differ in `clean`. */
   #gaps: Gap[] = [];
   #views: MemoryViews;
 
@@ -95,9 +95,14 @@ export class HostMemory {
    */
   allocate(name: string, bytes: number): HostRange {
     const length = Math.ceil(bytes / HOST_PAGE_SIZE) * HOST_PAGE_SIZE;
-    const gap = this.#gaps.find((g) => g.length >= length) ?? this.#grow(name, length);
+    const fitting = (): Gap | undefined => this.#gaps.find((g) => g.length >= length);
+    let gap = fitting();
+    if (!gap) {
+      this.#clearGaps();
+      gap = fitting() ?? this.#grow(name, length);
+    }
     const range: Taken = { name, offset: gap.offset, length, references: 1 };
-    if (!gap.clean) this.#views.u8.fill(0, range.offset, range.offset + length);
+    if (!gap.clean) this.#clear(gap.offset, length);
     gap.offset += length;
     gap.length -= length;
     if (gap.length === 0) this.#gaps = this.#gaps.filter((g) => g !== gap);
@@ -121,12 +126,28 @@ export class HostMemory {
     this.#find(range).references++;
   }
 
-  /** One user less; without any the range is free. */
-  release(range: HostRange): void {
+  /**
+   * One user less; without any the range is free.
+   * @param clear makes it all zeros then: of a user who knows which few pages are not
+   */
+  release(range: HostRange, clear?: () => void): void {
     const taken = this.#find(range);
     if (--taken.references > 0) return;
+    clear?.();
     this.#taken.delete(taken.offset);
-    this.#free({ offset: taken.offset, length: taken.length, clean: false });
+    this.#free({ offset: taken.offset, length: taken.length, clean: clear !== undefined });
+  }
+
+  /** Zeros. By words: JavaScript writes to shared memory element by element. */
+  #clear(offset: number, length: number): void {
+    this.#views.u64.fill(0n, offset / 8, (offset + length) / 8);
+  }
+
+  /** Makes one of gaps that meet. */
+  #clearGaps(): void {
+    for (const gap of this.#gaps) if (!gap.clean) this.#clear(gap.offset, gap.length);
+    const gaps = this.#gaps.splice(0);
+    for (const { offset, length } of gaps) this.#free({ offset, length, clean: true });
   }
 
   #find(range: HostRange): Taken {
@@ -135,16 +156,14 @@ export class HostMemory {
     return taken;
   }
 
-  /** Puts a gap between the others and joins those that meet. */
+  /** Puts a gap between the others and joins those that meet and are alike. */
   #free(gap: Gap): void {
     const gaps = [...this.#gaps, gap].toSorted((a, b) => a.offset - b.offset);
     this.#gaps = [];
     for (const next of gaps) {
       const last = this.#gaps.at(-1);
-      if (last && last.offset + last.length === next.offset) {
-        last.length += next.length;
-        last.clean &&= next.clean;
-      } else this.#gaps.push(next);
+      if (last && last.offset + last.length === next.offset && last.clean === next.clean) last.length += next.length;
+      else this.#gaps.push(next);
     }
   }
 

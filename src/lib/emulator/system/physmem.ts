@@ -136,7 +136,10 @@ export class PhysMem {
   /** Gives a block's memory back. */
   free(block: RAMBlock): void {
     this.blocks.splice(this.blocks.indexOf(block), 1);
-    this.host.release(block.range);
+    this.host.release(block.range, () => {
+      for (let at = block.offset; at < block.offset + block.max_length; at += HOST_PAGE_SIZE)
+        if (this.wasWritten(at)) this.scan.clear(at, HOST_PAGE_SIZE);
+    });
   }
 
   /** Gives everything back: the machine has ended. */

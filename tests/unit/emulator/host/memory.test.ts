@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { HostMemory, HostMemoryFull } from '../../../../src/lib/emulator/host/memory.ts';
 
 const MIB = 2 ** 20;
@@ -47,6 +47,24 @@ test('neighbouring free ranges join', () => {
   host.allocate('d', 512 * 1024);
   for (const part of parts) host.release(part);
   expect(host.allocate('e', 1.5 * MIB).offset).toBe(parts[0]!.offset);
+});
+
+test('who knows what is to be cleared does it; such gaps join others when both are needed', () => {
+  const host = new HostMemory(48);
+  const [a, b] = [host.allocate('a', MIB), host.allocate('b', MIB)];
+  host.views.u8.fill(0xff, a.offset, a.offset + 5);
+  host.views.u8.fill(0xff, b.offset, b.offset + MIB);
+  host.retain(a);
+  const clear = vi.fn(() => void host.views.u8.fill(0, a.offset, a.offset + 5));
+  host.release(a, clear);
+  expect(clear).not.toHaveBeenCalled();
+  host.release(a, clear);
+  expect(clear).toHaveBeenCalledOnce();
+  host.release(b);
+  const c = host.allocate('c', 1.5 * MIB);
+  expect(c.offset).toBe(a.offset);
+  const { u8 } = host.views;
+  expect(u8.subarray(c.offset, c.offset + c.length).every((byte) => byte === 0)).toBe(true);
 });
 
 test('what does not fit is refused with the sum', () => {

@@ -42,6 +42,17 @@ test('a page that was never written is known to be zeros; one that was is looked
   expect([0x2000, 0x3000].map((at) => ram.isZeroPage(at))).toEqual([true, false]);
 });
 
+test('RAM that is given back is cleared where it was written: the next to have it finds zeros', () => {
+  const { physmem, ram, host } = setup();
+  ram.store(0x1004, 7, 1);
+  ram.write(0xff0ff, Uint8Array.of(1, 2));
+  physmem.free(ram);
+  const next = physmem.allocate('next', 0x100000);
+  expect(next.offset).toBe(ram.offset);
+  expect(next.bytes().every((byte) => byte === 0)).toBe(true);
+  expect(host.views.u8.subarray(ram.offset, ram.offset + 0x100000).every((byte) => byte === 0)).toBe(true);
+});
+
 test('memory that was there before may hold anything', () => {
   const { physmem, host } = setup();
   const range = host.allocate('template', 0x2000);
