@@ -42,6 +42,13 @@ export const run = () =>
         await page.mouse.up();
       };
       const rows = [];
+      // What this computer can do at all while it does what it does now.
+      const alone = await frames(page, () => Promise.resolve());
+      rows.push({
+        what: 'the same page left alone for 2 s',
+        ours: `${alone.frames} frames`,
+        peer: `${alone.late} late`
+      });
       for (const [tab, what] of [
         ['Rounds', `timeline of ${ROUNDS} rounds`],
         ['Pages', `timeline and RAM map of ${PAGES} pages by rounds`]

@@ -6,7 +6,7 @@ import type { Span } from '../selection.svelte.ts';
 import { xOf, type StreamView } from '../timeline/stream-view.ts';
 import { eachInView } from '../timeline/track.ts';
 import { chartTracks, scaleEnd, type ChartRun, type ChartTrack } from './chart-tracks.ts';
-import { pixelPoints, type Series } from './series.ts';
+import { inView, pixelColumns, type Series } from './series.ts';
 import type { Story } from './story.ts';
 
 export const AXIS = 18;
@@ -203,7 +203,7 @@ function drawCurves(ctx: DrawingContext, track: ChartTrack, { view, read, runs }
       ctx.lineWidth = other === 0 ? 1.5 : 1.2;
       ctx.setLineDash(other === 0 ? [] : DASH);
       ctx.globalAlpha = (ago ? 1 : FUTURE) * (other === 0 ? 1 : OTHER);
-      strokeSeries(ctx, series[index]![i]!, view, (value) => yOf(value, end, track.height), steps);
+      strokeSeries(ctx, series[index]![i]!, view, (value) => yOf(value, end, track.height), steps, other > 0);
     });
   });
   ctx.setLineDash([]);
@@ -215,16 +215,28 @@ function strokeSeries(
   series: Series,
   view: StreamView,
   y: (value: number) => number,
-  steps: boolean
+  steps: boolean,
+  dashed: boolean
 ): void {
-  const points = pixelPoints(series, view);
-  if (points.length === 0) return;
+  const [first, end] = inView(series, view);
+  if (end - first > view.width / 2) {
+    // More points than pixels: a bar for each column.
+    ctx.fillStyle = ctx.strokeStyle;
+    const columns = pixelColumns(series, view);
+    for (let i = 0; i < columns.length; i += 3) {
+      if (dashed && (columns[i]! & 7) > 4) continue;
+      const top = Math.floor(y(columns[i + 2]!));
+      ctx.fillRect(columns[i]!, top, 1, Math.max(1, Math.ceil(y(columns[i + 1]!)) - top));
+    }
+    return;
+  }
+  if (first === end) return;
   ctx.beginPath();
-  for (let i = 0; i < points.length; i += 2) {
-    const [x, at] = [points[i]!, y(points[i + 1]!)];
-    if (i === 0) ctx.moveTo(x, at);
+  for (let i = first; i < end; i++) {
+    const [x, at] = [xOf(view, series.at[i]!), y(series.value[i]!)];
+    if (i === first) ctx.moveTo(x, at);
     else {
-      if (steps) ctx.lineTo(x, y(points[i - 1]!));
+      if (steps) ctx.lineTo(x, y(series.value[i - 1]!));
       ctx.lineTo(x, at);
     }
   }

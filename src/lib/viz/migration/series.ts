@@ -22,26 +22,35 @@ export function valueAt({ at, value }: Series, ms: number): number | undefined {
   return value[bisectRight(at, ms) - 1];
 }
 
-/**
- * Points in view and one beyond each edge, as x and value in turn; x in pixels. Where several share a pixel, the first,
- * the least, the greatest and the last of them stay: lines through them look as lines through all.
- */
-export function pixelPoints({ at, value }: Series, view: StreamView): number[] {
-  const first = Math.max(0, bisectLeft(at, view.start) - 1);
+/** Points in view and one beyond each edge: the first and behind the last. */
+export function inView({ at }: Series, view: StreamView): readonly [first: number, end: number] {
   const end = Math.min(at.length, bisectRight(at, view.start + view.span) + 1);
+  return [Math.max(0, bisectLeft(at, view.start) - 1), end];
+}
+
+/**
+ * The span of values in each column of pixels, as column, least and greatest in turn, each joined to the value before it:
+ * bars of them look as a line through all points, and cost no more than the picture is wide.
+ */
+export function pixelColumns(series: Series, view: StreamView): number[] {
+  const { at, value } = series;
+  const [first, end] = inView(series, view);
   const out: number[] = [];
+  let before = value[first] ?? 0;
+  let next = 0;
   for (let i = first; i < end;) {
     const column = Math.floor(xOf(view, at[i]!));
-    let last = i;
-    let [least, most] = [i, i];
-    for (let j = i + 1; j < end && Math.floor(xOf(view, at[j]!)) === column; j++) {
-      if (value[j]! < value[least]!) least = j;
-      if (value[j]! > value[most]!) most = j;
-      last = j;
+    let [least, most] = [Math.min(before, value[i]!), Math.max(before, value[i]!)];
+    // Where a column has no point, the value before holds.
+    for (let gap = Math.max(0, next); i > first && gap < Math.min(column, view.width); gap++)
+      out.push(gap, before, before);
+    for (; i < end && Math.floor(xOf(view, at[i]!)) === column; i++) {
+      least = Math.min(least, value[i]!);
+      most = Math.max(most, value[i]!);
+      before = value[i]!;
     }
-    const kept = [...new Set([i, Math.min(least, most), Math.max(least, most), last])].sort((a, b) => a - b);
-    for (const k of kept) out.push(xOf(view, at[k]!), value[k]!);
-    i = last + 1;
+    next = column + 1;
+    if (column >= 0 && column < view.width) out.push(column, least, most);
   }
   return out;
 }
