@@ -102,11 +102,11 @@ async function runOf(guest: Sender): Promise<Figures | undefined> {
   let end: Written | undefined;
   let last = await guest.query();
   for (; last.status !== 'completed' && last.status !== 'failed'; last = await guest.query()) {
-    const { 'dirty-sync-count': number = 0, remaining = 0, transferred = 0, ...ram } = last.ram ?? {};
+    const { 'dirty-sync-count': number = 0, remaining = 0, transferred = 0 } = last.ram ?? {};
     const at = (performance.now() - start) / 1000;
     const round = rounds.get(number) ?? { start: at, transferred, expected: 0, most: remaining, least: remaining };
     // It is reckoned from the first second's dirty rate on.
-    if ((ram['dirty-pages-rate'] ?? 0) > 0) round.expected = last['expected-downtime'] ?? 0;
+    if ((last.ram?.['dirty-pages-rate'] ?? 0) > 0) round.expected = last['expected-downtime'] ?? 0;
     round.most = Math.max(round.most, remaining);
     round.least = Math.min(round.least, remaining);
     rounds.set(number, round);
