@@ -10,6 +10,7 @@ import type { Machine } from './machine.ts';
 import type { MigrationInfo, MigrationObservation } from './migration-api.ts';
 import type { ByteDuplex } from './migration/channel.ts';
 import type { IncomingMigration } from './migration/incoming-state.ts';
+import { StreamRecorder } from './stream-recorder.ts';
 import { shareDrives } from './tab-migration.ts';
 import { WatchedMigration } from './watched-migration.ts';
 
@@ -26,7 +27,8 @@ export class BridgeMigration {
   constructor(source: HostedMachine, bridge: Bridge, uri: string, request: MigrationRequest, told: Told) {
     this.#watched = new WatchedMigration(source, told);
     this.#watched.prepare(request);
-    const connect = async (): Promise<ByteDuplex> => (this.#channel = await bridge.connect(uri));
+    const connect = async (): Promise<ByteDuplex> =>
+      this.#watched.recorded((this.#channel = await bridge.connect(uri)));
     const { stopFirst } = request;
     this.over = this.#watched.during(async () => {
       await source.machine.migration.start(connect, { stopFirst });
@@ -34,6 +36,9 @@ export class BridgeMigration {
     });
   }
 
+  get stream(): Blob | undefined {
+    return this.#watched.stream;
+  }
   set(settings: MigrationSettings): void {
     this.#watched.set(settings);
   }
@@ -51,6 +56,8 @@ export class BridgeArrival {
   readonly over: Promise<HostedMachine | undefined>;
   readonly #incoming: IncomingMigration;
   readonly #giveUp = new AbortController();
+  readonly #begun = performance.now();
+  readonly #recorder = new StreamRecorder(() => performance.now() - this.#begun);
   #address: string | undefined;
   #channel: ByteDuplex | undefined;
 
@@ -60,11 +67,12 @@ export class BridgeArrival {
    */
   constructor(beside: HostedMachine, destination: Machine, bridge: Bridge, uri: string, told: Told) {
     const incoming = (this.#incoming = waitForGuest(destination, true));
-    const begun = performance.now();
     const tell = (observations: readonly MigrationObservation[] = []): void => told({ observations, info: this.info });
     incoming.onStatus = (status) => {
       const { 'error-desc': error } = incoming.info();
-      tell([{ kind: 'status', at: performance.now() - begun, status, ...(error === undefined ? {} : { error }) }]);
+      tell([
+        { kind: 'status', at: performance.now() - this.#begun, status, ...(error === undefined ? {} : { error }) }
+      ]);
     };
     const listening = (address: string): void => {
       this.#address = address;
@@ -72,7 +80,8 @@ export class BridgeArrival {
     };
     this.over = this.#run(beside, destination, async () => {
       const channel = await bridge.listen(uri, listening, this.#giveUp.signal);
-      return (this.#channel = channel);
+      this.#channel = channel;
+      return this.#recorder.tap(channel, 'in');
     });
   }
 
@@ -82,6 +91,9 @@ export class BridgeArrival {
     return this.#address === undefined ? info : { ...info, 'socket-address': [this.#address] };
   }
 
+  get stream(): Blob | undefined {
+    return this.#recorder.notes;
+  }
   /** Nothing to change: the sender decides. */
   set(): void {}
   cancel(): void {

@@ -420,6 +420,8 @@ export interface MigrationOutcome {
   readonly info: MigrationInfo;
   /** The machine that has the guest now; undefined where it stayed. */
   readonly arrived: { readonly id: number; readonly report: MachineReport } | undefined;
+  /** The bytes that went through, as notes of a recording. */
+  readonly stream?: Blob;
 }
 
 export interface MonitorAnswer {

@@ -37,7 +37,7 @@ export function createMachineHost(): MachineHost {
   const machines = new Map<number, HostedMachine>();
   const loader = new MachineLoader();
   let bridge = new Bridge(undefined);
-  type Movement = Pick<TabMigration, 'over' | 'set' | 'cancel' | 'cut'>;
+  type Movement = Pick<TabMigration, 'over' | 'stream' | 'set' | 'cancel' | 'cut'>;
   type Told = (news: MigrationNews, outcome?: MigrationOutcome) => void;
   /** Out of a machine, or into the one beside it. */
   const migrations = new Map<number, Movement>();
@@ -69,10 +69,12 @@ export function createMachineHost(): MachineHost {
     migrations.set(id, movement);
     try {
       const arrived = await movement.over;
-      if (!arrived) return { info: info(), arrived: undefined };
+      const { stream } = movement;
+      const outcome = { info: info(), ...(stream ? { stream } : {}) };
+      if (!arrived) return { ...outcome, arrived: undefined };
       const to = ++lastId;
       machines.set(to, arrived);
-      return { info: info(), arrived: { id: to, report: arrived.report } };
+      return { ...outcome, arrived: { id: to, report: arrived.report } };
     } finally {
       migrations.delete(id);
     }

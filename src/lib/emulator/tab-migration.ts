@@ -51,6 +51,9 @@ export class TabMigration {
     this.#wire.set({ latency, ...(linkBandwidth === 0 ? {} : narrow) });
   }
 
+  get stream(): Blob | undefined {
+    return this.#watched.stream;
+  }
   cancel(): void {
     this.#watched.cancel();
   }
@@ -65,7 +68,8 @@ export class TabMigration {
     shareDrives(machine, destination);
     const loaded = incoming.start(() => Promise.resolve(this.#wire.ends[1]));
     try {
-      await machine.migration.start(() => Promise.resolve(this.#wire.ends[0]), { stopFirst });
+      const out = this.#watched.recorded(this.#wire.ends[0]);
+      await machine.migration.start(() => Promise.resolve(out), { stopFirst });
     } catch (error) {
       this.cut();
       throw error;

@@ -2,8 +2,10 @@
 import type { HostedMachine } from './hosted-machine.ts';
 import type { MigrationNews, MigrationRequest, MigrationSettings } from './machine-api.ts';
 import type { MigrationObservation } from './migration-api.ts';
+import type { ByteDuplex } from './migration/channel.ts';
 import type { Capability } from './migration/options.ts';
 import { withSymbols } from './migration/page-log.ts';
+import { StreamRecorder } from './stream-recorder.ts';
 
 /** ms between two messages to the page. */
 const EVERY = 50;
@@ -15,6 +17,8 @@ export class WatchedMigration {
   readonly #told: (news: MigrationNews) => void;
   #news: MigrationObservation[] = [];
   #soon: ReturnType<typeof setTimeout> | undefined;
+  #begun = 0;
+  readonly #recorder = new StreamRecorder(() => performance.now() - this.#begun);
 
   constructor(source: HostedMachine, told: (news: MigrationNews) => void) {
     this.#source = source;
@@ -41,8 +45,18 @@ export class WatchedMigration {
     this.#source.machine.migration.cancel();
   }
 
+  /** A channel of which the stream is kept. */
+  recorded(channel: ByteDuplex): ByteDuplex {
+    return this.#recorder.tap(channel, 'out');
+  }
+  /** What was kept. */
+  get stream(): Blob | undefined {
+    return this.#recorder.notes;
+  }
+
   /** Tells the page what happens until the work is done. */
   async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#begun = performance.now();
     const { observers } = this.#source.machine.migration;
     const observer = { observe: (o: MigrationObservation) => this.#observe(o) };
     observers.add(observer);

@@ -45,6 +45,8 @@ export class LiveMigration {
   running = $state(false);
   info = $state.raw<MigrationInfo>();
   observations = $state.raw<readonly MigrationObservation[]>([]);
+  /** The bytes that went through, as notes of a recording, when it is over. */
+  stream = $state.raw<Blob>();
   /** What they were made with; a recording brings its own. */
   made = $state.raw<Settings>();
   /** Those before, the latest first. */
@@ -127,8 +129,9 @@ export class LiveMigration {
     return this.#moving(async () => {
       const { host, id } = this.#machine;
       this.waiting = this.uri.trim();
-      const { info, arrived } = await host.receive(id!, this.waiting, (news) => this.#told(news));
+      const { info, arrived, stream } = await host.receive(id!, this.waiting, (news) => this.#told(news));
       this.info = info;
+      this.stream = stream;
       if (arrived) await this.#machine.adopt(arrived.id, arrived.report);
       return info.status;
     });
@@ -150,7 +153,7 @@ export class LiveMigration {
   #begin(made: Settings | undefined): void {
     this.#replace(made ? (this.preset?.title ?? ways[made.way].title) : 'by the monitor', 'sender');
     this.running = true;
-    this.refusal = this.at = this.info = undefined;
+    this.refusal = this.at = this.info = this.stream = undefined;
     this.observations = [];
     this.made = made;
   }
@@ -166,6 +169,7 @@ export class LiveMigration {
     this.#told(news);
     if (!outcome) return;
     this.running = false;
+    this.stream = outcome.stream;
     if (outcome.arrived) await this.#machine.adopt(outcome.arrived.id, outcome.arrived.report);
   }
 
@@ -173,7 +177,7 @@ export class LiveMigration {
     const { host, id } = this.#machine;
     const { rescue } = this.preset ?? {};
     let rescued = false;
-    const { info, arrived } = await host.migrate(id!, request, (news) => {
+    const { info, arrived, stream } = await host.migrate(id!, request, (news) => {
       this.#told(news);
       if (!rescue || rescued || this.story.rounds.length < rescue.rounds) return;
       rescued = true;
@@ -181,6 +185,7 @@ export class LiveMigration {
       this.set({ downtimeLimit: rescue.downtime });
     });
     this.info = info;
+    this.stream = stream;
     if (arrived) await this.#machine.adopt(arrived.id, arrived.report);
     return info.status;
   }
@@ -226,7 +231,7 @@ export class LiveMigration {
   ): void {
     this.#replace(title, watcher);
     this.made = made;
-    this.info = this.at = this.refusal = undefined;
+    this.info = this.at = this.refusal = this.stream = undefined;
     this.observations = observations;
   }
 

@@ -4,13 +4,15 @@
  * when it is read: it may be anybody's.
  */
 import type { DirtyBlock, MigrationObservation, MigrationRound } from '../../emulator/migration-api.ts';
-import { recordingHead, recordingHeadOf, type RecordingNote } from '../../vmstate/recording.ts';
+import { Damage, PeekStream } from '../../vmstate/peek-stream.ts';
+import { openRecording, recordedStream, recordingHead } from '../../vmstate/recording.ts';
+import { fromChunks } from '../../vmstate/source.ts';
 import type { Watcher } from './evidence.ts';
 import { base64Of, bytesOf, readSent, readWriters, sentNote, writersNote } from './page-notes.ts';
 import { isWay, type Settings } from './presets.ts';
 
-/** A day of 50 ms windows; more is no recording that a page could show. */
-const MAX_OBSERVATIONS = 2_000_000;
+/** Bytes of a file read at a time. */
+const CHUNK = 1 << 20;
 
 export interface Recording {
   readonly watcher: Watcher;
@@ -72,27 +74,30 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 const isNumber = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v) && v >= 0;
 
-/** A recording without the bytes of a stream, which are to be opened as a file. @throws RecordingError */
-export function readRecording(text: string): Recording {
-  const [first = '', ...lines] = text.split('\n', MAX_OBSERVATIONS + 2);
-  const head = recordingHeadOf(first);
-  if (typeof head === 'string') return fail(head);
-  if (lines.length > MAX_OBSERVATIONS) return fail(`it has more than ${MAX_OBSERVATIONS} observations`);
-  const notes = lines.flatMap((line, i) => {
-    if (line === '') return [];
-    try {
-      return [JSON.parse(line) as RecordingNote];
-    } catch (error) {
-      return fail(`line ${i + 2}: ${error instanceof Error ? error.message : 'it is no JSON'}`);
-    }
-  });
-  const { watcher, machine, memory, settings } = head;
-  return { watcher, machine, memory, settings: settingsOf(settings), observations: observationsIn(notes) };
+/** A recording as a file, with the bytes of its stream where they were kept. */
+export function recordingFile(recording: Recording, stream: Blob | undefined): Blob {
+  const text = recordingText(recording);
+  const head = text.indexOf('\n') + 1;
+  const parts = stream ? [text.slice(0, head), stream, text.slice(head)] : [text];
+  return new Blob(parts, { type: 'application/octet-stream' });
 }
 
-/** Whether a recording begins with the bytes of a stream: it is to be opened as a file then. */
-export async function holdsStream(file: Blob): Promise<boolean> {
-  return /^\{"kind":"bytes"/m.test(await file.slice(0, 1 << 20).text());
+/** A file's observations, and whether it has the bytes of a stream too. @throws RecordingError */
+export async function readRecordingFile(file: Blob): Promise<Recording & { readonly holdsStream: boolean }> {
+  const input = new PeekStream(fromChunks(chunksOf(file)));
+  try {
+    const notes = await openRecording(input);
+    for await (const _ of recordedStream(input, notes));
+    const { watcher, machine, memory, settings } = notes.head;
+    const about = { watcher, machine, memory, settings: settingsOf(settings) };
+    return { ...about, observations: observationsIn(notes.notes), holdsStream: notes.bytes > 0 };
+  } catch (error) {
+    if (error instanceof Damage) throw new RecordingError(error.message);
+    throw error;
+  }
+}
+async function* chunksOf(file: Blob): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < file.size; at += CHUNK) yield new Uint8Array(await file.slice(at, at + CHUNK).arrayBuffer());
 }
 
 /** The observations among a recording's notes; others are passed over. @throws RecordingError */

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { logSteps } from '../../../../src/lib/viz/migration/log-steps.ts';
-import { readRecording, recordingText, roundsCsv } from '../../../../src/lib/viz/migration/recording.ts';
+import {
+  readRecordingFile,
+  recordingFile,
+  recordingText,
+  roundsCsv
+} from '../../../../src/lib/viz/migration/recording.ts';
+import { recordingBytes } from '../../../../src/lib/vmstate/recording.ts';
 import { durationOf, lawOf, stateOf, storyOf } from '../../../../src/lib/viz/migration/story.ts';
 import { finishedRun } from './finished-run.ts';
 
@@ -33,31 +39,37 @@ test('the law has its inputs from the run', () => {
   expect(lawOf([])).toBeUndefined();
 });
 
-test('a recording is read as it was written', () => {
+const read = (text: string) => readRecordingFile(new Blob([text]));
+
+test('a recording is read as it was written, with the bytes of its stream and without', async () => {
   const settings = { way: 'xbzrle', bandwidth: 1, downtime: 2, dirtyRate: 3, pattern: '1M seq' } as const;
   const recording = { watcher: 'sender', machine: 'pc-i440fx-7.2', memory: 1 << 24, settings, observations } as const;
-  expect(readRecording(recordingText(recording))).toEqual(recording);
+  expect(await read(recordingText(recording))).toEqual({ ...recording, holdsStream: false });
+  const stream = new Blob([recordingBytes(1, 5), '\n\0{}\n', '\n']);
+  const file = recordingFile(recording, stream);
+  expect(await readRecordingFile(file)).toEqual({ ...recording, holdsStream: true });
+  await expect(readRecordingFile(file.slice(0, 190))).rejects.toThrow('the recording ends inside');
 });
 
 test.each([
   ['', 'its format is not'],
-  ['{}', 'its format is not'],
-  ['{"format":"migrascope-migration","version":9}', 'version 9 is not known, 2 is'],
-  ['{"format":"migrascope-migration","version":2}\n{', 'line 2: '],
-  ['{"format":"migrascope-migration","version":2}\n7', 'observation 0 has no kind'],
-  ['{"format":"migrascope-migration","version":2}\n{"kind":"throttle","at":-1}', 'no sound "at"'],
+  ['{}\n', 'its format is not'],
+  ['{"format":"migrascope-migration","version":9}\n', 'version 9 is not known, 2 is'],
+  ['{"format":"migrascope-migration","version":2}\n{', 'ends inside a note'],
+  ['{"format":"migrascope-migration","version":2}\n7\n', 'no JSON object with "kind" and "at"'],
+  ['{"format":"migrascope-migration","version":2}\n{"kind":"throttle","at":1}\n', 'no sound "percentage"'],
   [
-    '{"format":"migrascope-migration","version":2}\n{"kind":"sync","at":1,"number":1,"dirty":[{"block":"a","pages":1,"bitmap":"!"}]}',
+    '{"format":"migrascope-migration","version":2}\n{"kind":"sync","at":1,"number":1,"dirty":[{"block":"a","pages":1,"bitmap":"!"}]}\n',
     'no base64'
   ]
-])('what is none is refused: %s', (text, why) => {
-  expect(() => readRecording(text)).toThrow(why);
+])('what is none is refused: %s', async (text, why) => {
+  await expect(read(text)).rejects.toThrow(why);
 });
 
-test('a note of an unknown kind is passed over', () => {
+test('a note of an unknown kind is passed over', async () => {
   const text =
     '{"format":"migrascope-migration","version":2}\n{"kind":"qmp","at":1}\n{"kind":"guest","at":2,"running":true}\n';
-  expect(readRecording(text).observations).toEqual([{ kind: 'guest', at: 2, running: true }]);
+  expect((await read(text)).observations).toEqual([{ kind: 'guest', at: 2, running: true }]);
 });
 
 test('rounds are saved a line each', () => {
