@@ -12,6 +12,7 @@ import { BRIDGE_PROTOCOL, PIECE, WINDOW, type BridgeNote } from '../lib/emulator
 import type { ByteDuplex } from '../lib/emulator/migration/channel.ts';
 import { BRIDGE_PATH } from '../lib/viz/bridge-address.ts';
 import { connect, listen, socketAddress } from './migration-uri.ts';
+import { messageOf } from '../lib/vmstate/problem.ts';
 
 /** Connections at a time. */
 const MAX_CONNECTIONS = 32;
@@ -19,7 +20,6 @@ const MAX_CONNECTIONS = 32;
 const MAX_MESSAGE = 1 << 20;
 
 const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host);
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class Bridge {
   readonly token = randomBytes(24).toString('base64url');

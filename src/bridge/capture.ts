@@ -8,6 +8,7 @@ import { socketAddress } from './migration-uri.ts';
 import { QmpClient } from './qmp-client.ts';
 import { RecordingFile } from './recording-file.ts';
 import { readTraceLog } from './trace-log.ts';
+import { messageOf } from '../lib/vmstate/problem.ts';
 
 const INTERVAL = 50;
 /** ms that QMP is asked on for after the stream has ended: total time and downtime come last. */
@@ -15,7 +16,6 @@ const AFTERWARDS = 5000;
 const OVER = /^(completed|failed|cancelled)$/;
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function uriOption(values: OptionValues, name: string): string | undefined {
   const uri = textOption(values, name);

@@ -3,9 +3,9 @@ import { diffSnapshots, type Difference, type FieldDifference, type PageDifferen
 import { Exit, textOption, UsageError, type Command } from './command.ts';
 import { reportProblems, writeLines } from './io.ts';
 import { readInput } from './read.ts';
+import { PAGE } from '../lib/vmstate/page.ts';
+import { hex } from '../lib/vmstate/hex.ts';
 
-const PAGE = 4096;
-const hex = (n: number): string => `0x${n.toString(16)}`;
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 function fieldLine({ path, kind, left = '', right = '' }: FieldDifference): string {

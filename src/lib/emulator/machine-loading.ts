@@ -14,6 +14,7 @@ import type { MachinePlan } from './machine-plan.ts';
 import { Machine } from './machine.ts';
 import { revive, type Ground } from './replay/remains.ts';
 import { Symbols } from './symbols.ts';
+import { messageOf } from '../vmstate/problem.ts';
 
 export interface LoadedMachine {
   /** Undefined: there is nothing that could be looked at; the report says why. */
@@ -33,7 +34,6 @@ const fatal = (code: string, message: string, hint?: string): Problem => ({
   ...{ code, severity: 'fatal', at: 0, message },
   ...(hint === undefined ? {} : { hint })
 });
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Memory that several workers may share: a page that is not isolated from others has none. */
 function hostMemory(): HostMemory | Problem {

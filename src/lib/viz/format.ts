@@ -1,4 +1,5 @@
 /** Addresses, sizes, counts: one way each. What a value means is `vmstate/meaning.ts`. */
+export { messageOf } from '../vmstate/problem.ts';
 
 /** `0x1f_0000`: digits in fours, so that they can be read; `digits` pads. */
 export function hex(value: number | bigint, digits = 1): string {
@@ -35,5 +36,3 @@ export const percent = (part: number, whole: number): string =>
 
 /** A byte as the text column shows it. */
 export const printable = (byte: number): string => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·');
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,7 @@
  * The load doctor: what would fail when a state is loaded into a machine that QEMU's command line describes. Each check
  * says QEMU's own words; what they mean and where in the stream they belong is `explain`'s.
  */
-import { hexOf } from './hex.ts';
+import { hex, hexOf } from './hex.ts';
 import { isOn } from './command-line.ts';
 import { planOf, type Destination, type MachineData, type Plan, type PlannedDevice } from './destination.ts';
 import { explain } from './explain.ts';
@@ -123,8 +123,6 @@ function configuration({ snapshot, plan, fails }: Checked): Finding[] {
   }
   return findings;
 }
-
-const hex = (n: number): string => `0x${n.toString(16)}`;
 
 /** Blocks are known by name and must have the same size. */
 function memory(checked: Checked): Finding[] {

@@ -18,6 +18,7 @@ import {
 } from './finding.ts';
 import { deviceHint, ramBlockHint } from './load-hints.ts';
 import type { Section, Snapshot } from './snapshot.ts';
+import { hex } from './hex.ts';
 
 export interface Context {
   readonly snapshot: Snapshot | undefined;
@@ -39,7 +40,6 @@ export interface Explanation {
   explain(match: RegExpExecArray, context: Context): Explained;
 }
 
-const hex = (n: number | bigint): string => `0x${n.toString(16)}`;
 const MiB = 2 ** 20;
 const size = (bytes: number): string => (bytes % MiB === 0 ? `${bytes / MiB} MiB` : `${bytes / 1024} KiB`);
 const streamPlace = (start: number, end: number): Place => ({ start, end });

@@ -5,8 +5,8 @@
 import { Column } from './column.ts';
 import type { RamIndex } from './ram-index.ts';
 import type { ByteSource } from './source.ts';
+import { PAGE } from './page.ts';
 
-const PAGE = 4096;
 const SEGMENT = 1 << 18;
 
 export class KeptStream implements ByteSource {

@@ -1,4 +1,5 @@
 /** What to change at the destination, by the names of sections and RAM blocks. */
+import { hex } from './hex.ts';
 
 const MiB = 2 ** 20;
 
@@ -83,5 +84,3 @@ export function ramBlockHint(idstr: string, size?: number): string {
   if (pathOf(idstr) !== undefined) return deviceHint(idstr);
   return `A memory backend: give the destination -object memory-backend-…,id=${idstr} of the same size, used in the same way.`;
 }
-
-const hex = (n: number): string => `0x${n.toString(16)}`;

@@ -8,8 +8,8 @@ import type { Problems } from './problem.ts';
 import { MAX_SOURCES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import { sequential, type ByteSource } from './source.ts';
 import type { Yield } from './stream-window.ts';
+import { PAGE } from './page.ts';
 
-const PAGE = 4096;
 /** Bytes of bitmap and of pages that are read at a time. */
 const PIECE = 2 ** 20;
 

@@ -10,9 +10,9 @@ import type { RamBlock } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
 import type { ByteSource } from './source.ts';
 import { placedAt } from './vmstate.ts';
+import { PAGE } from './page.ts';
 
 const GiB = 2 ** 30;
-const PAGE = 4096;
 /** Machines have some dozens; a hostile stream must not make laying them out slow. */
 const MAX_BLOCKS = 1000;
 

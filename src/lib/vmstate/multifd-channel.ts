@@ -19,11 +19,11 @@ import { latin1 } from './qemu-file.ts';
 import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import { printable } from './ram.ts';
 import { sequential, type ByteSource } from './source.ts';
+import { PAGE } from './page.ts';
 
 const MAGIC = 0x11223344;
 const VERSION = 1;
 const INIT = 64;
-const PAGE = 4096;
 /** MULTIFD_PACKET_SIZE in pages: every packet has so many offsets, whatever its pages_alloc says. */
 const OFFSETS = 128;
 const RAM_HEADER = 320 + 8 * OFFSETS;

@@ -3,7 +3,7 @@
  * JavaScript has no fast 64-bit multiplication, and every page of a stream is hashed while it arrives.
  * Source: the xxHash specification (doc/xxhash_spec.md of the xxHash project), for lengths that are multiples of 32.
  */
-export const PAGE = 4096;
+import { PAGE } from './page.ts';
 
 const P1 = 0x9e3779b185ebca87n;
 const P2 = 0xc2b2ae3d27d4eb4fn;

@@ -2,7 +2,7 @@
  * What a page of memory looks like: its entropy and a guess, from counting its bytes and looking at its 64-bit words.
  * A guess is a guess: the names say so. Fast enough for every page of a large guest.
  */
-const PAGE = 4096;
+import { PAGE } from './page.ts';
 
 /** Values of the RAM map's colouring `guess`, by number. */
 export const PageGuess = {

@@ -2,7 +2,8 @@
  * Page contents that cannot be read again from their source (decompressed streams, deltas applied), each kept once.
  * Equal hashes are compared byte for byte before two pages share a slot.
  */
-const PAGE = 4096;
+import { PAGE } from './page.ts';
+
 /** 256 pages: growing by 1 MiB wastes little and keeps the number of buffers small. */
 const SLOTS_PER_SEGMENT = 256;
 /**

@@ -11,8 +11,7 @@ import { readPage } from './ram-contents.ts';
 import { PageKind } from './ram-index.ts';
 import type { Section, Snapshot } from './snapshot.ts';
 import { placedAt } from './vmstate.ts';
-
-const PAGE = 4096;
+import { PAGE } from './page.ts';
 
 type PagingMode = 'none' | '32-bit' | 'PAE' | '4-level' | '5-level';
 

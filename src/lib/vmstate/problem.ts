@@ -56,3 +56,6 @@ export class Problems {
     return this.list.some((p) => p.severity === 'fatal');
   }
 }
+
+/** What something that was thrown says. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,8 +2,8 @@
 import { PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { Snapshot } from './snapshot.ts';
 import { sequential, type ByteSource } from './source.ts';
+import { PAGE } from './page.ts';
 
-const PAGE = 4096;
 /** Records whose bytes lie no further apart are read in one go: what is between them costs less than a read does. */
 const GAP = 1 << 18;
 /** Bytes that are taken from a source at a time. */

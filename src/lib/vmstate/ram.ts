@@ -9,13 +9,15 @@
  *   mapped  ::= version:u32 page_size:u64 bitmap_offset:u64 pages_offset:u64, then a jump to pages_offset + length
  */
 import { inflateZlib } from './inflate.ts';
-import { hashPage, PAGE, ZERO_PAGE_HASH } from './page-hash.ts';
+import { PAGE } from './page.ts';
+import { hashPage, ZERO_PAGE_HASH } from './page-hash.ts';
 import type { Problem, Problems } from './problem.ts';
 import { latin1, type QemuFileReader } from './qemu-file.ts';
 import { MAX_BLOCKS, MAX_PAGES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
 import type { StreamWindow, Yield } from './stream-window.ts';
 import type { Placed } from './vmstate.ts';
 import { decodeXbzrle } from './xbzrle.ts';
+import { hex } from './hex.ts';
 
 /** RAM_SAVE_FLAG_*: the low bits of a record's word. */
 export const RamFlag = {
@@ -505,7 +507,6 @@ export class RamReader {
 const hasPageSize = (reader: QemuFileReader, left: number): boolean =>
   reader.peek() === 0 && (left > 0 || ((reader.peek(6)! & 0x0f) | reader.peek(7)!) === 0);
 
-const hex = (n: number): string => `0x${n.toString(16)}`;
 /** Names from the file, made fit for messages. */
 export const printable = (s: string): string =>
   s.replace(/[\0-\x1f\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);

@@ -14,6 +14,8 @@ import { parseQuery, type Query } from './search-query.ts';
 import { sectionAt, sectionLabel, type Section, type Snapshot } from './snapshot.ts';
 import { readRange } from './source.ts';
 import { leaves, type Placed } from './vmstate.ts';
+import { PAGE } from './page.ts';
+import { hex } from './hex.ts';
 
 export interface SearchHit {
   readonly kind: 'field' | 'bytes' | 'memory' | 'section';
@@ -37,7 +39,6 @@ export interface SearchOptions {
   readonly cpu?: number;
 }
 
-const PAGE = 4096;
 const LIMIT = 10_000;
 /** Memory is searched in pieces of 32 MiB: hits come in order within and between them. */
 const PIECE = 8192;
@@ -92,8 +93,6 @@ async function* searchGroups(
     yield { hits: await place(snapshot, query.kind, query.address, map, cpu), progress: 1 };
   } else yield* searchNames(snapshot, query);
 }
-
-const hex = (n: number | bigint): string => `0x${n.toString(16)}`;
 
 // Names
 

@@ -3,7 +3,7 @@
  *
  *   delta  ::= { zeros:uleb128 count:uleb128 byte[count] }*     zeros: bytes that stay; both numbers in at most 2 bytes
  */
-const PAGE = 4096;
+import { PAGE } from './page.ts';
 
 /** uleb128_encode_small holds 14 bits. */
 function small(delta: Uint8Array, at: number): { value: number; next: number } | undefined {

@@ -4,8 +4,8 @@ import { PCI_CLASSES, PCI_DEVICES, PCI_VENDORS } from '../hw/pci/pci_ids.ts';
 import type { Sheet, SheetRow } from '../machine-api.ts';
 import type { Machine } from '../machine.ts';
 import type { MemoryRegion } from '../system/memory.ts';
+import { hex } from '../../vmstate/hex.ts';
 
-const hex = (value: number, digits = 1): string => `0x${value.toString(16).padStart(digits, '0')}`;
 const MOST_ROWS = 2000;
 
 function functionRows(device: PCIFunction): readonly SheetRow[] {

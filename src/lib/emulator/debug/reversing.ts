@@ -4,8 +4,8 @@ import type { Machine } from '../machine.ts';
 import { TimeTravelError } from '../replay/time-travel-error.ts';
 import type { Breakpoints } from './breakpoints.ts';
 import { type Space, walkAddress } from './guest-memory.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
-const PAGE = 4096;
 /** As much as one look at the past may ask for. */
 const MOST_BYTES = 1 << 20;
 

@@ -1,5 +1,6 @@
 /** Why a machine stopped, in words. */
 import { EXCEPTION_NAMES } from '../target/i386/tcg/exceptions.ts';
+import { hex } from '../../vmstate/hex.ts';
 
 export interface Told {
   /** `4 bytes`, `port`, `MSR`. */
@@ -17,7 +18,6 @@ export interface Told {
   readonly by: string;
 }
 
-const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const number = (bytes: Uint8Array): string => `0x${[...bytes].reverse().map(twoDigits).join('')}`;
 const twoDigits = (byte: number): string => byte.toString(16).padStart(2, '0');
 

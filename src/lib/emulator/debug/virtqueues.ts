@@ -7,14 +7,13 @@ import { VIRTQUEUE_MAX_SIZE, type VirtQueue } from '../hw/virtio/virtio.ts';
 import type { Sheet, SheetRow } from '../machine-api.ts';
 import type { Machine } from '../machine.ts';
 import { readRam } from './guest-memory.ts';
+import { hex } from '../../vmstate/hex.ts';
 
 const MOST_SHOWN = 16;
 const MOST_LINKS = 64;
 const NEXT = 1;
 const WRITE = 2;
 const INDIRECT = 4;
-
-const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** `0x1000 16 B → 0x2000 512 B ←`: what the device reads and what it writes. */
 function chainText(machine: Machine, table: bigint, size: number, head: number, depth = 0): string {

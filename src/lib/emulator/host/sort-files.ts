@@ -3,6 +3,7 @@ import { openContainer } from '../../vmstate/container.ts';
 import { sniff, type FileKind } from '../../vmstate/sniff.ts';
 import type { OpenedFile } from '../api.ts';
 import { blobSource } from './blob-source.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
 export interface SortedFiles {
   /** The one that is read as the stream. */
@@ -52,7 +53,6 @@ const preference: readonly Role[] = [
 const compressed: readonly FileKind[] = ['gzip', 'zstd', 'xz'];
 /** Streams behind a libvirt header, or at an offset of a file, are told apart by the reader. */
 const HEAD = 65536;
-const PAGE = 4096;
 
 /** The first bytes, of what is inside where the file is compressed. */
 async function headOf(file: File): Promise<{ readonly head: Uint8Array; readonly within: string }> {

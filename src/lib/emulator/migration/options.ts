@@ -3,6 +3,7 @@
  * QEMU 11.1. Source: QEMU migration/options.c, qapi/migration.json, migration/migration-hmp-cmds.c.
  */
 import { isOn, shellWords } from '../../vmstate/command-line.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
 /** Wrong settings; the message is QEMU's. */
 export class MigrationError extends Error {}
@@ -132,7 +133,6 @@ const between = (least: number, most: number, said = least): Parameter['refuse']
 const percent = (most: number): Parameter['refuse'] => within(1, most, `an integer in the range of 1 to ${most}`);
 const isPowerOf2 = (value: number): boolean => value > 0 && Number.isInteger(Math.log2(value));
 
-const PAGE = 4096;
 const MIB = 2 ** 20;
 
 /** In the order of `info migrate_parameters`. */

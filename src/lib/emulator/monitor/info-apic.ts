@@ -4,8 +4,8 @@
  * target/i386/cpu-dump.c (x86_cpu_dump_local_apic_state).
  */
 import type { Machine } from '../machine.ts';
+import { hexDigits } from '../../vmstate/hex.ts';
 
-const hex = (value: number | bigint, digits = 2): string => value.toString(16).padStart(digits, '0');
 const pad = (text: string | number, width: number): string => String(text).padEnd(width);
 
 const REDIRECTION = 0x10;
@@ -25,7 +25,7 @@ export function infoPic({ board }: Machine): string {
     const [logical, level] = [bit(11n), bit(15n)];
     if (level && bit(14n)) remote |= 1 << pin;
     return (
-      `  pin ${pad(pin, 2)} 0x${hex(entry, 16)} dest=${hex((entry >> 56n) & (logical ? 0xffn : 0xfn), 1)} ` +
+      `  pin ${pad(pin, 2)} 0x${hexDigits(entry, 16)} dest=${hexDigits((entry >> 56n) & (logical ? 0xffn : 0xfn), 1)} ` +
       `vec=${pad(Number(entry & 0xffn), 3)} ${bit(13n) ? 'active-lo' : 'active-hi'} ${level ? 'level' : 'edge '} ` +
       `${pad(bit(16n) ? 'masked' : '', 6)} ${pad(PIN_DELIVERY[Number((entry >> 8n) & 7n)]!, 6)} ` +
       (logical ? 'logical' : 'physical')
@@ -33,12 +33,12 @@ export function infoPic({ board }: Machine): string {
   });
   const chips = [pic.slave, pic.master].map(
     (p) =>
-      `pic${p === pic.master ? 0 : 1}: irr=${hex(p.irr)} imr=${hex(p.imr)} isr=${hex(p.isr)} hprio=${p.priority_add} ` +
-      `irq_base=${hex(p.irq_base)} rr_sel=${p.read_reg_select} elcr=${hex(p.elcr)} fnm=${p.special_fully_nested_mode}`
+      `pic${p === pic.master ? 0 : 1}: irr=${hexDigits(p.irr, 2)} imr=${hexDigits(p.imr, 2)} isr=${hexDigits(p.isr, 2)} hprio=${p.priority_add} ` +
+      `irq_base=${hexDigits(p.irq_base, 2)} rr_sel=${p.read_reg_select} elcr=${hexDigits(p.elcr, 2)} fnm=${p.special_fully_nested_mode}`
   );
   const selected = ioregsel ? ` (redir[${((ioregsel - REDIRECTION) >>> 0) >>> 1}])` : '';
   return [
-    `ioapic0: ver=0x20 id=0x${hex(ioapic.id)} sel=0x${hex(ioregsel)}${selected}`,
+    `ioapic0: ver=0x20 id=0x${hexDigits(ioapic.id, 2)} sel=0x${hexDigits(ioregsel, 2)}${selected}`,
     ...rows,
     pins('  IRR', ioapic.irr),
     pins('  Remote IRR', remote),
@@ -61,7 +61,7 @@ const has = (value: number, bit: number): boolean => ((value >>> bit) & 1) === 1
 function lvtLine(name: string, lvt: number, timer = ''): string {
   const mode = (lvt >>> 8) & 7;
   return (
-    `${name}\t 0x${hex(lvt, 8)} ${has(lvt, 13) ? 'active-lo' : 'active-hi'} ${has(lvt, 15) ? 'level' : 'edge '} ` +
+    `${name}\t 0x${hexDigits(lvt, 8)} ${has(lvt, 13) ? 'active-lo' : 'active-hi'} ${has(lvt, 15) ? 'level' : 'edge '} ` +
     `${pad(has(lvt, 16) ? 'masked' : '', 6)} ${pad(has(lvt, 12) ? 'pending' : '', 7)} ${pad(timer, 12)} ` +
     `${pad(DELIVERY[mode]!, 6)}${mode === NMI ? '' : ` (vec ${lvt & 0xff})`}`
   );
@@ -100,18 +100,18 @@ export function infoLapic({ board }: Machine): string {
     '',
     ...Object.entries(LVTS).map(([name, at]) => lvtLine(name, apic.lvt[at]!)),
     lvtLine('LVTT', timer, kind),
-    `Timer\t DCR=0x${hex(apic.divide_conf & 0xf, 1)} (divide by ${divide === 7 ? 1 : 2 << divide}) ` +
+    `Timer\t DCR=0x${hexDigits(apic.divide_conf & 0xf, 1)} (divide by ${divide === 7 ? 1 : 2 << divide}) ` +
       `initial_count = ${apic.initial_count} current_count = ${apic.read(TIMER_CURRENT)}`,
-    `SPIV\t 0x${hex(spurious, 8)} APIC ${has(spurious, 8) ? 'enabled' : 'disabled'}, ` +
+    `SPIV\t 0x${hexDigits(spurious, 8)} APIC ${has(spurious, 8) ? 'enabled' : 'disabled'}, ` +
       `focus=${has(spurious, 9) ? 'on' : 'off'}, spurious vec ${spurious & 0xff}`,
-    `ICR\t 0x${hex(icr, 8)} ${has(icr, 11) ? 'logical' : 'physical'} ${has(icr, 15) ? 'level' : 'edge'} ` +
+    `ICR\t 0x${hexDigits(icr, 8)} ${has(icr, 11) ? 'logical' : 'physical'} ${has(icr, 15) ? 'level' : 'edge'} ` +
       `${has(icr, 14) ? 'assert' : 'de-assert'} ${SHORTHANDS[(icr >>> 18) & 3]!}`,
-    `ICR2\t 0x${hex(icr2, 8)}${destination(icr, icr2, mode, apic.cpu.x2apic)}`,
-    `ESR\t 0x${hex(apic.esr, 8)}`,
+    `ICR2\t 0x${hexDigits(icr2, 8)}${destination(icr, icr2, mode, apic.cpu.x2apic)}`,
+    `ESR\t 0x${hexDigits(apic.esr, 8)}`,
     vectors('ISR', apic.isr, apic.tmr),
     vectors('IRR', apic.irr, apic.tmr),
     '',
-    `APR 0x${hex(apic.arb_id)} TPR 0x${hex(apic.tpr)} DFR 0x${hex(mode)} LDR 0x${hex(logical)}${cluster} ` +
-      `PPR 0x${hex(apic.ppr)}`
+    `APR 0x${hexDigits(apic.arb_id, 2)} TPR 0x${hexDigits(apic.tpr, 2)} DFR 0x${hexDigits(mode, 2)} LDR 0x${hexDigits(logical, 2)}${cluster} ` +
+      `PPR 0x${hexDigits(apic.ppr, 2)}`
   ].join('\n');
 }

@@ -4,12 +4,12 @@
  */
 import type { Machine } from '../machine.ts';
 import type { AddressSpace, FlatRange, MemoryRegion } from '../system/memory.ts';
+import { hexDigits } from '../../vmstate/hex.ts';
 
 /** A guest that maps a device over and over in itself fills no more. */
 const MAX_LINES = 10_000;
 const TOP = 0xffff_ffff_ffff_ffffn;
 
-const hex = (value: number | bigint): string => value.toString(16).padStart(16, '0');
 /** The last address of a region: the largest are as large as the whole space. */
 const last = (start: number, size: number): bigint => {
   const end = BigInt(start) + BigInt(size) - 1n;
@@ -35,11 +35,11 @@ function tree(root: MemoryRegion, aliased: Set<MemoryRegion>): string[] {
     const start = base + region.addr;
     const { aliasOffset } = region;
     const to = region.alias
-      ? `alias ${region.name} @${region.alias.name} ${hex(aliasOffset)}-${hex(last(aliasOffset, region.size))}`
+      ? `alias ${region.name} @${region.alias.name} ${hexDigits(aliasOffset, 16)}-${hexDigits(last(aliasOffset, region.size), 16)}`
       : region.name;
     if (region.enabled)
       lines.push(
-        `${'  '.repeat(depth)}${hex(start)}-${hex(last(start, region.size))} ` +
+        `${'  '.repeat(depth)}${hexDigits(start, 16)}-${hexDigits(last(start, region.size), 16)} ` +
           `(prio ${region.priority}, ${kindOf(region)}): ${to}`
       );
     for (const child of inOrder(region.subregions)) walk(child, start, depth + 1);
@@ -49,7 +49,7 @@ function tree(root: MemoryRegion, aliased: Set<MemoryRegion>): string[] {
 }
 
 const rangeLine = (start: number, end: number, what: string, kind: string, offset: number): string =>
-  `  ${hex(start)}-${hex(BigInt(end) - 1n)} (${kind}): ${what}${offset ? ` @${hex(offset)}` : ''}`;
+  `  ${hexDigits(start, 16)}-${hexDigits(BigInt(end) - 1n, 16)} (${kind}): ${what}${offset ? ` @${hexDigits(offset, 16)}` : ''}`;
 
 const flatLine = ({ start, end, region, readonly, offset }: FlatRange): string =>
   rangeLine(start, end, region.name, `prio ${region.priority}, ${readonly ? 'rom' : kindOf(region)}`, offset);

@@ -6,6 +6,7 @@
 import type { Machine } from '../machine.ts';
 import type { PCIFunction } from '../hw/pci/pci_device.ts';
 import { pciIdentity } from './info.ts';
+import { hexDigits } from '../../vmstate/hex.ts';
 
 interface Bus {
   readonly name: string;
@@ -20,7 +21,6 @@ interface Dev {
 }
 
 const dev = (type: string, ...lines: readonly string[]): Dev => ({ type, lines });
-const hex = (value: number | bigint, digits = 1): string => value.toString(16).padStart(digits, '0');
 const UNMAPPED = 0xffff_ffff_ffff_ffffn;
 
 function pciPlace(device: PCIFunction): string[] {
@@ -30,9 +30,12 @@ function pciPlace(device: PCIFunction): string[] {
     const address = device.barAddress(n);
     const start = address === undefined ? UNMAPPED : BigInt(address);
     const end = BigInt.asUintN(64, start + BigInt(region.size) - 1n);
-    return [`bar ${n}: ${region.type & 1 ? 'i/o' : 'mem'} at 0x${hex(start)} [0x${hex(end)}]`];
+    return [`bar ${n}: ${region.type & 1 ? 'i/o' : 'mem'} at 0x${hexDigits(start)} [0x${hexDigits(end)}]`];
   });
-  return [`class ${what}, addr 00:${hex(device.slot, 2)}.${device.func}, pci id ${id} (sub ${subsystem})`, ...bars];
+  return [
+    `class ${what}, addr 00:${hexDigits(device.slot, 2)}.${device.func}, pci id ${id} (sub ${subsystem})`,
+    ...bars
+  ];
 }
 
 /** Sections of the ISA bus, and what QEMU calls their devices. */

@@ -3,6 +3,7 @@ import type { TcgCpu } from '../accel/tcg/cpu-exec.ts';
 import { DESC } from '../target/i386/descriptors.ts';
 import { cpu_compute_eflags } from '../target/i386/eflags.ts';
 import { HF, type Env } from '../target/i386/env.ts';
+import { hexDigits } from '../../vmstate/hex.ts';
 
 /** In QEMU's order, which is not that of their numbers. */
 const GENERAL = [
@@ -38,10 +39,9 @@ const SYSTEM_TYPES = [
 ] as const;
 const XCR0_SSE_AVX = 6n;
 
-const hex = (value: bigint | number, digits: number): string => value.toString(16).padStart(digits, '0');
-const q = (value: bigint): string => hex(value, 16);
-const d = (value: number): string => hex(value >>> 0, 8);
-const low = (value: bigint): string => hex(BigInt.asUintN(32, value), 8);
+const q = (value: bigint): string => hexDigits(value, 16);
+const d = (value: number): string => hexDigits(value >>> 0, 8);
+const low = (value: bigint): string => hexDigits(BigInt.asUintN(32, value), 8);
 
 /** @returns lines as of `info registers` for CPU 0, the empty first one included */
 export function infoRegisters({ env }: TcgCpu): string {
@@ -82,7 +82,7 @@ function generalRegisters(env: Env, code64: boolean): string[] {
 function segmentRegisters(env: Env, hflags: number): string[] {
   const line = (name: string, selector: number, base: bigint, limit: number, flags: number): string => {
     const cache =
-      `${name.padEnd(3)}=${hex(selector, 4)} ${hflags & HF.CS64 ? q(base) : low(base)} ${d(limit)} ` +
+      `${name.padEnd(3)}=${hexDigits(selector, 4)} ${hflags & HF.CS64 ? q(base) : low(base)} ${d(limit)} ` +
       d(flags & 0x00ffff00);
     const valid = hflags & HF.PE && flags & DESC.P;
     return valid ? `${cache} DPL=${(flags >> DESC.DPL_SHIFT) & 3} ${kindOf(flags, (hflags & HF.LMA) !== 0)}` : cache;
@@ -125,10 +125,10 @@ function fpu(env: Env): string[] {
   const valid = [0, 1, 2, 3, 4, 5, 6, 7].reduce((bits, i) => bits | (env.u8[tagsAt + i] === 0 ? 1 << i : 0), 0);
   const at = (env.base + env.offsetOf('fpregs')) / 8;
   const registers = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => {
-    return `FPR${i}=${q(env.u64[at + 2 * i]!)} ${hex(env.u64[at + 2 * i + 1]! & 0xffffn, 4)}`;
+    return `FPR${i}=${q(env.u64[at + 2 * i]!)} ${hexDigits(env.u64[at + 2 * i + 1]! & 0xffffn, 4)}`;
   });
   return [
-    `FCW=${hex(env.get('fpuc'), 4)} FSW=${hex(status, 4)} [ST=${top}] FTW=${hex(valid, 2)} MXCSR=${d(env.get('mxcsr'))}`,
+    `FCW=${hexDigits(env.get('fpuc'), 4)} FSW=${hexDigits(status, 4)} [ST=${top}] FTW=${hexDigits(valid, 2)} MXCSR=${d(env.get('mxcsr'))}`,
     ...rows(registers, 2)
   ];
 }

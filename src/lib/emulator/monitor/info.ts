@@ -1,8 +1,7 @@
 /** `info pci` and `info block`, in the words of QEMU 11. Source: QEMU hw/pci/pci-hmp-cmds.c, block-hmp-cmds.c. */
 import type { Machine, MachineDrive } from '../machine.ts';
 import type { PCIFunction } from '../hw/pci/pci_device.ts';
-
-const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+import { hexDigits } from '../../vmstate/hex.ts';
 
 /** Class codes, and what they are called. Source: pci_class_descriptions. */
 const CLASSES: Readonly<Record<number, string>> = {
@@ -24,9 +23,9 @@ const word = (config: Uint8Array, at: number): number => config[at]! | (config[a
 export function pciIdentity({ config }: PCIFunction) {
   const kind = word(config, 0x0a);
   return {
-    what: CLASSES[kind] ?? `Class ${hex(kind, 4)}`,
-    id: `${hex(word(config, 0), 4)}:${hex(word(config, 2), 4)}`,
-    subsystem: `${hex(word(config, 0x2c), 4)}:${hex(word(config, 0x2e), 4)}`
+    what: CLASSES[kind] ?? `Class ${hexDigits(kind, 4)}`,
+    id: `${hexDigits(word(config, 0), 4)}:${hexDigits(word(config, 2), 4)}`,
+    subsystem: `${hexDigits(word(config, 0x2c), 4)}:${hexDigits(word(config, 0x2e), 4)}`
   };
 }
 
@@ -36,11 +35,11 @@ function bars(device: PCIFunction): string[] {
     const address = device.barAddress(n);
     const end = (address ?? 0) + region.size - 1;
     if (region.type & 1) {
-      const where = address === undefined ? '(not mapped)' : `at 0x${hex(address, 4)} [0x${hex(end, 4)}]`;
+      const where = address === undefined ? '(not mapped)' : `at 0x${hexDigits(address, 4)} [0x${hexDigits(end, 4)}]`;
       return [`      BAR${n}: I/O ${where}`];
     }
     const kind = `${region.type & 4 ? 64 : 32} bit${region.type & 8 ? ' prefetchable' : ''} memory`;
-    const where = address === undefined ? '(not mapped)' : `at 0x${hex(address, 8)} [0x${hex(end, 8)}]`;
+    const where = address === undefined ? '(not mapped)' : `at 0x${hexDigits(address, 8)} [0x${hexDigits(end, 8)}]`;
     return [`      BAR${n}: ${kind} ${where}`];
   });
 }

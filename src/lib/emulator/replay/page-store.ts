@@ -1,6 +1,6 @@
 /** Contents of pages that were written over, in a bounded amount of memory. */
+import { PAGE } from '../../vmstate/page.ts';
 
-const PAGE = 4096;
 /** Pages of one piece of memory: a megabyte. */
 const PAGES_A_PIECE = 256;
 /** The slot of every page of zeros. */

@@ -17,8 +17,8 @@ import { PAGE_WRITTEN } from '../system/physmem.ts';
 import { readSnapshot } from '../../vmstate/savevm.ts';
 import { bytesSource } from '../../vmstate/source.ts';
 import { readUndoLog, UndoLog, type UndoMemory } from './undo-log.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
-const PAGE = 4096;
 /** Bytes of pages that a log may keep: a guest that writes to more between two checkpoints has none for that long. */
 const LIMIT = 128 << 20;
 

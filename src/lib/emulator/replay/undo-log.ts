@@ -5,7 +5,8 @@
  * Words (u32): generation, entries (LOST where something could not be kept); from TABLE on two for each entry, the
  * number of the host page and that of its contents here, 0 for zeros; the contents follow on page boundaries.
  */
-const PAGE = 4096;
+import { PAGE } from '../../vmstate/page.ts';
+
 const WASM_PAGE = 0x10000;
 /** Pages that it grows by: a MiB. */
 const GROWTH = 16;

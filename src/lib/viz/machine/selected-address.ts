@@ -2,13 +2,12 @@
 import type { RamBlock } from '../../vmstate/ram-index.ts';
 import type { PhysicalRange } from '../../vmstate/memory-map.ts';
 import type { Selection } from '../selection.svelte.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
 export interface GuestAddress {
   readonly space: 'virtual' | 'physical';
   readonly address: bigint;
 }
-
-const PAGE = 4096;
 
 /** Undefined where what is selected is not in guest memory, or the guest sees it nowhere. */
 export function selectedAddress(

@@ -3,8 +3,7 @@ import { bytesText, count, percent } from '../format.ts';
 import { sendKinds } from './chart.ts';
 import { evidenceOf, type Evidence, type Figure } from './evidence.ts';
 import type { ChartRun } from './chart-tracks.ts';
-
-const PAGE = 4096;
+import { PAGE } from '../../vmstate/page.ts';
 
 export interface RangeFigures {
   /** ms that were watched. */

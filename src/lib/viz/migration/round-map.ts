@@ -3,8 +3,8 @@ import { mix, pixel, ramp, type TokenReader } from '../canvas/tokens.ts';
 import { count, plainHex } from '../format.ts';
 import { place, spotAt, type Placement } from '../ram/placement.ts';
 import { COPY, type Cut, type Heat, type LedgerBlock, type PageLedger } from './page-ledger.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
-const PAGE = 4096;
 /** Smaller blocks are firmware and the like: a few dots. */
 const FEWEST_PAGES = 16;
 /** Values of the picture: one for never, the others from little to much. */

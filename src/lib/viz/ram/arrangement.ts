@@ -2,8 +2,8 @@
 import type { PhysicalRange } from '../../emulator/api.ts';
 import type { RamBlock } from '../../vmstate/ram-index.ts';
 import type { PageRuns } from '../../vmstate/ram-statistics.ts';
+import { PAGE } from '../../vmstate/page.ts';
 
-const PAGE = 4096;
 /** Holes in guest-physical memory of at most this many pages are shown as such; at longer ones a new part begins. */
 const LONGEST_HOLE = 256;
 
