@@ -24,7 +24,7 @@ test('a link sets sample and preset up and starts nothing; Enter does', async ({
   await startPreset(app, 'completed');
   await expect(machine).toContainText('running');
   expect(await rounds(app)).toBeGreaterThanOrEqual(3);
-  await expect(convergence(app)).toContainText(/The law .* it converges/);
+  await expect(convergence(app)).toContainText(/The law .* it converges/s);
 });
 
 test('a saw-tooth plateau lasts until the guest writes less', async ({ app }) => {
