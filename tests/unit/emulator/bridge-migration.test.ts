@@ -15,7 +15,11 @@ import type {
   MigrationOutcome,
   MigrationRequest
 } from '../../../src/lib/emulator/machine-api.ts';
+import { descriptions } from '../../../src/lib/emulator/descriptions.ts';
 import { createMachineHost } from '../../../src/lib/emulator/machine-host.ts';
+import { recordingHead } from '../../../src/lib/vmstate/recording.ts';
+import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
+import { bytesSource } from '../../../src/lib/vmstate/source.ts';
 import { PageWebSocket } from '../../support/websocket.ts';
 
 const sample = new URL('../../../static/samples/workload/idle.vmstate.gz', import.meta.url);
@@ -72,6 +76,16 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** What was kept of a migration is a stream that reads to its end. */
+async function expectWhole(stream: Blob, syncs = Infinity): Promise<void> {
+  const head = recordingHead({ watcher: 'sender', machine: '', memory: 0 });
+  const file = new Uint8Array(await new Blob([head, stream]).arrayBuffer());
+  const { problems, rounds, vmdescription } = await readSnapshot(bytesSource(file), { descriptions });
+  expect(problems.filter(({ severity }) => severity === 'fatal')).toEqual([]);
+  expect(vmdescription).toBeDefined();
+  expect(rounds.length).toBeLessThanOrEqual(syncs);
+}
+
 interface Watched {
   readonly news: MigrationNews[];
   /** Of what the monitor began. */
@@ -96,8 +110,9 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
     try {
       await ask(id, 'note made in the tab', /workload> $/);
       const sum = await ask(id, 'sum', /sum \w{16}/);
-      const { info, arrived } = await host.migrate(id, { ...request, to: uri }, () => undefined);
+      const { info, arrived, stream } = await host.migrate(id, { ...request, to: uri }, () => undefined);
       expect([info.status, info['error-desc'], arrived]).toEqual(['completed', undefined, undefined]);
+      await expectWhole(stream!, info.ram!['dirty-sync-count']);
       expect((await host.status(id)).state).toBe('postmigrate');
       await native.event('RESUME');
       expect(await askNative(native, 'note')).toMatch(/: made in the tab\n$/);
@@ -112,6 +127,7 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
       await expect.poll(() => addressIn(watched.news)).toMatch(/^tcp:127\.0\.0\.1:\d+$/);
       await native.migrate(addressIn(watched.news)!);
       await expect.poll(() => watched.outcome()?.info.status, { timeout: 30_000 }).toBe('completed');
+      await expectWhole(watched.outcome()!.stream!);
       const back = watched.outcome()!.arrived!.id;
       await listen(back);
       expect((await host.status(back)).state).toBe('running');
