@@ -3,8 +3,7 @@ import { bytesText, count } from '../format.ts';
 import type { Figure } from './evidence.ts';
 import { mostOf, seriesOf, type Point, type Series } from './series.ts';
 import { lawOf, type Run, type Story } from './story.ts';
-
-const PAGE = 4096;
+import { PAGE } from '../../vmstate/page.ts';
 
 interface Curve {
   readonly title: string;
@@ -31,6 +30,7 @@ export interface ChartTrack {
   readonly curves: readonly Curve[];
 }
 
+const size = (value: number): string => bytesText(Math.round(value));
 const rate = (value: number): string => `${bytesText(Math.round(value))}/s`;
 const ms = (value: number): string => `${count(Math.round(value))} ms`;
 const percents = (value: number): string => `${Math.round(value)} %`;
@@ -88,7 +88,7 @@ export const chartTracks: readonly ChartTrack[] = [
     about: 'From one synchronisation of the dirty bitmap to the next'
   },
   {
-    ...{ id: 'left', title: 'Left to send', figure: 'remaining', height: 104, text: bytesText },
+    ...{ id: 'left', title: 'Left to send', figure: 'remaining', height: 104, text: size },
     about: 'Bytes still to send, and the threshold under which the guest may be stopped: bandwidth × downtime limit',
     curves: [
       { title: 'left', figure: 'remaining', token: '--category-0', points: remaining },
@@ -116,7 +116,7 @@ export const chartTracks: readonly ChartTrack[] = [
     ]
   },
   {
-    ...{ id: 'kinds', title: 'Kinds', figure: 'pages', boxes: 'kinds', height: 44, curves: [], text: count },
+    ...{ id: 'kinds', title: 'Kinds', figure: 'pages', boxes: 'kinds', height: 48, curves: [], text: count },
     about: 'Pages of each round by how they were sent: zero, normal, xbzrle, skipped'
   },
   {
