@@ -18,6 +18,7 @@ async function migrate(app: App, preset: string) {
   await migration(app).getByRole('combobox', { name: 'Preset' }).selectOption(preset);
   await migration(app).getByRole('button', { name: 'Migrate' }).click();
   await expect(convergence(app)).toContainText(/Completed after/, WAIT);
+  await expect(app.status).toContainText('The migration is over', WAIT);
 }
 async function violations(page: Page): Promise<string[]> {
   const found: string[] = [];
