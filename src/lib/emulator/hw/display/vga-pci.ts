@@ -10,7 +10,8 @@ import { pciDevice, type PCIDevice } from '../pci/pci.ts';
 import type { PCIRootBus } from '../pci/pci_bus.ts';
 import { BAR_MEM_PREFETCH, BAR_SPACE_MEMORY, PCIFunction, PCI_ROM_SLOT } from '../pci/pci_device.ts';
 import { generateEdid, type EdidInfo } from './edid-generate.ts';
-import { VGACommon, vmstate_vga_common, type VGACommonState } from './vga.ts';
+import { vmstate_vga_common, type VGACommonState } from './vga.ts';
+import { VGACommon } from './vga-device.ts';
 
 export interface PCIVGAState {
   dev: PCIDevice;

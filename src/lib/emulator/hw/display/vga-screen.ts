@@ -4,7 +4,7 @@ import { DIRTY_VGA } from '../../system/physmem.ts';
 import { BLACK, createSurface, type DirtyRows, type DisplaySurface } from '../../ui/console.ts';
 import type { QEMUClock } from '../../util/qemu-timer.ts';
 import { drawGraphic, drawText, modeOf, type VGAMode } from './vga-draw.ts';
-import type { VGACommon } from './vga.ts';
+import type { VGACommon } from './vga-device.ts';
 
 /** The cursor changes sixteen times in the time of 60 pictures, half of a period of 533 ms. */
 const CURSOR_HALF_PERIOD = 266_000_000n;

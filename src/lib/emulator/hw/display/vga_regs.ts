@@ -221,3 +221,12 @@ export const VBE_DISPI_NOCLEARMEM = 0x80;
 export const VBE_DISPI_MAX_XRES = 16000;
 export const VBE_DISPI_MAX_YRES = 12000;
 export const VBE_DISPI_MAX_BPP = 32;
+
+/** Bits that there are in each register. Source: QEMU hw/display/vga.c sr_mask, gr_mask. */
+export const VGA_SR_MASK = [0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0, 0, 0xff];
+export const VGA_GR_MASK = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff];
+/** Of the attribute controller; the palette has six bits. */
+export const VGA_AR_MASK: Readonly<Record<number, number>> = {
+  ...{ [VGA_ATC.MODE]: 0xef, [VGA_ATC.OVERSCAN]: 0xff, [VGA_ATC.PLANE_ENABLE]: 0x3f },
+  ...{ [VGA_ATC.PEL]: 0x0f, [VGA_ATC.COLOR_PAGE]: 0x0f }
+};
