@@ -29,6 +29,8 @@ export interface Preset extends Settings {
   readonly about: string;
   /** Typed before it begins: what memory holds, so much for the first round. */
   readonly before: readonly string[];
+  /** Tracks of the chart that it is about: they are pinned. */
+  readonly shows?: readonly string[];
   /** Done to it when it has gone on for so many rounds. */
   readonly rescue?: { readonly rounds: number; readonly downtime: number };
 }
@@ -66,12 +68,14 @@ export const presets: readonly Preset[] = [
     ...{ ...usual, id: 'auto-converge', title: 'Rescued by auto-converge', dirtyRate: 3000, downtime: 20 },
     ...{
       way: 'auto-converge',
+      shows: ['throttle'],
       about: 'The same, but QEMU slows the guest down, more with every round that does not help.'
     }
   },
   {
     ...{ ...usual, id: 'downtime', title: 'Rescued by a larger downtime limit', dirtyRate: 3000, downtime: 20 },
     ...{
+      shows: ['downtime'],
       rescue: { rounds: 5, downtime: 3000 },
       about: 'The same; after five rounds the guest may stand for three seconds.'
     }

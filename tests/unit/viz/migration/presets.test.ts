@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { chartTracks } from '../../../../src/lib/viz/migration/chart-tracks.ts';
 import { linkOf, presets } from '../../../../src/lib/viz/migration/presets.ts';
 import { verdictOf } from '../../../../src/lib/viz/migration/story.ts';
 import { readHash } from '../../../../src/lib/viz/url-state.ts';
@@ -19,4 +20,11 @@ test('the law’s verdict leaves room for how much rates vary', () => {
   expect(verdictOf(0.2)).toContain('it converges');
   expect([0.9, 1, 1.1].map(verdictOf)).toEqual(Array(3).fill('rounds stay about as large as they are'));
   expect(verdictOf(3)).toContain('larger');
+});
+
+test('the tracks that a preset is about are tracks of the chart', () => {
+  const ids = chartTracks.map(({ id }) => id);
+  const shown = presets.flatMap(({ shows = [] }) => shows);
+  expect(shown.length).toBeGreaterThan(0);
+  for (const id of shown) expect(ids).toContain(id);
 });
