@@ -283,8 +283,9 @@ export async function lockstep(golden: Golden, qemu: Qemu, instructions: number)
 
 async function followLog(machine: Machine, qemu: Qemu, log: NativeLog, instructions: number): Promise<Tally> {
   // Goes on as after a load; its clocks stand still, as only the CPU is run.
-  machine.enter();
+  // An interrupt that waits comes when native takes it, not on entry.
   const follower = new Follower(machine, qemu);
+  machine.enter();
   let entry = await log.first(stateOf(machine.cpu));
   while (follower.tally.instructions < instructions) {
     const next = await log.next();
