@@ -2,7 +2,6 @@
  * The floppy controller as it runs. Sectors come before a command begins to move them, so that what follows is done at
  * once, as QEMU does it. Source: QEMU hw/block/fdc.c, hw/block/fdc-isa.c; Intel 82078 datasheet, chapters 2 to 7.
  */
-import { BlockError } from '../../block/block-driver.ts';
 import type { BlockBackend } from '../../block/block-backend.ts';
 import type { QEMUTimer } from '../../util/qemu-timer.ts';
 import type { Irq } from '../core/irq.ts';
@@ -34,6 +33,7 @@ import {
 } from './fdc-internal.ts';
 import { FD_SECTOR_LEN, FloppyDrive, SEEK_MOVED, SEEK_NO_SECTOR, SEEK_NO_TRACK } from './fdc-drive.ts';
 import type { FloppyDriveType } from './fdc-drive.ts';
+import { FloppySectors } from './fdc-sectors.ts';
 
 /** What it needs of the DMA controller. Source: IsaDmaClass. */
 export interface FloppyDma {
@@ -92,15 +92,8 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
   readonly #dma: FloppyDma;
   readonly #resultTimer: QEMUTimer;
   readonly #now: () => bigint;
-  /** Contents by sector, for the transfer under way. */
-  readonly #sectors = new Map<number, Uint8Array>();
-  /** Counts transfers: what was asked for in another one comes too late. */
-  #transfer = 0;
-  #writing = 0;
-  /** What the end of the writes is waited for with. */
-  #afterWrites: (() => void) | undefined;
-  /** A loaded transfer waits for its sectors. */
-  #loading = false;
+  /** Of the transfer under way. */
+  readonly #sectors = new FloppySectors();
 
   constructor({ host, irq, dma, drives }: FdcWiring) {
     this.#irq = irq;
@@ -160,10 +153,10 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
     this.dor = this.dor_vmstate & ~DOR.SELMASK;
     if (this.phase === PHASE.RECONSTRUCT) this.phase = reconstructPhase(this.msr);
     for (const drive of this.drives) drive.revalidate();
-    this.#newTransfer();
+    this.#sectors.begin();
     if (this.phase !== PHASE.EXECUTION || this.data_dir === DIR.WRITE || !(this.msr & MSR.NONDMA)) return;
-    this.#loading = true;
-    this.#fetch(() => (this.#loading = false));
+    this.#sectors.loading = true;
+    this.#fetch(() => (this.#sectors.loading = false));
   }
 
   /** Source: fdctrl_reset. */
@@ -176,7 +169,7 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
     this.msr = MSR.RQM;
     this.reset_sensei = 0;
     this.#resultTimer.del();
-    this.#newTransfer();
+    this.#sectors.begin();
     this.data_state = 0;
     for (const drive of this.drives) drive.recalibrate();
     this.#toCommandPhase();
@@ -184,14 +177,6 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
     this.status0 |= SR0.RDYCHG;
     this.raiseIrq();
     this.reset_sensei = FD_RESET_SENSEI_COUNT;
-  }
-
-  #newTransfer(): void {
-    this.#transfer++;
-    this.#writing = 0;
-    this.#afterWrites = undefined;
-    this.#loading = false;
-    this.#sectors.clear();
   }
 
   raiseIrq(): void {
@@ -219,7 +204,7 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
       case 4:
         this.dsr &= ~DSR.PWRDOWN;
         this.dor |= DOR.nRESET;
-        return this.#loading ? this.msr & ~MSR.RQM : this.msr;
+        return this.#sectors.loading ? this.msr & ~MSR.RQM : this.msr;
       case 5:
         return this.#readData();
       case 7:
@@ -333,7 +318,7 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
       this.data_len = (128 << Math.min(fifo[5]!, 7)) * (sectors + (multi ? fifo[6]! : 0));
     }
     this.eot = fifo[6]!;
-    this.#newTransfer();
+    this.#sectors.begin();
     this.msr &= ~MSR.RQM;
     if (this.dor & DOR.DMAEN) {
       this.#fetch(() => {
@@ -352,52 +337,19 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
 
   // Sectors.
 
-  /** Reads all that the transfer may need, then goes on. What lies behind the image's end is zeros. */
   #fetch(then: () => void): void {
-    const drive = this.current;
-    const first = drive.sector;
-    const most = Math.ceil(this.data_len / FD_SECTOR_LEN) * 2 + 2 * drive.last_sect;
-    const count = Math.min(most, Math.floor(drive.blk?.sectors ?? 0) - first);
-    if (!drive.blk || count <= 0) return then();
-    const transfer = this.#transfer;
-    drive.blk.read(first * FD_SECTOR_LEN, count * FD_SECTOR_LEN, (bytes) => {
-      if (transfer !== this.#transfer) return;
-      for (let i = 0; i < count && !(bytes instanceof BlockError); i++) {
-        this.#sectors.set(first + i, bytes.subarray(i * FD_SECTOR_LEN, (i + 1) * FD_SECTOR_LEN));
-      }
-      then();
-    });
+    this.#sectors.fetch(this.current, this.data_len, then);
   }
-
-  /** The sector that the drive stands on into the FIFO. */
-  #load(drive: FloppyDrive): void {
-    const bytes = this.#sectors.get(drive.sector);
-    if (bytes) this.fifo.set(bytes);
-    else this.fifo.fill(0);
-  }
-
-  /** The FIFO on to the sector that the drive stands on. */
   #store(drive: FloppyDrive): void {
-    const bytes = this.fifo.slice();
-    this.#sectors.set(drive.sector, bytes);
-    const transfer = this.#transfer;
-    this.#writing++;
-    drive.blk!.write(drive.sector * FD_SECTOR_LEN, bytes, (error) => {
-      if (transfer !== this.#transfer) return;
-      this.#writing--;
-      if (error) this.#afterWrites = () => this.stop(SR0.ABNTERM | SR0.SEEK);
-      if (this.#writing === 0) this.#afterWrites?.();
-    });
+    this.#sectors.store(drive, this.fifo, () => this.stop(SR0.ABNTERM | SR0.SEEK));
   }
 
   /** The transfer ends when all is written. */
   #finish(status2 = 0): void {
-    const stop = (): void => {
-      this.#newTransfer();
+    this.#sectors.whenWritten(() => {
+      this.#sectors.begin();
       this.stop(0, 0, status2);
-    };
-    if (this.#writing === 0) stop();
-    else this.#afterWrites = stop;
+    });
   }
 
   // Data.
@@ -405,7 +357,7 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
   /** All of a transfer by DMA. Returns its place then. Source: fdctrl_transfer_handler. */
   #move(channel: number, length: number): number {
     if (this.msr & MSR.RQM) return 0;
-    if (this.#afterWrites) return this.data_pos;
+    if (this.#sectors.waits) return this.data_pos;
     const drive = this.current;
     const scans = this.data_dir === DIR.SCANE || this.data_dir === DIR.SCANL || this.data_dir === DIR.SCANH;
     let found = false;
@@ -413,7 +365,7 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
     while (this.data_pos < end) {
       const at = this.data_pos % FD_SECTOR_LEN;
       const piece = this.fifo.subarray(at, at + Math.min(end - this.data_pos, FD_SECTOR_LEN - at));
-      if (this.data_dir !== DIR.WRITE || piece.length < FD_SECTOR_LEN) this.#load(drive);
+      if (this.data_dir !== DIR.WRITE || piece.length < FD_SECTOR_LEN) this.#sectors.load(drive, this.fifo);
       if (this.data_dir === DIR.READ) this.#dma.writeMemory(channel, piece, this.data_pos);
       else if (this.data_dir === DIR.WRITE) {
         if (drive.ro) {
@@ -446,12 +398,12 @@ export class ISAFdc implements FDCtrl, FDCtrlISABus, Device {
   /** Source: fdctrl_read_data. */
   #readData(): number {
     this.dsr &= ~DSR.PWRDOWN;
-    if (!(this.msr & MSR.RQM) || !(this.msr & MSR.DIO) || this.#loading) return 0;
+    if (!(this.msr & MSR.RQM) || !(this.msr & MSR.DIO) || this.#sectors.loading) return 0;
     const at = this.data_pos % FD_SECTOR_LEN;
     const executing = this.phase === PHASE.EXECUTION;
     if (executing && at === 0) {
       if (this.data_pos !== 0 && !this.#seekNext(this.current)) return 0;
-      this.#load(this.current);
+      this.#sectors.load(this.current, this.fifo);
     }
     const value = this.fifo[at]!;
     if (++this.data_pos !== this.data_len) return value;
