@@ -85,7 +85,7 @@ const rules: readonly Rule[] = [
   },
   { from: 'src/hooks.client.ts', may: ['src/lib/viz/'] },
   { from: 'src/routes/', may: ['src/routes/', 'src/lib/', 'src/app.css', 'svelte', '$app', 'virtual:'] },
-  { from: 'src/bridge/', may: ['src/bridge/', 'src/lib/', 'node:'] }
+  { from: 'src/bridge/', may: ['src/bridge/', 'src/lib/', 'node:', 'ws'] }
 ];
 
 function hwFolders(): string[] {
