@@ -77,7 +77,8 @@ const campaigns = [
     env: { MIGRASCOPE_MUTATIONS: '20000', MIGRASCOPE_SEED: seed }
   },
   {
-    // 200 migrations with random cancels and cuts; 25 round trips of a busy guest to native QEMU.
+    // 200 migrations with random cancels and cuts, 25 round trips of a busy guest to native QEMU: some five minutes, of
+    // which it says how many are left.
     ...vitest(
       'migration',
       [...migration, '--testTimeout=3600000'],
