@@ -1,4 +1,5 @@
 /** The tables that CPU registers point to, decoded: GDT, LDT, IDT, TSS. SDM 3A 3.5, 6.11, 8.2. */
+import { hex } from '../../vmstate/hex.ts';
 import type { Sheet, SheetRow } from '../machine-api.ts';
 import type { Machine } from '../machine.ts';
 import type { Symbols } from '../symbols.ts';
@@ -7,10 +8,14 @@ import { EXCP, HF } from '../target/i386/env.ts';
 import { readMemory } from './guest-memory.ts';
 
 const MOST_DESCRIPTORS = 8192;
-const hex = (value: number | bigint, digits = 1): string => `0x${value.toString(16).padStart(digits, '0')}`;
 const TYPE_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(TYPE).map(([name, type]) => [type, name.toLowerCase().replaceAll('_', ' ')])
 );
+/** In long mode the 32-bit kinds are 64-bit ones. SDM 3A 3.5, table 3-2. */
+const typeName = (type: number, long: boolean): string => {
+  const name = TYPE_NAMES[type] ?? `type ${type}`;
+  return long ? name.replace('32', '64') : name;
+};
 const EXCEPTIONS: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(EXCP).map(([name, vector]) => [vector, `#${name}`])
 );
@@ -42,7 +47,7 @@ function descriptorTable(machine: Machine, title: string, base: bigint, limit: n
     }
     const wide = long && at + 16 <= bytes.length;
     const address = wide ? (BigInt(view.getUint32(at + 8, true)) << 32n) | BigInt(d.base) : BigInt(d.base);
-    const name = TYPE_NAMES[d.type] ?? `type ${d.type}`;
+    const name = typeName(d.type, long);
     rows.push({ cells: [selector, name, hex(address, 8), hex(d.limit, 8), String(d.dpl), present] });
     if (wide) at += 8;
   }
@@ -79,7 +84,7 @@ function idt(machine: Machine, symbols: Symbols | undefined): Sheet {
     const offset = high | BigInt(((d.e2 & 0xffff_0000) | (d.e1 & 0xffff)) >>> 0);
     const target = `${hex(d.e1 >>> 16, 4)}:${hex(offset, 8)}`;
     const ist = long && view.getUint8(at + 4) & 7 ? `, IST ${view.getUint8(at + 4) & 7}` : '';
-    const kind = `${TYPE_NAMES[d.type] ?? `type ${d.type}`}, DPL ${d.dpl}${ist}${d.present ? '' : ', not present'}`;
+    const kind = `${typeName(d.type, long)}, DPL ${d.dpl}${ist}${d.present ? '' : ', not present'}`;
     rows.push({ cells: [number, target, kind, symbols?.nameOf(offset) ?? ''], code: offset });
   }
   return { title, columns: ['vector', 'handler', 'gate', 'name'], rows, none: 'It is empty, or not mapped.' };

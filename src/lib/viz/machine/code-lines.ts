@@ -1,5 +1,5 @@
 /** The instructions around an address: those before it too, as far as decoding meets it. */
-import { disassemble, instructionLengths } from '../cpu/disassemble.ts';
+import { disassemble, instructionLengths, type Instruction } from '../cpu/disassemble.ts';
 import type { Bitness } from '../cpu/vcpu.ts';
 
 export interface CodeLine {

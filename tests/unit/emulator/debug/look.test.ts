@@ -97,13 +97,17 @@ describe.skipIf(!folder)('a Linux guest', () => {
     expect(code!.bytes.length).toBe(560);
     const near = await host.look(id, { code: { at: cpu.pc + 5n, before: 4, after: 8 } });
     expect(near.code).toMatchObject({ at: cpu.pc + 5n, start: cpu.pc + 1n, bytes: code!.bytes.slice(49, 61) });
-    expect([...code!.names.values()]).toContain('default_idle');
+    const functionOf = (name: string | undefined): string | undefined => name?.replace(/\+0x.*/, '');
+    expect([...code!.names.values()].map(functionOf)).toContain(functionOf(calls![0]!.name));
     expect(stack!.length).toBe(64);
     expect(walk!.steps.length).toBeGreaterThanOrEqual(3);
     expect([...devices!.keys()]).toEqual(['apic/0']);
     const idt = sheet(sheets!.get('tables')!, /^IDT/);
     expect(idt.rows.length).toBe(256);
-    expect(idt.rows.find((r) => r.cells[0] === '0x0e #PF')?.cells[3]).toBe('asm_exc_page_fault');
+    expect(idt.rows.find((r) => r.cells[0] === '0x0e #PF')?.cells.slice(2)).toEqual([
+      'interrupt gate64, DPL 0',
+      'asm_exc_page_fault'
+    ]);
     const [, , size, available, taken] = sheet(sheets!.get('virtqueues')!, /^Virtqueues/).rows[0]!.cells;
     expect(Number(size)).toBeGreaterThan(0);
     expect(taken).toBe(available);
