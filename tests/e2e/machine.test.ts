@@ -99,7 +99,11 @@ test.describe('a Linux guest', () => {
 
     await app.show('Devices');
     await page.getByRole('combobox', { name: 'Device' }).selectOption('cpu/0');
-    await expect(page.getByRole('table', { name: 'Device, live' })).toContainText('env.regs[0]');
+    const device = page.getByRole('table', { name: 'Device, live' });
+    await expect(device).toContainText('env.regs[0]');
+    await page.getByRole('searchbox', { name: 'Filter fields of the device' }).fill('env.eip');
+    await press(app, 'Step');
+    await expect(device.getByRole('row', { name: /^env\.eip .*, changed/ })).toBeVisible();
   });
 
   test('stops where its data is written and says by whom; calls, tables and lines are shown', async ({ app, page }) => {
