@@ -15,10 +15,13 @@ async function type(page: Page, text: string): Promise<void> {
   await page.keyboard.type(text);
 }
 
+async function workerOf(page: Page) {
+  const workers = await Promise.all(page.workers().map(async (w) => [w, await w.evaluate(() => self.name)] as const));
+  return workers.find(([, name]) => name === 'machine')![0];
+}
 /** An error that nobody catches, in the machine's worker. */
 async function kill(page: Page): Promise<void> {
-  const workers = await Promise.all(page.workers().map(async (w) => [w, await w.evaluate(() => self.name)] as const));
-  const [worker] = workers.find(([, name]) => name === 'machine')!;
+  const worker = await workerOf(page);
   await worker.evaluate(
     () =>
       void setTimeout(() => {
@@ -66,4 +69,33 @@ test('a guest goes on from its last checkpoint when its worker has died', async 
   await kill(page);
   await press(page, 'Restart from the last checkpoint');
   await expect(toolbar(page)).toContainText('ready', { timeout: 60_000 });
+});
+
+test('a worker that hangs is noticed, stopped by hand, and its guest goes on from its last checkpoint', async ({
+  page
+}) => {
+  const app = new App(page);
+  await app.go();
+  await app.openSample(IDLE);
+  await press(page, 'Load into machine');
+  await expect(toolbar(page)).toContainText('ready', { timeout: 60_000 });
+  await press(page, 'Resume');
+  await type(page, 'mem\n');
+  await expect(terminal(page)).toContainText('16 MiB of RAM', { timeout: 60_000 });
+  const worker = await workerOf(page);
+  await worker.evaluate(
+    () =>
+      void setTimeout(() => {
+        for (;;);
+      })
+  );
+  await expect(toolbar(page)).toContainText('does not answer', { timeout: 60_000 });
+  await press(page, 'Stop its worker');
+  await expect(toolbar(page)).toContainText('did not answer for 10 seconds');
+  await press(page, 'Restart from the last checkpoint');
+  await expect(toolbar(page)).toContainText('ready', { timeout: 60_000 });
+  await expect(page.getByRole('status').filter({ hasText: 'as it was at its last checkpoint' })).toHaveCount(1);
+  await press(page, 'Resume');
+  await type(page, 'mem\n');
+  await expect(terminal(page)).toContainText('16 MiB of RAM', { timeout: 60_000 });
 });

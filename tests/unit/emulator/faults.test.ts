@@ -74,7 +74,7 @@ describe.skipIf(noAssembler !== undefined)('port noise', () => {
       const machine = machineWith(bios, WITH_ALL);
       for (const { plan, blk } of machine.drives) {
         const kind = 'kind' in plan ? plan.kind : 'hd';
-      if (kind !== 'cd') blk.insert(disk(kind === 'floppy' ? 1_474_560 : 4 * MIB));
+        if (kind !== 'cd') blk.insert(disk(kind === 'floppy' ? 1_474_560 : 4 * MIB));
       }
       const { ports } = machine.board.pc;
       const own = ports.space.ranges.flatMap(({ region, start, end }) =>

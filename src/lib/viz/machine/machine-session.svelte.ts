@@ -18,6 +18,10 @@ import { messageOf } from '../format.ts';
 /** Starts a worker. `crashed` is told when it fails; every call under way is rejected then. */
 export type StartHost = (crashed: (message: string) => void) => { host: MachineHost; stop: () => void };
 
+/** ms between two questions whether the worker is alive, and after which one without an answer is told. */
+const ALIVE_EVERY = 2000;
+const SILENCE = 10_000;
+
 export class MachineSession {
   report = $state.raw<MachineReport>();
   status = $state.raw<MachineStatus>();
@@ -25,6 +29,8 @@ export class MachineSession {
   loading = $state(false);
   /** Why the worker died; a new load starts another. */
   crashed = $state<string>();
+  /** The worker hangs, or ended without a word. */
+  silent = $state(false);
   /** What the machine can be made of again without its worker: as it was at its last checkpoint. */
   remains = $state.raw<MachineRemains>();
   /** What the last thing asked for came to, where it was not done. */
@@ -53,6 +59,7 @@ export class MachineSession {
   #attached = new Map<string, File>();
   /** The machine that is kept. */
   #keeping: object | undefined;
+  #watching: ReturnType<typeof setInterval> | undefined;
 
   /** @param bridge lets machines reach sockets; undefined: they do not */
   constructor(activity: Activity, start?: StartHost, bridge?: BridgeAddress) {
@@ -123,9 +130,34 @@ export class MachineSession {
       await host.watch(id, (status) => this.#told(id, status));
       await host.watchMigrations(id, (news, outcome) => this.onMigration(news, outcome));
       await this.#keep(host, id);
+      this.#watchOver(host, id);
     }
     this.id = id;
     if (report.made) await this.look();
+  }
+
+  /** A worker that is killed says nothing, and one that hangs neither. */
+  #watchOver(host: MachineHost, id: number): void {
+    let asked: number | undefined;
+    const answered = (): void => {
+      asked = undefined;
+    };
+    const look = (): void => {
+      this.silent = asked !== undefined && performance.now() - asked > SILENCE;
+      if (asked !== undefined) return;
+      asked = performance.now();
+      host.status(id).then(answered, answered);
+    };
+    clearInterval(this.#watching);
+    this.#watching = setInterval(look, ALIVE_EVERY);
+  }
+  #unwatch(): void {
+    clearInterval(this.#watching);
+    this.silent = false;
+  }
+  /** Ends a worker that does not answer: what is left of its machine can be made again. */
+  giveUp(): void {
+    this.#crash(`it did not answer for ${SILENCE / 1000} seconds`);
   }
 
   /** From now on the machine can be lost no farther than to its last checkpoint. */
@@ -162,6 +194,7 @@ export class MachineSession {
     const { id } = this;
     this.id = this.report = this.status = this.seen = this.before = this.refusal = this.crashed = undefined;
     this.remains = this.#keeping = undefined;
+    this.#unwatch();
     this.#attached.clear();
     if (id !== undefined) await this.#worker?.host.destroy(id).catch(() => undefined);
   }
@@ -220,6 +253,7 @@ export class MachineSession {
   }
 
   #crash(message: string): void {
+    this.#unwatch();
     this.#worker?.stop();
     this.#worker = undefined;
     // Only prepared: whoever loads starts another, and is told then.
