@@ -82,6 +82,17 @@ async function writtenBy(guest: Sender): Promise<Written> {
 /** Pages a second. */
 const rateOf = (from: Written, to: Written): number => ((to.pages - from.pages) * 1000) / (to.at - from.at);
 
+const isOver = ({ status }: MigrationInfo): boolean => status === 'completed' || status === 'failed';
+/** What a guest answers; undefined where it stands before it does, as the migration is over. */
+async function whileItRuns<T>(guest: Sender, answer: Promise<T>): Promise<T | undefined> {
+  answer.catch(() => undefined);
+  for (;;) {
+    const come = await Promise.race([answer.then((value) => ({ value })), sleep(50)]);
+    if (come) return come.value;
+    if (isOver(await guest.query())) return undefined;
+  }
+}
+
 interface Round {
   readonly start: number;
   readonly transferred: number;
@@ -101,7 +112,7 @@ async function runOf(guest: Sender): Promise<Figures | undefined> {
   let first: Written | undefined;
   let end: Written | undefined;
   let last = await guest.query();
-  for (; last.status !== 'completed' && last.status !== 'failed'; last = await guest.query()) {
+  for (; !isOver(last); last = await guest.query()) {
     const { 'dirty-sync-count': number = 0, remaining = 0, transferred = 0 } = last.ram ?? {};
     const at = (performance.now() - start) / 1000;
     const round = rounds.get(number) ?? { start: at, transferred, expected: 0, most: remaining, least: remaining };
@@ -110,10 +121,10 @@ async function runOf(guest: Sender): Promise<Figures | undefined> {
     round.most = Math.max(round.most, remaining);
     round.least = Math.min(round.least, remaining);
     rounds.set(number, round);
-    if (number >= FIRST) first ??= await writtenBy(guest);
+    if (number >= FIRST) first ??= await whileItRuns(guest, writtenBy(guest));
     if (number > SYNCS && !end) {
-      end = await writtenBy(guest);
-      await guest.ask(SLACKENED);
+      end = await whileItRuns(guest, writtenBy(guest));
+      await whileItRuns(guest, guest.ask(SLACKENED));
     }
     await sleep(10);
   }
