@@ -145,7 +145,8 @@ class SnapshotReader {
     this.#progress = () => this.#options.progress?.(snapshot, Math.min(count(), this.#inputBytes || count()));
     const multifd = await this.#openChannels();
     const goesOn = await this.#guarded(async () => {
-      if (opened.kind !== 'empty' && !opened.problems.some((p) => p.severity === 'fatal')) await this.#items(pages).read();
+      if (opened.kind !== 'empty' && !opened.problems.some((p) => p.severity === 'fatal'))
+        await this.#items(pages).read();
       if (!multifd) return;
       const { syncs, races } = await multifd.finish();
       this.#syncs = syncs;
