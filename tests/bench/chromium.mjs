@@ -16,9 +16,8 @@ const port = process.env.MIGRASCOPE_E2E_PORT ?? '0';
  * Runs a bench in Chromium with the built site served beside it.
  * @param {string} name of the bench, for the message when something is missing
  * @param {(browser: Browser, url: string) => Promise<readonly object[]>} use
- * @param {readonly string[]} more arguments for Chromium
  */
-export async function withApp(name, use, more = []) {
+export async function withApp(name, use) {
   if (!existsSync(executablePath) || !existsSync(join(root, 'build/index.html'))) {
     console.error(`SKIPPED ${name}: needs Chromium and the built site (npm run build)`);
     return [];
@@ -29,7 +28,7 @@ export async function withApp(name, use, more = []) {
   const url = await new Promise((resolve) =>
     server.stdout.on('data', (text) => resolve(/http:\S+/.exec(String(text))?.[0]))
   );
-  const browser = await chromium.launch({ executablePath, args: [...args, ...more] });
+  const browser = await chromium.launch({ executablePath, args });
   try {
     return await use(browser, url);
   } finally {
