@@ -238,7 +238,7 @@ export class Machine {
   }
 
   /**
-   * Types a shell command and waits for its end.
+   * Types a shell command and waits for its end, and for the prompt behind it.
    * @param {string} command
    * @param {number} [timeout]
    */
@@ -246,7 +246,7 @@ export class Machine {
     const from = this.serial.length;
     // The echo of the command has the quotes, the output has not.
     this.type(`${command}; echo do'ne.'\r`);
-    await this.waitFor('\ndone.', { from, timeout });
+    await this.waitFor('\ndone.\r\n# ', { from, timeout });
   }
 
   /**

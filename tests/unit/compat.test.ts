@@ -22,6 +22,9 @@ const fallbacks: Readonly<Record<string, string>> = {
   'api.Window.devicePixelRatio': 'Safari does not count zoom in: canvases are less sharp there while zoomed',
   'css.properties.accent-color':
     'Safari before 26.2 does not keep the contrast of the mark: the token has enough of it',
+  'css.properties.contain-intrinsic-size': 'nothing is left out there for which a size would stand in',
+  'css.properties.content-visibility': 'what is out of sight is laid out there, which takes a little longer',
+  'css.properties.content-visibility.auto': 'what is out of sight is laid out there, which takes a little longer',
   'css.properties.scrollbar-width': 'scroll bars have their usual width',
   'css.properties.scrollbar-width.none': 'the bar of tabs that overflow is seen',
   'css.properties.scrollbar-width.thin': 'scroll bars have their usual width'

@@ -18,7 +18,8 @@ export function takeToken(hash: string, store: Pick<Storage, 'setItem'>): string
   if (token === null) return hash;
   if (TOKEN.test(token)) store.setItem(KEY, token);
   params.delete(BRIDGE_HASH);
-  return params.size === 0 ? '' : `#${params.toString()}`;
+  const rest = params.toString();
+  return rest === '' ? '' : `#${rest}`;
 }
 
 /** Undefined: the page was not opened by the address of a server that has a bridge. */

@@ -137,6 +137,7 @@ describe.skipIf(!golden)('a Linux guest at its shell', () => {
 
   test('stops at a breakpoint each time, and goes on from it', async () => {
     // The kernel's idle loop comes by here again and again.
+    await comeToRest(host, id);
     const address = await register('RIP');
     await expect(host.addBreakpoint(id, { kind: 'code', address, condition: '$rax +' })).rejects.toThrow();
     const { id: breakpoint } = await host.addBreakpoint(id, { kind: 'code', address });
