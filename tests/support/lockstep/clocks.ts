@@ -12,14 +12,16 @@ const CLOCKS: Readonly<Record<string, { readonly name: string; readonly at?: rea
   'apic-msi': { name: 'LAPIC', at: [0x390] }
 };
 
+type Read = (address: number, size: number) => number;
+
 export class ClockReads {
   /** Of the last instruction. */
   source: string | undefined;
 
   constructor({ board, time }: Machine) {
     const { cpuMemory, ports } = board.pc;
-    this.#watch(cpuMemory, cpuMemory);
-    this.#watch(ports, ports.space);
+    cpuMemory.read = this.#watched(cpuMemory, cpuMemory.read.bind(cpuMemory));
+    ports.in = this.#watched(ports.space, ports.in.bind(ports));
     const ticks = time.ticks.bind(time);
     time.ticks = () => {
       this.source = 'TSC';
@@ -27,9 +29,8 @@ export class ClockReads {
     };
   }
 
-  #watch(reader: { read(address: number, size: number): number }, space: AddressSpace): void {
-    const read = reader.read.bind(reader);
-    reader.read = (address, size) => {
+  #watched(space: AddressSpace, read: Read): Read {
+    return (address, size) => {
       const range = space.find(address);
       const clock = range && CLOCKS[range.region.name];
       const offset = range ? (address - range.start + range.offset) & 0xfff : 0;
