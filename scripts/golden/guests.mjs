@@ -81,6 +81,8 @@ export const guests = [
     prepare: async (machine, folder) => {
       writeFileSync(join(folder, 'System.map'), await kernelSymbols(machine));
       await machine.shell('echo test > /tmp/before-migration');
+      // Its prompt is written; the shell that wrote it has to come to wait for a key.
+      while (!(await machine.hmp('info registers')).includes('HLT=1')) await sleep(50);
     }
   },
   {

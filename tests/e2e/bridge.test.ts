@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -78,6 +78,7 @@ test('a guest goes to native QEMU and comes back, and answers on both sides', as
     await migration(app).getByRole('textbox', { name: 'Other side' }).fill(back);
     await migration(app).getByRole('button', { name: 'Wait for incoming…' }).click();
     await expect(migration(app).getByRole('button', { name: 'Stop waiting' })).toBeVisible();
+    await expect.poll(() => existsSync(join(folder, 'back.sock'))).toBe(true);
     await native.migrate(back);
     await expect(app.status).toContainText('The guest has come and goes on here.', WAIT);
     await expect(machine(app)).toContainText('running', WAIT);

@@ -75,25 +75,28 @@ test('rounds are stepped through and a stretch is summed up by keyboard; tracks 
 
 test('by pointer a moment is chosen, the view moved, and a stretch picked on the axis', async ({ app, page }) => {
   await migrate(app, 'Converges at once');
-  const box = (await chart(app).boundingBox())!;
-  const at = (share: number, y: number) => ({ x: box.x + 180 + (box.width - 190) * share, y: box.y + y });
-  await page.mouse.click(at(0.5, 40).x, at(0.5, 40).y);
+  /** The chart may stand elsewhere once what is above it says something else. */
+  const point = async (share: number, y: number): Promise<[number, number]> => {
+    const box = (await chart(app).boundingBox())!;
+    return [box.x + 180 + (box.width - 190) * share, box.y + y];
+  };
+  const drag = async (from: number, to: number, y: number): Promise<void> => {
+    await page.mouse.move(...(await point(from, y)));
+    await page.mouse.down();
+    await page.mouse.move(...(await point(to, y)), { steps: 4 });
+    await page.mouse.up();
+  };
+  await page.mouse.click(...(await point(0.5, 40)));
   await expect(slider(app, 'Moment of the migration')).toHaveAttribute('aria-valuetext', /^[\d.]+ s of/);
   await expect(app.status).toContainText('Moment');
-  await page.mouse.move(at(0.2, 8).x, at(0.2, 8).y);
-  await page.mouse.down();
-  await page.mouse.move(at(0.4, 8).x, at(0.4, 8).y, { steps: 4 });
-  await page.mouse.up();
+  await drag(0.2, 0.4, 8);
   await expect(stretch(app)).toContainText('bandwidth');
   const inView = page.getByRole('note', { name: 'In view' });
   const whole = await inView.textContent();
   await page.mouse.wheel(0, -600);
   await expect(inView).not.toHaveText(whole!);
   const zoomed = await inView.textContent();
-  await page.mouse.move(at(0.6, 60).x, at(0.6, 60).y);
-  await page.mouse.down();
-  await page.mouse.move(at(0.5, 60).x, at(0.5, 60).y, { steps: 4 });
-  await page.mouse.up();
+  await drag(0.6, 0.5, 60);
   await expect(inView).not.toHaveText(zoomed!);
   await stretch(app).getByRole('button', { name: 'Clear' }).click();
   await page.getByRole('toolbar', { name: 'Chart' }).getByRole('button', { name: 'Fit' }).click();
