@@ -222,6 +222,15 @@ export class Machine {
   }
 
   /**
+   * Waits until the guest of an incoming migration runs. It may have begun before the monitor was listened to, as a
+   * state read from a file is there at once: then its RESUME is heard by nobody.
+   * @param {number} [timeout] milliseconds
+   */
+  async resumed(timeout) {
+    if (!(await this.qmp('query-status')).running) await this.event('RESUME', timeout);
+  }
+
+  /**
    * Waits until the guest has written a text to the serial port after a position.
    * @param {string} text
    * @param {{ from?: number, timeout?: number }} [options]

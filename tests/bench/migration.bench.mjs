@@ -62,7 +62,7 @@ async function once(qemu) {
     await from.qmp('migrate-set-parameters', { 'max-bandwidth': 0 });
     const before = processorTime([from, to]);
     const samples = await from.migrate(uri, { interval: 5 });
-    await to.event('RESUME');
+    await to.resumed();
     const processor = processorTime([from, to]) - before;
     const { ram, downtime, 'total-time': total } = samples.at(-1);
     return { ms: total, downtime, processor, bytes: ram.total };

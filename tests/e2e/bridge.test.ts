@@ -70,7 +70,7 @@ test('a guest goes to native QEMU and comes back, and answers on both sides', as
     await migration(app).getByRole('textbox', { name: 'Other side' }).fill(uri);
     await migration(app).getByRole('button', { name: 'Migrate', exact: true }).click();
     await expect(convergence(app)).toContainText('Completed', WAIT);
-    await native.event('RESUME');
+    await native.resumed();
     expect(await ask(native, 'note')).toMatch(/: made in the page\n$/);
     await ask(native, 'note made natively');
 

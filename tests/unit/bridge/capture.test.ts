@@ -94,7 +94,7 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
         await source.qmp('migrate-set-parameters', { 'max-bandwidth': 1 << 30, 'downtime-limit': 2000 });
         const samples = await source.migrated();
         expect([await run.over, run.err()]).toEqual([0, expect.stringMatching(/^waiting at .*\n$/)]);
-        await target.event('RESUME');
+        await target.resumed();
         if (qemu.suite !== 'bookworm') expect(await ask(target, 'note')).toMatch(/: on its way\n$/);
 
         const snapshot = await read(out);

@@ -114,7 +114,7 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
       expect([info.status, info['error-desc'], arrived]).toEqual(['completed', undefined, undefined]);
       await expectWhole(stream!, info.ram!['dirty-sync-count']);
       expect((await host.status(id)).state).toBe('postmigrate');
-      await native.event('RESUME');
+      await native.resumed();
       expect(await askNative(native, 'note')).toMatch(/: made in the tab\n$/);
       expect(await askNative(native, 'sum')).toContain(sum);
       await askNative(native, 'note made natively');
@@ -149,7 +149,7 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
       expect(watched.outcome()?.info.status).toBe('completed');
       const seen = watched.news.flatMap(({ observations }) => observations);
       expect(seen.filter((o) => o.kind === 'round').at(-1)).toMatchObject({ phase: 'switchover', remaining: 0 });
-      await native.event('RESUME');
+      await native.resumed();
       const [, before] = /ticks (\d+)/.exec(await askNative(native, 'ticks'))!;
       await expect
         .poll(async () => Number(/\d+/.exec(await askNative(native, 'ticks'))![0]))

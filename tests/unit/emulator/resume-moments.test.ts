@@ -39,7 +39,7 @@ async function handBack(golden: Golden, { machine }: Resumed, typed: string, ans
       qemu,
       [...metaOf(golden).commandLine.slice(1), '-incoming', `exec:cat ${state}`],
       async (there) => {
-        await there.event('RESUME');
+        await there.resumed();
         there.type(typed);
         await there.waitFor(answer, { timeout: 60_000 });
       },

@@ -63,7 +63,7 @@ async function thereAndBack(
     writeFileSync(back, Buffer.concat([...saveVmState(guest.machine)]));
     guest.machine.destroy();
     await withMachine(romQemu!, [...args, '-incoming', `exec:cat ${back}`], async (native) => {
-      await native.event('RESUME');
+      await native.resumed();
       await after(native);
     });
   } finally {

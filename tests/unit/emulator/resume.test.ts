@@ -38,7 +38,7 @@ describe.skipIf(seeds.length === 0).each(seeds)('$name', (golden) => {
       machine.destroy();
       const args = [...metaOf(golden).commandLine.slice(1), '-incoming', `exec:cat ${state}`];
       await withMachine(qemu!, args, async (native) => {
-        await native.event('RESUME');
+        await native.resumed();
         native.type('cat /tmp/before-migration /tmp/after\r');
         await native.waitFor('test\r\n42\r\n', { timeout: 60_000 });
       });

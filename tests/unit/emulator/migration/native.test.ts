@@ -90,7 +90,7 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
     await guest.ask(run);
     const sum = await natively(['-incoming', uri], async (native) => {
       await sendTo(guest, uri);
-      await native.event('RESUME');
+      await native.resumed();
       await native.until(() => FINISHED.test(native.serial), 'end of the run');
       expect(await askNative(native, 'note')).toMatch(/: made here\n$/);
       expect(await askNative(native, 'ticks')).toMatch(/^ticks \d+/);
@@ -109,7 +109,7 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
     await sendTo(guest, `exec:cat > ${state}`);
     await guest.end();
     const sum = await natively(['-incoming', `exec:cat ${state}`], async (native) => {
-      await native.event('RESUME');
+      await native.resumed();
       await native.until(() => FINISHED.test(native.serial), 'end of the run');
       return sumOf(native);
     });
@@ -153,7 +153,7 @@ test.skipIf(!newer)(
       try {
         await sendTo(here, uri);
         await here.end();
-        await native.event('RESUME');
+        await native.resumed();
         here = await takeFrom(native, version);
         expect(await here.ask('ticks')).toMatch(/ticks \d+/);
       } finally {
