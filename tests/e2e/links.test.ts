@@ -36,6 +36,12 @@ test('a link to a file of one’s own asks for the file, and tells another one f
   await expect(app.row('i8254')).toHaveAttribute('aria-selected', 'true');
 });
 
+test('a page that is loaded again as soon as a sample is open opens it again', async ({ opened: app, page }) => {
+  await page.reload();
+  await app.idle();
+  await expect(app.row('cpu')).toBeVisible();
+});
+
 test('the link is copied by command', async ({ opened: app, page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await app.row('cpu').click();

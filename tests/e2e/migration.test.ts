@@ -39,7 +39,7 @@ test('a migration converges when it may, is replayed, saved and opened again', a
 
   const all = await rounds(app).count();
   await slider(app, 'Moment of the migration').press('Home');
-  expect(await rounds(app).count()).toBeLessThan(all);
+  await expect.poll(() => rounds(app).count()).toBeLessThan(all);
   await convergence(app).getByRole('combobox', { name: 'Speed of the replay' }).selectOption('× 16');
   await convergence(app).getByRole('button', { name: 'Replay' }).click();
   await expect(rounds(app)).toHaveCount(all, WAIT);
