@@ -13,6 +13,7 @@ export const results = resolve(process.env.MIGRASCOPE_CACHE ?? join(root, '.cach
  * @property {number} passed
  * @property {number} failed
  * @property {readonly string[]} [failures] what failed and why, a line or a few each
+ * @property {readonly string[]} [again] what passed only when it was tried again, and why it had failed
  */
 
 /**
@@ -92,21 +93,26 @@ export function runStages(stages) {
   });
 }
 
-/** The first lines of a message, without colours. */
+/** The first lines of a message, without colours and the runner's own calls. */
 const brief = (/** @type {string} */ text) =>
   text
     .replaceAll(/\x1b\[[\d;]*m/g, '')
     .split('\n')
+    .filter((line) => !/^\s+at .*node_modules/.test(line))
     .slice(0, 12)
     .join('\n    ');
 
 /**
- * A table of stages with their times; before it what failed, so that the end of a long log says it.
+ * A table of stages with their times; before it what failed, or passed only when tried again, so that the end of a long
+ * log says it.
  * @param {readonly Outcome[]} outcomes
  */
 export function printTable(outcomes) {
   const width = Math.max(...outcomes.map(({ name }) => name.length));
   console.log('');
+  for (const { name, counts } of outcomes) {
+    for (const why of counts?.again ?? []) console.log(`AGAIN   ${name}: ${brief(why)}`);
+  }
   for (const { name, failures } of outcomes) {
     for (const failure of failures) console.log(`FAILED  ${name}: ${brief(failure)}`);
   }
@@ -145,12 +151,21 @@ export function making(name, command, fix) {
   return { name, command, fix, env: { FAILURES: file }, failures: () => readJson(file) ?? [] };
 }
 
-/** @param {{ name: string, status: string, message: string, assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }} file */
-function failuresOf({ name, status, message, assertionResults }) {
-  if (status === 'failed' && assertionResults.length === 0) return [`${name}: ${message}`];
-  const failed = assertionResults.filter((test) => test.status === 'failed');
-  return failed.map(({ fullName, failureMessages }) => `${name}: ${fullName}\n${failureMessages.join('\n')}`);
-}
+/** @typedef {{ name: string, status: string, message: string, assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }} TestFile */
+
+/** The tests of a file that ended as `status` says though something failed in them: `passed` when tried again. */
+const failedIn =
+  (/** @type {string} */ status) =>
+  (/** @type {TestFile} */ { name, assertionResults }) =>
+    assertionResults
+      .filter((test) => test.status === status && test.failureMessages.length > 0)
+      .map(({ fullName, failureMessages }) => `${name}: ${fullName}\n${failureMessages.join('\n')}`);
+
+/** @param {TestFile} file */
+const failuresOf = (file) =>
+  file.status === 'failed' && file.assertionResults.length === 0
+    ? [`${file.name}: ${file.message}`]
+    : failedIn('failed')(file);
 
 /**
  * A stage of vitest with its counts.
@@ -175,7 +190,8 @@ export function vitest(name, args, fix) {
       return {
         passed: json?.numPassedTests ?? 0,
         failed: (json?.numFailedTests ?? 1) + (broken ?? 0),
-        failures: json?.testResults?.flatMap(failuresOf)
+        failures: json?.testResults?.flatMap(failuresOf),
+        again: json?.testResults?.flatMap(failedIn('passed'))
       };
     }
   };
@@ -185,14 +201,22 @@ export function vitest(name, args, fix) {
  * @typedef {object} Suite
  * @property {string} file
  * @property {Suite[]} [suites]
- * @property {{ title: string, ok: boolean, tests: { results: { error?: { message: string } }[] }[] }[]} [specs]
+ * @property {{ title: string, tests: { status: string, results: { error?: { message: string } }[] }[] }[]} [specs]
  */
 
-/** @type {(suite: Suite) => string[]} */
-function unexpectedOf({ file, suites = [], specs = [] }) {
-  const failed = specs.filter(({ ok }) => !ok);
-  const why = (/** @type {typeof failed[0]} */ spec) => spec.tests[0]?.results.at(-1)?.error?.message ?? '';
-  return [...failed.map((spec) => `${file}: ${spec.title}\n${why(spec)}`), ...suites.flatMap(unexpectedOf)];
+/**
+ * The tests of a suite that ended so, with their first error.
+ * @param {'unexpected' | 'flaky'} status
+ * @returns {(suite: Suite) => string[]}
+ */
+function endedAs(status) {
+  /** @type {(suite: Suite) => string[]} */
+  const of = ({ file, suites = [], specs = [] }) => {
+    const these = specs.filter(({ tests }) => tests.some((test) => test.status === status));
+    const why = (/** @type {typeof these[0]} */ { tests }) => tests[0]?.results[0]?.error?.message ?? '';
+    return [...these.map((spec) => `${file}: ${spec.title}\n${why(spec)}`), ...suites.flatMap(of)];
+  };
+  return of;
 }
 
 /**
@@ -215,7 +239,8 @@ export function playwright(name, args, fix) {
       return {
         passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0),
         failed: stats ? stats.unexpected : 1,
-        failures: json?.suites?.flatMap(unexpectedOf)
+        failures: json?.suites?.flatMap(endedAs('unexpected')),
+        again: json?.suites?.flatMap(endedAs('flaky'))
       };
     }
   };
