@@ -231,6 +231,15 @@ export class Machine {
   }
 
   /**
+   * Where an incoming migration over TCP is waited for, with the port that QEMU chose where it was told 0.
+   * @returns {Promise<string>} the URI
+   */
+  async incomingUri() {
+    const [{ host, port }] = (await this.qmp('query-migrate'))['socket-address'];
+    return `tcp:${host}:${port}`;
+  }
+
+  /**
    * Waits until the guest has written a text to the serial port after a position.
    * @param {string} text
    * @param {{ from?: number, timeout?: number }} [options]

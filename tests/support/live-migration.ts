@@ -1,7 +1,10 @@
 /** Two machines of one process, and a guest that goes from one to the other. */
+import { listen } from '../../src/bridge/migration-uri.ts';
 import { link, type ByteDuplex, type Link, type LinkOptions } from '../../src/lib/emulator/migration/channel.ts';
 import { waitForGuest } from '../../src/lib/emulator/machine-incoming.ts';
 import type { MigrationObservation, MigrationRound } from '../../src/lib/emulator/migration-api.ts';
+import type { LoadReport } from '../../src/lib/emulator/migration/incoming.ts';
+import type { IncomingMigration } from '../../src/lib/emulator/migration/incoming-state.ts';
 import type { StartOptions } from '../../src/lib/emulator/migration/migration.ts';
 import { deviceSections } from '../../src/lib/emulator/migration/savevm.ts';
 import type { Machine } from '../../src/lib/emulator/machine.ts';
@@ -52,6 +55,17 @@ export function send(from: Workload, to: Workload, options: SendOptions = {}): P
     why: () => incoming.info()['error-desc'],
     arrived: () => incoming.status === 'completed'
   };
+}
+
+/** Waits for a guest at a socket. Resolves when somebody may connect; `loaded` when a guest has come, or failed to. */
+export async function waitAt(
+  socket: string,
+  incoming: IncomingMigration
+): Promise<{ readonly uri: string; readonly loaded: Promise<LoadReport> }> {
+  let listening: (uri: string) => void = () => {};
+  const waits = new Promise<string>((resolve) => (listening = resolve));
+  const loaded = incoming.start(() => listen(socket, () => {}, { listening }));
+  return { uri: await waits, loaded };
 }
 
 /** Names of RAM blocks and sections in which two machines that stand differ. */

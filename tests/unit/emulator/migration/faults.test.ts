@@ -4,12 +4,12 @@ import { connect as connectSocket, createServer, type AddressInfo, type Server }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { connect, listen } from '../../../../src/bridge/migration-uri.ts';
+import { connect } from '../../../../src/bridge/migration-uri.ts';
 import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
 import { waitForGuest } from '../../../../src/lib/emulator/machine-incoming.ts';
 import type { MigrationObservation, MigrationStatus } from '../../../../src/lib/emulator/migration-api.ts';
 import { BROKEN_PIPE, link, sink, type ByteDuplex } from '../../../../src/lib/emulator/migration/channel.ts';
-import { differences, send } from '../../../support/live-migration.ts';
+import { differences, send, waitAt } from '../../../support/live-migration.ts';
 import { runningWorkload, workloadMachine, type Workload } from '../../../support/workload.ts';
 
 const host = new HostMemory();
@@ -120,10 +120,15 @@ describe('A peer that stalls', () => {
     let read = 0;
     const passage = send(a, b, { buffer: 1 << 16, end: stalling(() => ++read > 3) });
     await reaches(a, 'active');
-    await sleep(300);
-    const { transferred } = a.machine.migration.info().ram!;
-    await lives(a);
-    expect(a.machine.migration.info().ram!.transferred).toBe(transferred);
+    const transferred = (): number => a.machine.migration.info().ram!.transferred;
+    /** Whether the guest answered while nothing was sent, as the link is full. */
+    const stands = async (): Promise<boolean> => {
+      const before = transferred();
+      await lives(a);
+      return transferred() === before;
+    };
+    await expect.poll(async () => [await stands(), read]).toEqual([true, 4]);
+    expect(await stands()).toBe(true);
     a.machine.migration.cancel();
     await reaches(a, 'cancelled');
     expect(passage.arrived()).toBe(false);
@@ -252,9 +257,8 @@ describe('Sockets and files', () => {
     expect(migration.info()['error-desc']).toBe(`Failed to connect to '${path}': No such file or directory`);
     await lives(a);
     const incoming = waitForGuest(b.machine, true);
-    const loaded = incoming.start(() => listen(`unix:${path}`, () => {}));
-    await expect.poll(() => existsSync(path)).toBe(true);
-    await migration.start(() => connect(`unix:${path}`));
+    const { uri, loaded } = await waitAt(`unix:${path}`, incoming);
+    await migration.start(() => connect(uri));
     await loaded;
     expect([migration.status, incoming.status]).toEqual(['completed', 'completed']);
     await lives(b);
@@ -267,19 +271,16 @@ describe('Sockets and files', () => {
       const [a, b] = [await guest(), room()];
       const path = join(folder, 'reset');
       const incoming = waitForGuest(b.machine, true);
-      const loaded = incoming.start(() => listen(`unix:${path}`, () => {}));
-      await expect.poll(() => existsSync(path)).toBe(true);
+      const first = await waitAt(`unix:${path}`, incoming);
       const socket = connectSocket(path);
-      socket.write(Buffer.from('5145564d00000003', 'hex'));
-      await sleep(50);
+      await new Promise((written) => socket.write(Buffer.from('5145564d00000003', 'hex'), written));
       socket.destroy();
-      await loaded;
+      await first.loaded;
       expect(incoming.status).toBe('failed');
       expect(b.machine.runstate.state).toBe('inmigrate');
-      const second = incoming.start(() => listen(`unix:${path}`, () => {}));
-      await sleep(50);
-      await a.machine.migration.start(() => connect(`unix:${path}`));
-      await second;
+      const second = await waitAt(`unix:${path}`, incoming);
+      await a.machine.migration.start(() => connect(second.uri));
+      await second.loaded;
       expect([a.machine.migration.status, incoming.info()]).toEqual(['completed', { status: 'completed' }]);
       await lives(b);
     }

@@ -2,16 +2,16 @@
  * Guests that go live between our machine and native QEMU, both ways, and keep what they wrote. QEMU 7.2 under TCG loses
  * writes of its own guests at the switchover, so from there a guest comes that does not write.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ask as askNative, booted, image } from '../../../../guests/workload.mjs';
 import { Machine as Native } from '../../../../scripts/qemu/machine.mjs';
 import { qemus } from '../../../../scripts/qemu/qemu.mjs';
-import { connect, listen } from '../../../../src/bridge/migration-uri.ts';
+import { connect } from '../../../../src/bridge/migration-uri.ts';
 import { waitForGuest } from '../../../../src/lib/emulator/machine-incoming.ts';
+import { waitAt } from '../../../support/live-migration.ts';
 import { progress } from '../../../support/progress.ts';
 import { FINISHED, runningWorkload, workloadMachine, type Workload } from '../../../support/workload.ts';
 
@@ -25,13 +25,8 @@ const ROUND_TRIPS = 5 * Number(process.env.MIGRASCOPE_TRIPS_FACTOR ?? 1);
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+/** QEMU chooses a port, and tells it. */
+const INCOMING = ['-incoming', 'tcp:127.0.0.1:0'];
 
 const argsOf = (version: string, more: readonly string[] = []): string[] => [
   ...['-M', typeOf(version), '-m', '16M', '-vga', 'none', '-nic', 'none', '-bios', image],
@@ -51,10 +46,8 @@ async function sendTo(guest: Workload, uri: string): Promise<void> {
 async function takeFrom(native: Native, version: string): Promise<Workload> {
   const guest = workloadMachine(typeOf(version));
   const incoming = waitForGuest(guest.machine, true);
-  const socket = join(folder, 'incoming');
-  const loaded = incoming.start(() => listen(`unix:${socket}`, () => {}));
-  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 5));
-  await native.migrate(`unix:${socket}`);
+  const { uri, loaded } = await waitAt(`unix:${join(folder, 'incoming')}`, incoming);
+  await native.migrate(uri);
   const { problems } = await loaded;
   expect(problems.filter((p) => p.severity === 'fatal')).toEqual([]);
   expect(incoming.status).toBe('completed');
@@ -84,12 +77,11 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
   };
 
   test('takes a guest over tcp: while it writes, and loses nothing', { timeout: 120_000 }, async () => {
-    const uri = `tcp:127.0.0.1:${await freePort()}`;
     const guest = await runningWorkload(typeOf(version));
     await guest.ask('note made here');
     await guest.ask(run);
-    const sum = await natively(['-incoming', uri], async (native) => {
-      await sendTo(guest, uri);
+    const sum = await natively(INCOMING, async (native) => {
+      await sendTo(guest, await native.incomingUri());
       await native.resumed();
       await native.until(() => FINISHED.test(native.serial), 'end of the run');
       expect(await askNative(native, 'note')).toMatch(/: made here\n$/);
@@ -148,10 +140,9 @@ test.skipIf(!newer)(
     const left = progress(ROUND_TRIPS);
     for (let trip = 0; trip < ROUND_TRIPS; trip++) {
       left(trip);
-      const uri = `tcp:127.0.0.1:${await freePort()}`;
-      const native = await Native.start(newer!, argsOf(version, ['-incoming', uri]));
+      const native = await Native.start(newer!, argsOf(version, INCOMING));
       try {
-        await sendTo(here, uri);
+        await sendTo(here, await native.incomingUri());
         await here.end();
         await native.resumed();
         here = await takeFrom(native, version);
@@ -180,13 +171,13 @@ describe.skipIf(!newer)('A destination that is another machine', () => {
   test.each(refusals(version))(
     '%j says what native QEMU says, and our guest stays',
     async (args, type, memory) => {
-      const uri = `tcp:127.0.0.1:${await freePort()}`;
       const guest = await runningWorkload(typeOf(version));
       await guest.ask('fill 8M noise');
       const { migration, runstate } = guest.machine;
       migration.options.setParameters(options);
-      const native = await Native.start(newer!, argsOf(version, [...args, '-incoming', uri]));
+      const native = await Native.start(newer!, argsOf(version, [...args, ...INCOMING]));
       try {
+        const uri = await native.incomingUri();
         await migration.start(() => connect(uri));
         await native.exited;
         expect(migration.info().status).toBe('failed');
@@ -197,10 +188,8 @@ describe.skipIf(!newer)('A destination that is another machine', () => {
       }
       const other = workloadMachine(type, memory);
       const incoming = waitForGuest(other.machine, true);
-      const socket = join(folder, 'other');
-      const loaded = incoming.start(() => listen(`unix:${socket}`, () => {}));
-      await expect.poll(() => existsSync(socket)).toBe(true);
-      await migration.start(() => connect(`unix:${socket}`));
+      const { uri, loaded } = await waitAt(`unix:${join(folder, 'other')}`, incoming);
+      await migration.start(() => connect(uri));
       await loaded;
       const ours = incoming.info()['error-desc']!.replace('load of migration failed: ', '');
       expect(native.stderr).toContain(ours);
@@ -221,10 +210,8 @@ describe.skipIf(!newer)('A destination that is another machine', () => {
         await askNative(native, 'fill 8M noise');
         await native.qmp('migrate-set-parameters', options);
         const incoming = waitForGuest(other.machine, true);
-        const socket = join(folder, 'native-other');
-        const loaded = incoming.start(() => listen(`unix:${socket}`, () => {}));
-        await expect.poll(() => existsSync(socket)).toBe(true);
-        await expect(native.migrate(`unix:${socket}`)).rejects.toThrow();
+        const { uri, loaded } = await waitAt(`unix:${join(folder, 'native-other')}`, incoming);
+        await expect(native.migrate(uri)).rejects.toThrow();
         await loaded;
         expect(incoming.info()['error-desc']).toMatch(/: (Size mismatch: pc\.ram|Machine type received is)/);
         expect(await native.qmp('query-migrate')).toMatchObject({ status: 'failed' });
