@@ -1,9 +1,9 @@
 /** RAM while the guest runs, for a map: what was written glows, and cools down. */
 import type { RamPageBits, RamView } from '../../emulator/machine-api.ts';
 import type { Part } from '../ram/arrangement.ts';
-import { place, type Placement } from '../ram/placement.ts';
-import { hilbertCell } from '../ram/hilbert.ts';
+import { place, spotAt, type Placement } from '../ram/placement.ts';
 import { mix, pixel, type TokenReader } from '../canvas/tokens.ts';
+import { PAGE as PAGE_SIZE } from '../../vmstate/page.ts';
 
 const PAGE: RamPageBits = { ZERO: 1, DATA: 2, WRITTEN: 4 };
 const KNOWN = PAGE.ZERO | PAGE.DATA;
@@ -96,59 +96,12 @@ export function paletteOf(token: TokenReader): Uint32Array {
 }
 const glows = Array.from({ length: GLOW + 1 }, (_, n) => n / GLOW);
 
-/**
- * A part's pages as pixels, those that differ from what was painted before. @param cells of `cellsOf`
- * @returns the first and the last pixel that changed; -1 where none did
- */
-export function paintPart(
-  values: Uint8Array,
-  cells: Uint32Array,
-  palette: Uint32Array,
-  into: Uint32Array,
-  painted?: Uint8Array
-): readonly [first: number, last: number] {
-  let [first, last] = [-1, -1];
-  const [words, paintedWords] = [wordsOf(values), painted && wordsOf(painted)];
-  for (let n = 0; n < values.length; n++) {
-    if (painted?.[n] === values[n]) {
-      if ((n & 3) === 0 && n + 4 <= values.length && words[n >>> 2] === paintedWords![n >>> 2]) n += 3;
-      continue;
-    }
-    const cell = cells[n]!;
-    into[cell] = palette[values[n]!]!;
-    if (first < 0 || cell < first) first = cell;
-    if (cell > last) last = cell;
-  }
-  return [first, last];
-}
-
-/** Where each page of a part lies among its pixels. */
-export function cellsOf(placement: Placement, part: number): Uint32Array {
-  const { order, cells, width } = placement.parts[part]!;
-  const side = 2 ** order;
-  const square = side * side;
-  return Uint32Array.from({ length: cells }, (_, n) => {
-    const cell = hilbertCell(order, n % square);
-    const [x, y] = [(cell % side) + Math.floor(n / square) * side, Math.floor(cell / side)];
-    return y * width + x;
-  });
-}
-
 /** What is at a point of the map, in cells. */
-export function pageAt(
-  { placement, parts, values }: LiveMap,
-  x: number,
-  y: number,
-  cells: readonly Uint32Array[]
-): string | undefined {
-  for (const [i, part] of placement.parts.entries()) {
-    const [column, row] = [Math.floor(x - part.x), Math.floor(y - part.y)];
-    if (column < 0 || row < 0 || column >= part.width || row >= part.height) continue;
-    const page = cells[i]!.indexOf(row * part.width + column);
-    if (page < 0) return undefined;
-    const value = values[i]![page]!;
-    const holds = ['not looked at yet', 'zeros', 'data', 'data'][Math.floor(value / (GLOW + 1))]!;
-    return `${parts[i]!.title} +0x${(page * 4096).toString(16)}: ${holds}${value % (GLOW + 1) > 0 ? ', written lately' : ''}`;
-  }
-  return undefined;
+export function pageAt({ placement, parts, values }: LiveMap, x: number, y: number): string | undefined {
+  const spot = spotAt(placement, x, y);
+  if (!spot) return undefined;
+  const value = values[spot.part]![spot.cell]!;
+  const holds = ['not looked at yet', 'zeros', 'data', 'data'][Math.floor(value / (GLOW + 1))]!;
+  const at = (spot.cell * PAGE_SIZE).toString(16);
+  return `${parts[spot.part]!.title} +0x${at}: ${holds}${value % (GLOW + 1) > 0 ? ', written lately' : ''}`;
 }
