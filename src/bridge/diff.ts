@@ -1,10 +1,11 @@
 /** `migrascope diff`: what differs between two streams, device state first, then memory. */
 import { diffSnapshots, type Difference, type FieldDifference, type PageDifference } from '../lib/vmstate/diff.ts';
-import { Exit, textOption, UsageError, type Command } from './command.ts';
+import { Exit, textOption, textOptions, UsageError, type Command } from './command.ts';
 import { reportProblems, writeLines } from './io.ts';
 import { readInput } from './read.ts';
 import { PAGE } from '../lib/vmstate/page.ts';
 import { hex } from '../lib/vmstate/hex.ts';
+import type { Snapshot } from '../lib/vmstate/snapshot.ts';
 
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
@@ -52,15 +53,28 @@ function* textOf({ fields, fieldCount, pages, pageCount, notes }: Difference, al
 export const diff: Command = {
   name: 'diff',
   summary: 'tells what differs between two streams: fields first, then pages',
-  usage: 'A B [--format text|json] [--all] [--no-ram]',
+  usage:
+    'A B [--format text|json] [--all] [--no-ram] [--with-a FILE]… [--with-b FILE]… [--snapshot-a NAME] [--snapshot-b NAME]',
   help: `Fields are matched by section and path, so versions of QEMU that order them differently compare well.
 
   --format text|json  lines for people (the default), or one document with every difference
   --all               clocks, timers and counters too, which text otherwise only counts
   --no-ram            device state only
+  --with-a, --with-b FILE
+                      belongs to A or to B: a capture of a channel, a RAM file; as often as needed
+  --snapshot-a, --snapshot-b NAME|ID
+                      of a qcow2 image with several VM states this one; else the last
 
 Exit status: 0 equal; 1 different, or an input has a fatal problem; 2 usage.`,
-  options: { format: { type: 'string' }, all: { type: 'boolean' }, 'no-ram': { type: 'boolean' } },
+  options: {
+    format: { type: 'string' },
+    all: { type: 'boolean' },
+    'no-ram': { type: 'boolean' },
+    'with-a': { type: 'string', multiple: true },
+    'with-b': { type: 'string', multiple: true },
+    'snapshot-a': { type: 'string' },
+    'snapshot-b': { type: 'string' }
+  },
   async run(values, positionals, io) {
     const [a, b, ...more] = positionals;
     if (a === undefined || b === undefined || more.length > 0) throw new UsageError('diff takes two files, A and B');
@@ -68,7 +82,11 @@ Exit status: 0 equal; 1 different, or an input has a fatal problem; 2 usage.`,
     const format = textOption(values, 'format') ?? 'text';
     if (format !== 'text' && format !== 'json') throw new UsageError(`--format is text or json, not '${format}'`);
 
-    const [left, right] = [await readInput(a, io), await readInput(b, io)];
+    const read = (path: string, side: 'a' | 'b'): Promise<Snapshot> => {
+      const paths = [path, ...textOptions(values, `with-${side}`)];
+      return readInput(paths, io, { snapshot: textOption(values, `snapshot-${side}`) });
+    };
+    const [left, right] = [await read(a, 'a'), await read(b, 'b')];
     for (const [path, { problems }] of [[a, left] as const, [b, right] as const]) {
       if (problems.length > 0) io.err(`${path}:`);
       reportProblems(io, problems);

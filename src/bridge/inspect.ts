@@ -29,8 +29,9 @@ async function hashes(snapshot: Snapshot, io: Io): Promise<ReadonlyMap<string, s
 export const inspect: Command = {
   name: 'inspect',
   summary: 'shows a stream as text, JSON, or what analyze-migration.py prints',
-  usage: 'FILE [--format text|json|analyze] [--no-ram] [--ram-hash] [--section NAME[/INSTANCE]]',
-  help: `Reads any container that the page reads; FILE may be - for standard input.
+  usage: 'FILE… [--format text|json|analyze] [--no-ram] [--ram-hash] [--section NAME[/INSTANCE]] [--snapshot NAME|ID]',
+  help: `Reads any container that the page reads; FILE may be - for standard input. Several files are one migration, in any
+order: the stream with captures of its multifd or preempt channels, or with the RAM files that x-ignore-shared left out.
 
   --format text     one field a line with its meaning, made for diff (the default)
   --format json     one document with every section, field, RAM block, round and problem
@@ -39,17 +40,19 @@ export const inspect: Command = {
   --ram-hash        add the SHA-256 of each RAM block's final contents (text, json)
   --section NAME[/INSTANCE]
                     only the sections of that name, with or without its device path (text, json)
+  --snapshot NAME|ID
+                    of a qcow2 image with several VM states this one; else the last
 
 Exit status: 0 read to the end; 1 the input has a fatal problem, what could be read is printed; 2 usage.`,
   options: {
     format: { type: 'string' },
     'no-ram': { type: 'boolean' },
     'ram-hash': { type: 'boolean' },
-    section: { type: 'string' }
+    section: { type: 'string' },
+    snapshot: { type: 'string' }
   },
   async run(values, positionals, io) {
-    const [path, ...more] = positionals;
-    if (path === undefined || more.length > 0) throw new UsageError('inspect takes one FILE');
+    if (positionals.length === 0) throw new UsageError('inspect takes a FILE');
     const format = textOption(values, 'format') ?? 'text';
     const write = Object.hasOwn(formats, format) ? formats[format] : undefined;
     if (!write) throw new UsageError(`--format is ${Object.keys(formats).join(', ')}, not '${format}'`);
@@ -58,7 +61,7 @@ Exit status: 0 read to the end; 1 the input has a fatal problem, what could be r
       throw new UsageError('--format analyze prints what the script prints: it takes none of the other options');
     }
 
-    const snapshot = await readInput(path, io);
+    const snapshot = await readInput(positionals, io, { snapshot: textOption(values, 'snapshot') });
     const wanted = sectionFilter(section);
     const sections = snapshot.sections.filter(isSection);
     if (section !== undefined && !sections.some(wanted)) {

@@ -6,7 +6,7 @@ import { gunzip } from './gzip.ts';
 import { readLibvirtHeader } from './libvirt.ts';
 import { Damage, PeekStream } from './peek-stream.ts';
 import type { Problem } from './problem.ts';
-import { openQcow2, VmState, type Qcow2Snapshot } from './qcow2.ts';
+import { findState, openQcow2, VmState, type StateSnapshot, type WantedSnapshot } from './qcow2.ts';
 import { openRecording, recordedStream, type RecordingNotes } from './recording.ts';
 import { sniff, type FileKind, type Sniffed } from './sniff.ts';
 import { fromChunks, readRange, sequential, slice, type ByteSource, type ByteStream } from './source.ts';
@@ -32,15 +32,19 @@ export interface OpenedContainer {
   readonly notes: string[];
   /** What came along with a recorded stream; complete when `stream` has been read. */
   readonly recording?: RecordingNotes;
+  /** Of a qcow2 image: its snapshots with a VM state, and the id of the one that is read. */
+  readonly snapshots?: readonly StateSnapshot[];
+  readonly snapshot?: string;
 }
 
 export interface ContainerOptions {
-  /** Of a qcow2 image the snapshot with this name or id; else the last one that has a VM state. */
-  readonly snapshot?: string;
+  readonly snapshot?: WantedSnapshot;
 }
 
 /** Containers inside containers that are opened. */
 const MAX_DEPTH = 8;
+/** Snapshots that a message names. */
+const NAMED = 20;
 /** Enough to tell every kind of file apart. */
 const HEAD = 4096;
 /** `file:` with an offset: how far a stream's magic is searched. */
@@ -116,6 +120,7 @@ class Opener {
   #decompressed: ContainerName | undefined;
   #kind: FileKind = 'unknown';
   #recording: RecordingNotes | undefined;
+  #snapshots: { readonly snapshots: readonly StateSnapshot[]; readonly snapshot: string } | undefined;
 
   constructor(input: ByteSource | ByteStream, name: string | undefined, options: ContainerOptions) {
     this.#name = name ?? 'the file';
@@ -133,7 +138,8 @@ class Opener {
       streamOffset: this.#offset,
       problems: this.#problems,
       notes: this.#notes,
-      ...(this.#recording ? { recording: this.#recording } : {})
+      ...(this.#recording ? { recording: this.#recording } : {}),
+      ...this.#snapshots
     };
   }
 
@@ -249,21 +255,22 @@ class Opener {
     const image = await openQcow2(this.#random);
     const found = image.snapshots.filter((s) => s.stateSize > 0);
     const wanted = this.#options.snapshot;
-    const chosen =
-      wanted === undefined
-        ? found.at(-1)
-        : (found.find((s) => s.name === wanted) ?? found.find((s) => s.id === wanted));
+    const chosen = findState(image, wanted);
     this.#containers.push('qcow2');
     if (!chosen) {
-      const which = wanted === undefined ? '' : ` ${JSON.stringify(wanted)}`;
-      const without = image.snapshots.length > 0 ? ', only snapshots of the disk' : '';
-      const hint = 'Take one with the monitor command savevm, or drop the file of a migration.';
+      const which = wanted === undefined ? '' : ` ${JSON.stringify(typeof wanted === 'string' ? wanted : wanted.id)}`;
+      const without = image.snapshots.length > 0 && found.length === 0 ? ', only snapshots of the disk' : '';
+      const hint =
+        found.length > 0
+          ? `There are ${describeAll(found)}.`
+          : 'Take one with the monitor command savevm, or drop the file of a migration.';
       this.#problem('qcow2-no-state', 60, `the qcow2 image has no snapshot${which} with a VM state${without}`, hint);
       return false;
     }
     const others = found.filter((s) => s !== chosen);
+    this.#snapshots = { snapshots: found.map(({ id, name, date }) => ({ id, name, date })), snapshot: chosen.id };
     this.#notes.push(`snapshot ${describe(chosen)} of the qcow2 image`);
-    if (others.length > 0) this.#notes.push(`other snapshots with a VM state: ${others.map(describe).join(', ')}`);
+    if (others.length > 0) this.#notes.push(`other snapshots with a VM state: ${describeAll(others)}`);
     const state = new VmState(this.#random, image, chosen);
     if (state.size < chosen.stateSize) {
       const message = `qcow2: the cluster map ends after ${state.size} of ${chosen.stateSize} bytes of VM state`;
@@ -345,5 +352,10 @@ function findMagic(bytes: Uint8Array): number {
   return -1;
 }
 
-const describe = ({ id, name, date }: Qcow2Snapshot): string =>
+const describe = ({ id, name, date }: StateSnapshot): string =>
   `${JSON.stringify(name)} (id ${id}, ${new Date(date).toISOString().slice(0, 16).replace('T', ' ')})`;
+
+const describeAll = (snapshots: readonly StateSnapshot[]): string => {
+  const more = snapshots.length > NAMED ? `, and ${snapshots.length - NAMED} more` : '';
+  return snapshots.slice(0, NAMED).map(describe).join(', ') + more;
+};

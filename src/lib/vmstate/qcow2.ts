@@ -28,6 +28,12 @@ export interface Qcow2Snapshot extends L1Table {
   readonly date: number;
 }
 
+/** What a person needs to choose one. */
+export type StateSnapshot = Pick<Qcow2Snapshot, 'id' | 'name' | 'date'>;
+
+/** A snapshot by its name or its id, or surely by its id: names may be numbers too. */
+export type WantedSnapshot = string | { readonly id: string };
+
 export interface Qcow2 {
   readonly layout: Layout;
   /** The disk as it is now. */
@@ -98,6 +104,14 @@ async function readSnapshots(source: ByteSource, start: number, count: number, d
     if (at - start > MAX_SNAPSHOT_TABLE) throw new Damage(at, 'qcow2: the snapshot table is too big');
   }
   return snapshots;
+}
+
+/** The snapshot that is wanted, by default the last one; undefined where there is none with a VM state. */
+export function findState({ snapshots }: Qcow2, wanted?: WantedSnapshot): Qcow2Snapshot | undefined {
+  const found = snapshots.filter((s) => s.stateSize > 0);
+  if (wanted === undefined) return found.at(-1);
+  if (typeof wanted !== 'string') return found.find((s) => s.id === wanted.id);
+  return found.find((s) => s.name === wanted) ?? found.find((s) => s.id === wanted);
 }
 
 /** The bytes of one snapshot's VM state. Reading throws Damage where the cluster map or a cluster is broken. */

@@ -9,6 +9,7 @@ import { Problems } from './problem.ts';
 import { readPage } from './ram-contents.ts';
 import { MAX_RECORDS, RamIndex } from './ram-index.ts';
 import { RamFlag, RamReader, type PageSink, type RamContext } from './ram.ts';
+import type { WantedSnapshot } from './qcow2.ts';
 import { withTimes } from './recording.ts';
 import { readReturnPath } from './return-path.ts';
 import { inferRounds, MAX_ROUNDS } from './rounds.ts';
@@ -57,6 +58,8 @@ export interface ReadOptions {
   readonly pages?: PageSink;
   /** The second channel of a postcopy-preempt migration. */
   readonly preempt?: ByteSource;
+  /** Of a qcow2 image; by default the last one that has a VM state. */
+  readonly snapshot?: WantedSnapshot;
   /** RAM files that an x-ignore-shared stream left out. */
   readonly sharedRam?: readonly NamedSource[];
 }
@@ -119,14 +122,15 @@ class SnapshotReader {
     const { counted, count } = countReads(input);
     // Nobody wraps what goes straight into a machine.
     const bare = this.#options.pages && !('size' in counted) ? asItIs(counted) : undefined;
-    const opened = bare ?? (await openContainer(counted, this.#options.name));
+    const opened = bare ?? (await openContainer(counted, this.#options.name, { snapshot: this.#options.snapshot }));
     const snapshot = this.#snapshot;
     this.#inputBytes = 'size' in input ? input.size : 0;
     snapshot.file = {
       name: this.#options.name ?? '',
       bytes: this.#inputBytes,
       containers: opened.containers,
-      streamOffset: opened.streamOffset
+      streamOffset: opened.streamOffset,
+      ...(opened.snapshots ? { snapshots: opened.snapshots, snapshot: opened.snapshot } : {})
     };
     this.#context.streamOffset = opened.streamOffset;
     this.#random = opened.random && this.#untilError(opened.random, 'the input');

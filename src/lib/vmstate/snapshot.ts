@@ -1,6 +1,7 @@
 /** The decoded whole: what a reader makes of one stream. Types and look-ups; the reading is in `savevm.ts`. */
 import type { PageRace } from './multifd.ts';
 import type { Problem } from './problem.ts';
+import type { StateSnapshot } from './qcow2.ts';
 import type { RecordingNotes } from './recording.ts';
 import type { RamIndex } from './ram-index.ts';
 import type { Placed } from './vmstate.ts';
@@ -107,6 +108,9 @@ export interface FileInfo {
   readonly containers: readonly string[];
   /** Where in the file the stream starts, when nothing was decompressed. */
   readonly streamOffset: number;
+  /** Of a qcow2 image: its snapshots with a VM state, and the id of the one that is read. */
+  readonly snapshots?: readonly StateSnapshot[];
+  readonly snapshot?: string;
 }
 
 export interface Snapshot {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { main } from '../../../src/bridge/cli.ts';
+import { qcow2 } from '../../support/qcow2.ts';
 import { QemuFileWriter } from '../../../src/lib/vmstate/qemu-file.ts';
 
 let folder = '';
@@ -15,7 +16,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Header, configuration, a page of zeros and one of sevens, and a device that the vmdescription describes. */
-function stream(count = 0xfffffffe, fill = 7): Uint8Array {
+function stream(count = 0xfffffffe, fill = 7, pages = true): Uint8Array {
   const file = new QemuFileWriter();
   file.be32(0x5145564d);
   file.be32(3);
@@ -41,11 +42,13 @@ function stream(count = 0xfffffffe, fill = 7): Uint8Array {
   footer(2);
   file.u8(0x03);
   file.be32(2);
-  file.be64(0x0000n | 0x02n);
-  file.countedString('pc.ram');
-  file.u8(0);
-  file.be64(0x1000n | 0x08n | 0x20n);
-  file.buffer(new Uint8Array(4096).fill(fill));
+  if (pages) {
+    file.be64(0x0000n | 0x02n);
+    file.countedString('pc.ram');
+    file.u8(0);
+    file.be64(0x1000n | 0x08n | 0x20n);
+    file.buffer(new Uint8Array(4096).fill(fill));
+  }
   file.be64(0x10n);
   footer(2);
   header(0x04, 5, 'dev', 1);
@@ -124,6 +127,49 @@ test('one section can be picked; one that is not there fails and says what there
   expect(err).toContain('dev/0');
 });
 
+/** The memory of `stream()`, as x-ignore-shared leaves it in a file. */
+const memory = (fill = 7): Uint8Array => new Uint8Array(8192).fill(fill, 4096);
+
+test('files that belong together are told apart, in any order', async () => {
+  const [alone, ram] = [join(folder, 'alone'), join(folder, 'memory')];
+  writeFileSync(alone, stream(undefined, undefined, false));
+  writeFileSync(ram, memory());
+  const hashOf = async (...words: string[]): Promise<string | undefined> =>
+    /pc\.ram: sha256 (\w+)/.exec((await migrascope('inspect', '--ram-hash', ...words)).out)?.[1];
+  const whole = await hashOf(state);
+  expect(whole).toMatch(/^[0-9a-f]{64}$/);
+  expect(await hashOf(alone)).not.toBe(whole);
+  expect(await hashOf(alone, ram)).toBe(whole);
+  expect(await hashOf(ram, alone)).toBe(whole);
+
+  const { status, err } = await migrascope('inspect', ram, alone);
+  expect({ status, said: err.split('\n').slice(0, 2) }).toEqual({
+    status: 0,
+    said: [`${ram}: whole pages without a magic: memory of a guest, or a raw disk`, `${alone}: a QEMU migration stream`]
+  });
+  expect(await migrascope('diff', state, alone, '--with-b', ram)).toMatchObject({ status: 0, out: '' });
+  expect((await migrascope('diff', state, alone)).status).toBe(1);
+});
+
+test('what came along and is of no use is named', async () => {
+  const notes = join(folder, 'notes.txt');
+  writeFileSync(notes, 'hello');
+  expect((await migrascope('inspect', state, notes)).err).toContain(`${notes}: a text, not used\n`);
+});
+
+test('of an image with several states one can be chosen', async () => {
+  const image = join(folder, 'disk.qcow2');
+  writeFileSync(image, qcow2(stream(), { names: ['first', 'second'] }));
+  expect((await migrascope('inspect', image)).err).toContain('snapshot "second" (id 2');
+  expect((await migrascope('inspect', image, '--snapshot', 'first')).err).toContain('snapshot "first" (id 1');
+  const { status, err } = await migrascope('inspect', image, '--snapshot', 'third');
+  expect(status).toBe(1);
+  expect(err).toContain('no snapshot "third" with a VM state');
+  expect(err).toContain('There are "first" (id 1');
+  expect((await migrascope('diff', image, image, '--snapshot-a', '1', '--snapshot-b', '2')).status).toBe(0);
+  expect((await migrascope('inspect', state, '--snapshot', 'first')).err).toContain('vm.state is no qcow2 image');
+});
+
 test('a truncated stream gives what could be read, the problem with its place, and status 1', async () => {
   const cut = join(folder, 'cut');
   writeFileSync(cut, stream());
@@ -162,8 +208,7 @@ test.each([
 });
 
 test.each([
-  [['inspect'], 'takes one FILE'],
-  [['inspect', 'a', 'b'], 'takes one FILE'],
+  [['inspect'], 'takes a FILE'],
   [['inspect', '--format', 'xml', 'a'], "not 'xml'"],
   [['inspect', '--format', 'toString', 'a'], "not 'toString'"],
   [['inspect', '--format', 'analyze', '--no-ram', 'a'], 'none of the other options'],
@@ -183,6 +228,13 @@ test.each([
   const { status, out, err } = await migrascope(...words);
   expect({ status, out }).toEqual({ status: 2, out: '' });
   expect(err).toContain(reason);
+});
+
+test('two streams are no one migration, and a pipe stands alone', async () => {
+  const twice = await migrascope('inspect', state, state);
+  expect(twice.status).toBe(2);
+  expect(twice.err).toContain('are a stream each: diff compares two');
+  expect((await migrascope('inspect', state, '-')).err).toContain('- is a pipe');
 });
 
 test('help is a result', async () => {

@@ -95,6 +95,10 @@ describe('notes', () => {
     expect(notes[1]).toContain('"boot" (id 1');
     expect((await openContainer(image, '', { snapshot: 'boot' })).notes[0]).toContain('"boot"');
     expect((await openContainer(image, '', { snapshot: '1' })).notes[0]).toContain('"boot"');
+    expect(await openContainer(image, '', { snapshot: { id: '1' } })).toMatchObject({
+      snapshot: '1',
+      snapshots: [{ name: 'boot' }, { name: 'login' }]
+    });
     expect((await openContainer(image, '', { snapshot: 'x' })).problems[0]).toMatchObject({ code: 'qcow2-no-state' });
   });
 
