@@ -11,6 +11,7 @@
  * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
  */
 import { Column } from './column.ts';
+import type { MultifdPacketInfo } from './multifd-channel.ts';
 import { PageKind, type RamIndex } from './ram-index.ts';
 import type { Round, RoundEvidence, Section } from './snapshot.ts';
 
@@ -24,7 +25,12 @@ export interface RoundHints {
   readonly flushes?: readonly number[];
   /** Records before each synchronisation of all multifd channels, rising. */
   readonly syncs?: readonly number[];
+  /** What multifd channels carried beside the stream, in the order of its records. */
+  readonly packets?: readonly Packet[];
 }
+
+/** Bytes of a channel, and the records that they became. */
+type Packet = Pick<MultifdPacketInfo, 'start' | 'end' | 'records'>;
 
 interface Cut {
   readonly record: number;
@@ -107,10 +113,15 @@ export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: 
   /** One bit a page: it was sent in an earlier round, or in this one. */
   const before = new Uint8Array((ram.pages + 7) >>> 3);
   const lastRam = sections.findLast((s) => s.records && s.records[1] > s.records[0]);
+  const { packets = [] } = hints;
+  let packet = 0;
   return found.map((cut, index) => {
     const next = found[index + 1];
     const last = next?.record ?? lastRam?.records?.[1] ?? ram.count;
     const end = next?.start ?? lastRam?.end ?? cut.start;
+    let bytes = end - cut.start;
+    for (; packet < packets.length && (!next || packets[packet]!.records[0] < last); packet++)
+      bytes += packets[packet]!.end - packets[packet]!.start;
     const kinds = [0, 0, 0, 0, 0, 0, 0];
     let again = 0;
     ram.each(cut.record, last, (_, page, kind) => {
@@ -121,7 +132,7 @@ export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: 
     });
     return {
       ...{ index, evidence: cut.evidence, certain: cut.certain, start: cut.start, end, why: cut.why },
-      ...{ records: [cut.record, last] as const, pages: last - cut.record, bytes: end - cut.start, again },
+      ...{ records: [cut.record, last] as const, pages: last - cut.record, bytes, again },
       zero: kinds[PageKind.zero]! + kinds[PageKind.fill]!,
       normal: kinds[PageKind.normal]! + kinds[PageKind.mapped]!,
       xbzrle: kinds[PageKind.xbzrle]!,

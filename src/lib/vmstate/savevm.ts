@@ -2,7 +2,7 @@
 import { openContainer, type OpenedContainer } from './container.ts';
 import { readCpr } from './cpr.ts';
 import { KeptSections, KeptStream } from './kept-stream.ts';
-import { Multifd } from './multifd.ts';
+import { Multifd, type MultifdResult } from './multifd.ts';
 import { addMappedFile, addPreempt, addRamFiles, noteMissingPages, type NamedSource } from './outside-pages.ts';
 import { PageStore } from './page-store.ts';
 import { Problems } from './problem.ts';
@@ -92,6 +92,7 @@ class SnapshotReader {
   #reported = 0;
   /** Records before each synchronisation of all multifd channels. */
   #syncs: readonly number[] = [];
+  #packets: MultifdResult['packets'] = [];
   #inputBytes = 0;
   readonly #bounds: ReadBounds;
   readonly #budget: RowBudget;
@@ -152,8 +153,9 @@ class SnapshotReader {
       if (opened.kind !== 'empty' && !opened.problems.some((p) => p.severity === 'fatal'))
         await this.#items(pages).read();
       if (!multifd) return;
-      const { syncs, races } = await multifd.finish();
+      const { syncs, races, packets } = await multifd.finish();
       this.#syncs = syncs;
+      this.#packets = packets;
       snapshot.races = races;
     });
     // The container's list grows while it is read: damage is found where it is.
@@ -301,7 +303,8 @@ class SnapshotReader {
     const rounds = inferRounds(this.#snapshot.sections, this.#ram, {
       postcopyStart: this.#snapshot.sections.find((s) => s.name === 'POSTCOPY_RUN')?.start,
       flushes: this.#ramReader.flushes,
-      syncs: this.#syncs
+      syncs: this.#syncs,
+      packets: this.#packets
     });
     if (rounds.length >= MAX_ROUNDS) {
       const { start } = rounds.at(-1)!;

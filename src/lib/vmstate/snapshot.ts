@@ -75,6 +75,7 @@ export interface Round {
   /** Page records [first, last). */
   readonly records: readonly [first: number, last: number];
   readonly pages: number;
+  /** Of the stream, and of what multifd channels carried. */
   readonly bytes: number;
   readonly zero: number;
   readonly normal: number;

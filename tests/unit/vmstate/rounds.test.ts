@@ -114,6 +114,23 @@ describe('rounds', () => {
     expect(rounds([{ kind: 'part', pages }], { syncs: [2, 3] })).toHaveLength(2);
   });
 
+  test('what channels carried counts to the round of its pages', () => {
+    const sent = [0, 1, 0].map((page) => ['normal', page, 1] as const);
+    const packets = [
+      { start: 64, end: 8400, records: [0, 2] },
+      { start: 8400, end: 8464, records: [2, 2] },
+      { start: 8464, end: 12700, records: [2, 3] }
+    ] as const;
+    const found = rounds(
+      [
+        { kind: 'part', pages: sent.slice(0, 2) },
+        { kind: 'end', pages: sent.slice(2) }
+      ],
+      { packets }
+    );
+    expect(found.map((r) => r.bytes)).toEqual([1000 + 8336, 1000 + 64 + 4236]);
+  });
+
   test('behind POSTCOPY_RUN pages come on demand: one round, whatever is repeated', () => {
     const found = rounds(
       [
