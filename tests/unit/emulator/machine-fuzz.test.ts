@@ -13,6 +13,7 @@ import { Machine } from '../../../src/lib/emulator/machine.ts';
 import { saveVmState } from '../../../src/lib/emulator/migration/outgoing.ts';
 import { bytesSource } from '../../../src/lib/vmstate/source.ts';
 import { hostile, Random } from '../../fuzz/random.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const MUTATIONS = Number(process.env.MIGRASCOPE_MUTATIONS ?? 300);
 const SEED = Number(process.env.MIGRASCOPE_SEED ?? 1);
@@ -84,15 +85,14 @@ test.each(Array.from({ length: GROUPS }, (_, i) => i))(
     const failures: string[] = [];
     for (let n = group; n < MUTATIONS; n += GROUPS) {
       const { bytes, done } = garble(original.slice(), new Random(SEED, n));
-      const began = process.cpuUsage();
+      const began = processorTime();
       let failed: string | undefined;
       try {
         failed = await survive(host, bytes);
       } catch (error) {
         failed = error instanceof Error ? (error.stack ?? error.message) : String(error);
       }
-      const { user, system } = process.cpuUsage(began);
-      const took = (user + system) / 1000;
+      const took = processorTime() - began;
       if (took > BOUND) failed ??= `took ${took.toFixed(0)} ms`;
       if (host.used > 0) failed ??= `${host.used} bytes of memory are not given back`;
       if (failed !== undefined) failures.push(`mutation ${n} of seed ${SEED} (${done.join('; ')}): ${failed}`);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { commandOptions, isOn, properties, shellWords, sizeOf } from '../../../src/lib/vmstate/command-line.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 test('words are split as a shell splits them', () => {
   expect(shellWords(`qemu  -m 512M \\\n  -append 'console=ttyS0 quiet' -name "a \\"b\\" c" x\\ y ''`)).toEqual([
@@ -62,9 +63,9 @@ test('booleans and sizes are QEMU’s', () => {
 });
 
 test('a long text is read in bounded time', () => {
-  const start = performance.now();
+  const start = processorTime();
   commandOptions(shellWords(`-device ${'a,'.repeat(1_000_000)} ${'"'.repeat(99_999)}`)).map((o) =>
     properties(o.value, 'x')
   );
-  expect(performance.now() - start).toBeLessThan(2000);
+  expect(processorTime() - start).toBeLessThan(2000);
 });

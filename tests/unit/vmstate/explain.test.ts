@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { explain } from '../../../src/lib/vmstate/explain.ts';
 import { configSpace, snapshot } from '../../support/snapshots.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const state = snapshot({
   machine: 'pc-i440fx-7.2',
@@ -119,7 +120,7 @@ test('what nobody knows is said to be unknown', () => {
 });
 
 test('a huge paste is read in bounded time', () => {
-  const start = performance.now();
+  const start = processorTime();
   explain(`${'a'.repeat(5_000_000)}\n${"of device '".repeat(100_000)}\n${'qemu-'.repeat(200_000)}`, state);
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(processorTime() - start).toBeLessThan(1000);
 });

@@ -52,6 +52,7 @@ import {
   type Piece
 } from '../../support/bytes.ts';
 import { brokenAt, once, parts, type Part } from '../../support/sources.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -94,10 +95,9 @@ async function measured<T>(read: () => Promise<T>): Promise<{ result: T; seconds
   // 5: forget the peak.
   if (proc) writeFileSync('/proc/self/clear_refs', '5');
   const before = memory();
-  const cpu = process.cpuUsage();
+  const began = processorTime();
   const result = await read();
-  const { user, system } = process.cpuUsage(cpu);
-  return { result, seconds: (user + system) / 1e6, megabytes: memory() - before };
+  return { result, seconds: (processorTime() - began) / 1000, megabytes: memory() - before };
 }
 
 /** Reads a source at random and as a stream that comes once, within bounds of memory and time. */

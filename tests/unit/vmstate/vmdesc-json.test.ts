@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseVmDescriptionText } from '../../../src/lib/vmstate/vmdesc-json.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const device = (name: string) => `{"name": "${name}", "instance_id": 0, "fields": [{"name": "a\\n", "size": 12}]}`;
 const parsed = (name: string) => ({ name, instance_id: 0, fields: [{ name: 'a\n', size: 12 }] });
@@ -45,11 +46,11 @@ test.each(['', '}', 'nul', '\0\0\0', '"open', '-', '{"a" 1}', '[1 2]', '{,}', '[
 });
 
 test('bytes past the depth that QEMU could write are cut off, in time linear in the text', () => {
-  const started = performance.now();
+  const started = processorTime();
   for (const text of ['['.repeat(2e6), '{"a":'.repeat(1e6), '[{"name":"a","instance_id":'.repeat(1e5)]) {
     expect(parseVmDescriptionText(text).damagedAt).toBeLessThan(20_000);
   }
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(processorTime() - started).toBeLessThan(2000);
 });
 
 test('values past the number that QEMU could write are cut off', () => {

@@ -3,6 +3,7 @@ import { Damage, PeekStream } from '../../../src/lib/vmstate/peek-stream.ts';
 import { bytesSource, sequential } from '../../../src/lib/vmstate/source.ts';
 import { unzstd } from '../../../src/lib/vmstate/zstd.ts';
 import { letters, lettersZstd, randomly, words, wordsZstd } from '../../support/compressed.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 async function open(input: Uint8Array | number[]): Promise<{ bytes: Buffer; damage?: Damage }> {
   const chunks: Buffer[] = [];
@@ -107,9 +108,9 @@ describe('hostile frames', () => {
     for (let i = 0; i < 3000; i++) {
       const changed = Uint8Array.from(i % 2 ? wordsZstd : lettersZstd);
       for (let k = 0; k < 3; k++) changed[4 + random(changed.length - 4)] = random(256);
-      const start = performance.now();
+      const start = processorTime();
       await open(changed);
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(processorTime() - start).toBeLessThan(1000);
     }
   });
 });
