@@ -109,6 +109,7 @@ test('a page that does not read holds the peer up', async () => {
     for (let n = 0; n < 64; n++) s.write(new Uint8Array(1 << 20));
   });
   const channel = await page().connect(uri);
+  await expect.poll(() => socket).toBeDefined();
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(socket!.bytesWritten - socket!.writableLength).toBeLessThan(32 << 20);
   let got = 0;

@@ -41,6 +41,9 @@ async function capture(...words: readonly string[]): Promise<Run> {
   await expect.poll(() => uri() ?? err, { timeout: 10_000 }).toMatch(/^tcp:/);
   return { over, out: () => out, err: () => err, uri: uri()! };
 }
+/** How often a sender has looked for dirty pages. */
+const syncsOf = async (source: Native): Promise<number> =>
+  ((await source.qmp('query-migrate')) as { ram?: { 'dirty-sync-count': number } }).ram?.['dirty-sync-count'] ?? 0;
 const read = (path: string): Promise<Snapshot> =>
   readSnapshot(bytesSource(new Uint8Array(readFileSync(path))), { descriptions, name: path });
 
@@ -89,8 +92,9 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
         );
         await source.qmp('migrate', { uri: run.uri });
         // It does not converge by itself.
-        await source.until(() => source.exitCode === undefined, 'source');
+        await expect.poll(() => behind.kept.length, { timeout: 60_000 }).toBeGreaterThan(20);
         await new Promise((resolve) => setTimeout(resolve, 3000));
+        await expect.poll(() => syncsOf(source), { timeout: 60_000 }).toBeGreaterThan(3);
         await source.qmp('migrate-set-parameters', { 'max-bandwidth': 1 << 30, 'downtime-limit': 2000 });
         const samples = await source.migrated();
         expect([await run.over, run.err()]).toEqual([0, expect.stringMatching(/^waiting at .*\n$/)]);

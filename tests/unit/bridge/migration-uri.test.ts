@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,6 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, expect, test, vi } from 'vitest';
 import { connect as connectTo, incoming, listen } from '../../../src/bridge/migration-uri.ts';
+import type { ByteDuplex } from '../../../src/lib/emulator/migration/channel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,6 +27,13 @@ async function outgoing(uri: string, pieces: readonly Uint8Array<ArrayBuffer>[])
   await channel.end();
 }
 
+/** Both ends of a socket. */
+async function pair(name: string): Promise<readonly [out: ByteDuplex, input: ByteDuplex]> {
+  let out: Promise<ByteDuplex> | undefined;
+  const input = await listen(`unix:${at(name)}`, nobody, { listening: (uri) => (out = connectTo(uri)) });
+  return [await out!, input];
+}
+
 test('file: reads a file, from an offset where one is given', async () => {
   writeFileSync(at('state'), `${'-'.repeat(1024)}QEVM`);
   expect(await all(await incoming(`file:${at('state')},offset=1k`, nobody))).toBe('QEVM');
@@ -39,14 +48,8 @@ test('exec: reads what a command prints, and tells when it fails', async () => {
 });
 
 test('unix: takes the stream of the first who connects', async () => {
-  const coming = incoming(`unix:${at('in.sock')}`, nobody);
-  await vi.waitFor(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const peer = connect(at('in.sock'), () => resolve(void peer.end('QEVM'))).on('error', reject);
-      })
-  );
-  expect(await all(await coming)).toBe('QEVM');
+  const listening = (): void => void connect(at('in.sock')).end('QEVM');
+  expect(await all(await incoming(`unix:${at('in.sock')}`, nobody, { listening }))).toBe('QEVM');
 });
 
 test.each([
@@ -69,7 +72,7 @@ test('file: and exec: are written piece by piece', async () => {
 test('tcp: writes to who listens', async () => {
   let heard = '';
   const server = createServer((s) => s.on('data', (b) => (heard += b.toString()))).listen(0, '127.0.0.1');
-  await vi.waitFor(() => expect(server.listening).toBe(true));
+  await once(server, 'listening');
   const { port } = server.address() as { port: number };
   await outgoing(`tcp:127.0.0.1:${port}`, [bytes('QEVM')]);
   await expect.poll(() => heard).toBe('QEVM');
@@ -88,9 +91,8 @@ test('A peer that nobody is, and one that goes away, are told in the words of QE
   await expect(connectTo(`unix:${at('nobody')}`)).rejects.toThrow(
     `Failed to connect to '${at('nobody')}': No such file or directory`
   );
-  const coming = listen(`unix:${at('gone.sock')}`, nobody);
-  const out = await vi.waitFor(() => connectTo(`unix:${at('gone.sock')}`));
-  (await coming).destroy();
+  const [out, input] = await pair('gone.sock');
+  input.destroy();
   const sending = async (): Promise<void> => {
     for (;;) await out.write(new Uint8Array(1 << 20));
   };
@@ -98,9 +100,7 @@ test('A peer that nobody is, and one that goes away, are told in the words of QE
 });
 
 test('What is sent through a socket arrives, and its end', async () => {
-  const coming = listen(`unix:${at('pair.sock')}`, nobody);
-  const out = await vi.waitFor(() => connectTo(`unix:${at('pair.sock')}`));
-  const input = await coming;
+  const [out, input] = await pair('pair.sock');
   await out.write(bytes('QE'));
   await out.write(bytes('VM'));
   await out.end();

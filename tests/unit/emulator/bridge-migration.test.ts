@@ -1,6 +1,6 @@
 /** Guests of a page that go live to native QEMU and come back, by the calls that the page makes, through a real bridge. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -26,6 +26,8 @@ const sample = new URL('../../../static/samples/workload/idle.vmstate.gz', impor
 const request: MigrationRequest = { maxBandwidth: 0, downtimeLimit: 300, capabilities: [], stopFirst: false };
 /** As the sample's machine. */
 const args = ['-M', 'pc-i440fx-7.2', '-m', '16M', '-vga', 'none', '-nic', 'none', '-bios', image];
+/** QEMU chooses a port, and tells it. */
+const incoming = ['-incoming', 'tcp:127.0.0.1:0'];
 const chosen = qemus().filter(({ suite }) => suite === 'bookworm' || suite === 'trixie');
 if (chosen.length === 0) console.warn('SKIPPED: no native QEMU; get it with: node scripts/qemu/install.mjs');
 
@@ -68,13 +70,6 @@ async function ask(machine: number, line: string, answer: RegExp): Promise<strin
   await expect.poll(() => output.get(machine), { timeout: 30_000 }).toMatch(answer);
   return answer.exec(output.get(machine)!)![0];
 }
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** What was kept of a migration is a stream that reads to its end. */
 async function expectWhole(stream: Blob, syncs = Infinity): Promise<void> {
@@ -105,9 +100,9 @@ const addressIn = (news: readonly MigrationNews[]): string | undefined =>
 
 describe.each(chosen)('native QEMU $version', (qemu) => {
   test('takes the guest of a tab, answers, and sends it back', { timeout: 120_000 }, async () => {
-    const uri = `tcp:127.0.0.1:${await freePort()}`;
-    const native = await Native.start(qemu, [...args, '-incoming', uri]);
+    const native = await Native.start(qemu, [...args, ...incoming]);
     try {
+      const uri = await native.incomingUri();
       await ask(id, 'note made in the tab', /workload> $/);
       const sum = await ask(id, 'sum', /sum \w{16}/);
       const { info, arrived, stream } = await host.migrate(id, { ...request, to: uri }, () => undefined);
@@ -160,10 +155,11 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
   });
 
   test('of another size refuses the guest, which goes on in the tab', { timeout: 120_000 }, async () => {
-    const uri = `tcp:127.0.0.1:${await freePort()}`;
-    const native = await Native.start(qemu, [...args.with(3, '32M'), '-incoming', uri]);
+    // More, and slower, than it could be sent before the receiver has looked at the list of blocks.
+    await ask(id, 'fill 12M noise', /workload> $/);
+    const native = await Native.start(qemu, [...args.with(3, '32M'), ...incoming]);
     try {
-      // Slow enough that it is still sending when the receiver has looked at the list of blocks.
+      const uri = await native.incomingUri();
       const { info } = await host.migrate(id, { ...request, maxBandwidth: 1 << 20, to: uri }, () => undefined);
       expect(info).toMatchObject({
         status: 'failed',
@@ -195,15 +191,18 @@ test('garbage, a sender that breaks off, and giving up: the machine that is ther
       asked ||= address !== undefined;
     });
   };
-  const garbage = await waitFor((port) => void connect(port, '127.0.0.1').end('GET / HTTP/1.1\r\n\r\n'));
+  /** Somebody who says something and is gone, however that is taken. */
+  const say = (port: number, what: string | Uint8Array): void =>
+    void connect(port, '127.0.0.1')
+      .on('error', () => undefined)
+      .end(what);
+  const garbage = await waitFor((port) => say(port, 'GET / HTTP/1.1\r\n\r\n'));
   expect(garbage.arrived).toBeUndefined();
   expect(garbage.info).toMatchObject({
     status: 'failed',
     'error-desc': expect.stringMatching(/^load of migration failed: /)
   });
-  const brokenOff = await waitFor(
-    (port) => void connect(port, '127.0.0.1').end(Buffer.from('5145564d00000003', 'hex'))
-  );
+  const brokenOff = await waitFor((port) => say(port, Buffer.from('5145564d00000003', 'hex')));
   expect(brokenOff.info.status).toBe('failed');
   const givenUp = await waitFor(() => void host.cancelMigration(id));
   expect(givenUp.info).toMatchObject({ status: 'failed', 'error-desc': 'load of migration failed: cancelled' });
@@ -212,12 +211,17 @@ test('garbage, a sender that breaks off, and giving up: the machine that is ther
 });
 
 test('a receiver that stalls: cancelled, and the guest goes on', async () => {
-  const server = createServer((socket) => socket.pause().on('error', () => undefined));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  // A Unix socket holds less than the guest has left, and a millisecond of any link less still: it is never switched over.
+  const path = join(folder, 'stalls.sock');
+  let stalled = false;
+  const server = createServer((socket) => {
+    stalled = true;
+    socket.pause().on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
   await ask(id, 'fill 12M noise', /workload> $/);
-  const moving = host.migrate(id, { ...request, to: `tcp:127.0.0.1:${port}` }, () => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const moving = host.migrate(id, { ...request, downtimeLimit: 1, to: `unix:${path}` }, () => undefined);
+  await expect.poll(() => stalled, { timeout: 30_000 }).toBe(true);
   expect(await ask(id, 'ticks', /ticks \d+/)).toMatch(/\d/);
   await host.cancelMigration(id);
   expect((await moving).info.status).toBe('cancelled');
