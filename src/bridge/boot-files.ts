@@ -3,7 +3,8 @@ import { romsFor, type BootFiles } from '../lib/emulator/boot.ts';
 import { bootConfigOf } from '../lib/emulator/boot-order.ts';
 import { kernelKind, type LinuxImage } from '../lib/emulator/hw/i386/load-linux.ts';
 import type { MultibootModule } from '../lib/emulator/hw/i386/multiboot.ts';
-import { OptionError, type MachineOptions } from '../lib/emulator/system/vl.ts';
+import { OptionError } from '../lib/emulator/system/qemu-option.ts';
+import type { MachineOptions } from '../lib/emulator/system/vl.ts';
 import { findFirmware, needFirmware, readNamed } from './firmware.ts';
 
 const DEFAULT_BIOS = 'bios-256k.bin';

@@ -2,7 +2,8 @@
 import { createWriteStream } from 'node:fs';
 import { createServer, connect, type Socket } from 'node:net';
 import { rmSync } from 'node:fs';
-import type { ChardevSpec, PortSpec } from '../lib/emulator/system/vl.ts';
+import type { ChardevSpec, PortSpec } from '../lib/emulator/system/char-options.ts';
+import { OptionError } from '../lib/emulator/system/qemu-option.ts';
 import { InputError } from './file-source.ts';
 
 /** Both ways of one wire. */
@@ -16,6 +17,8 @@ const nothing: Endpoint = { write() {}, onData() {}, close() {} };
 
 /** Keeps what is written until somebody is there, up to this many bytes. */
 const MAX_BACKLOG = 1 << 20;
+/** What somebody who does not read may be behind, in bytes; the rest is lost, as on a line without flow control. */
+const MAX_BEHIND = 16 << 20;
 
 function socketEndpoint(spec: Extract<ChardevSpec, { kind: 'unix' | 'tcp' }>): Promise<Endpoint> {
   let socket: Socket | undefined;
@@ -36,7 +39,8 @@ function socketEndpoint(spec: Extract<ChardevSpec, { kind: 'unix' | 'tcp' }>): P
   const address = spec.kind === 'unix' ? { path: spec.path } : { host: spec.host || '127.0.0.1', port: spec.port };
   const endpoint = (close: () => void): Endpoint => ({
     write(bytes) {
-      if (socket) socket.write(bytes);
+      if (socket && socket.writableLength + bytes.length <= MAX_BEHIND) socket.write(bytes);
+      else if (socket) return;
       else if (kept + bytes.length <= MAX_BACKLOG) {
         backlog.push(bytes.slice());
         kept += bytes.length;
@@ -91,8 +95,40 @@ function stdio(): Endpoint {
   };
 }
 
-/** Opens what a -serial, -monitor or -qmp names. @throws InputError */
-export async function openEndpoint(spec: PortSpec, chardevs: ReadonlyMap<string, ChardevSpec>): Promise<Endpoint> {
+/**
+ * What -serial, -monitor and -qmp name, each for one user.
+ * Source: QEMU qemu_chr_fe_init, char-stdio.c qemu_chr_open_stdio.
+ */
+export class Endpoints {
+  readonly #chardevs: ReadonlyMap<string, ChardevSpec>;
+  readonly #used = new Set<string>();
+  readonly all: Endpoint[] = [];
+
+  constructor(chardevs: ReadonlyMap<string, ChardevSpec>) {
+    this.#chardevs = chardevs;
+  }
+
+  #use(what: string, refusal: string): void {
+    if (this.#used.has(what)) throw new OptionError(refusal);
+    this.#used.add(what);
+  }
+
+  /** @throws InputError for what cannot be opened, OptionError for what somebody has */
+  async open(spec: PortSpec): Promise<Endpoint> {
+    let named: ChardevSpec | undefined = spec;
+    if (spec.kind === 'id') {
+      named = this.#chardevs.get(spec.id);
+      if (!named) throw new OptionError(`there is no chardev '${spec.id}'`);
+      this.#use(`chardev ${spec.id}`, `chardev '${spec.id}' is already in use`);
+    }
+    if (named.kind === 'stdio') this.#use('stdio', 'cannot use stdio by multiple character devices');
+    const endpoint = await openEndpoint(named);
+    this.all.push(endpoint);
+    return endpoint;
+  }
+}
+
+async function openEndpoint(spec: ChardevSpec): Promise<Endpoint> {
   switch (spec.kind) {
     case 'stdio':
       return stdio();
@@ -108,11 +144,6 @@ export async function openEndpoint(spec: PortSpec, chardevs: ReadonlyMap<string,
     case 'unix':
     case 'tcp':
       return socketEndpoint(spec);
-    case 'id': {
-      const named = chardevs.get(spec.id);
-      if (!named) throw new InputError(`there is no chardev '${spec.id}'`);
-      return openEndpoint(named, chardevs);
-    }
     default:
       return nothing;
   }

@@ -93,7 +93,12 @@ export async function incoming(
   const [file, path, offset, unit] = FILE.exec(uri) ?? [];
   if (file !== undefined) {
     const start = offset === undefined ? 0 : Number(offset) * UNITS[unit!.toLowerCase()]!;
-    return createReadStream(path!, { start });
+    const stream = createReadStream(path!, { start });
+    await new Promise<void>((resolve, reject) => {
+      stream.once('open', () => resolve());
+      stream.once('error', (error) => reject(new InputError(`Could not open '${path!}': ${reason(error)}`)));
+    });
+    return stream;
   }
   const [exec, command] = /^exec:(.*)$/s.exec(uri) ?? [];
   if (exec !== undefined) {

@@ -4,7 +4,7 @@
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { BadLog, type LogSink, ReplayLog } from '../lib/emulator/replay/log.ts';
-import { OptionError } from '../lib/emulator/system/vl.ts';
+import { OptionError } from '../lib/emulator/system/qemu-option.ts';
 import { InputError } from './file-source.ts';
 
 /** What must be the same for a run to be the same. */

@@ -12,25 +12,22 @@ import { loadReceived, receive, waitForGuest, type Received } from '../lib/emula
 import type { IdePlan } from '../lib/emulator/machine-plan.ts';
 import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
 import { QmpServer, sendEvents, type QmpEvent } from '../lib/emulator/monitor/qmp.ts';
+import { lackedOf } from '../lib/emulator/target/i386/cpu-support.ts';
 import { rtcStart } from '../lib/emulator/system/rtc.ts';
-import {
-  OptionError,
-  optionNames,
-  parseOptions,
-  type MachineOptions,
-  type PortSpec
-} from '../lib/emulator/system/vl.ts';
+import type { PortSpec } from '../lib/emulator/system/char-options.ts';
+import { OptionError } from '../lib/emulator/system/qemu-option.ts';
+import { optionNames, parseOptions, type MachineOptions } from '../lib/emulator/system/vl.ts';
 import { romSizeOf, type VGAPlan } from '../lib/emulator/vga-plan.ts';
 import { fromChunks } from '../lib/vmstate/source.ts';
 import { bootFilesOf } from './boot-files.ts';
 import { Exit, UsageError, type ExitCode, type RawCommand } from './command.ts';
-import { multiplex, openEndpoint, type Endpoint } from './endpoint.ts';
+import { Endpoints, multiplex, type Endpoint } from './endpoint.ts';
 import { fileSource, InputError } from './file-source.ts';
 import { fileSink } from './file-sink.ts';
 import { readRecording, recordTo, replayOptions, type Recording, type ReplayOptions } from './replay-file.ts';
 import { findFirmware, needFirmware } from './firmware.ts';
 import type { Io } from './io.ts';
-import { connect as connectTo, incoming, listen } from './migration-uri.ts';
+import { connect as connectTo, incoming, listen, reason } from './migration-uri.ts';
 
 function optionsOf(words: readonly string[]): MachineOptions {
   try {
@@ -57,6 +54,13 @@ async function received(uri: string | undefined, io: Io): Promise<Received | und
   return receive(fromChunks(stream));
 }
 
+/** Source: target/i386/cpu.c mark_unavailable_features, x86_cpu_realizefn. */
+function checkCpu(cpu: string, io: Io): void {
+  const { lacked, enforce } = lackedOf(cpu);
+  for (const name of lacked) io.err(`warning: TCG doesn't support requested feature: ${name}`);
+  if (enforce && lacked.length > 0) throw new InputError("TCG doesn't support requested features");
+}
+
 /** A disk tells its size when it is made; a CD may come later. */
 function withSize(drive: IdePlan, file: string | undefined): IdePlan {
   if (drive.kind === 'cd') return drive;
@@ -64,7 +68,7 @@ function withSize(drive: IdePlan, file: string | undefined): IdePlan {
   try {
     return { ...drive, size: statSync(file).size };
   } catch (error) {
-    throw new InputError(`Could not open '${file}': ${(error as Error).message}`);
+    throw new InputError(`Could not open '${file}': ${reason(error as Error)}`);
   }
 }
 
@@ -95,7 +99,7 @@ function machineFor(
       ...(biosSize === undefined ? {} : { biosSize }),
       vga: plan.vga && withRom(plan.vga, sent?.vga, options.firmwarePaths),
       ide: plan.ide.map((drive) => drive && withSize(drive, drives.get(drive.id)?.file)),
-      virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id }))
+      virtioBlk: plan.virtioBlk.map((blk) => ({ ...(seen.get(blk.slot) ?? blk), id: blk.id, serial: blk.serial }))
     },
     {
       ...{ host: new HostMemory(), pace: new HostPace(), hostTime },
@@ -123,7 +127,7 @@ async function attachDrives(
     try {
       fd = openSync(path, readonly ? 'r' : 'r+');
     } catch (error) {
-      throw new InputError(`Could not open '${path}': ${(error as Error).message}`);
+      throw new InputError(`Could not open '${path}': ${reason(error as Error)}`);
     }
     const image = await openImage(fileSource(fd), {
       ...{ format: drive.format, sink: readonly ? undefined : fileSink(fd) }
@@ -173,18 +177,14 @@ function serveQmp(session: MonitorSession, wire: Endpoint): QmpEvent {
 }
 
 interface Wires {
-  readonly all: Endpoint[];
+  readonly all: readonly Endpoint[];
   /** To all QMP monitors. */
   readonly tell: QmpEvent;
 }
 
 async function connect(machine: Machine, options: MachineOptions, session: MonitorSession): Promise<Wires> {
-  const all: Endpoint[] = [];
-  const open = async (spec: PortSpec): Promise<Endpoint> => {
-    const wire = await openEndpoint(spec, options.chardevs);
-    all.push(wire);
-    return wire;
-  };
+  const endpoints = new Endpoints(options.chardevs);
+  const open = (spec: PortSpec): Promise<Endpoint> => endpoints.open(spec);
   const serials =
     options.serials.length > 0 ? options.serials : options.nographic ? [{ kind: 'stdio', mux: true } as const] : [];
   for (const [n, spec] of serials.entries()) {
@@ -203,6 +203,11 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
     chr.onOutput = (bytes) => wire.write(bytes);
     wire.onData((bytes) => machine.serialInput(n, bytes));
   }
+  const [printer] = options.parallels;
+  if (machine.parallel && printer) {
+    const wire = await open(printer);
+    machine.parallel.onOutput = (bytes) => wire.write(bytes);
+  }
   for (const [id, chr] of machine.chardevs) {
     const own = id === DEBUGCON_CHARDEV ? options.debugcon : undefined;
     const wire = await open(own ?? { kind: 'id', id });
@@ -212,7 +217,7 @@ async function connect(machine: Machine, options: MachineOptions, session: Monit
   for (const spec of options.monitors) serveMonitor(session, await open(spec), true);
   const qmps: QmpEvent[] = [];
   for (const spec of options.qmps) qmps.push(serveQmp(session, await open(spec)));
-  return { all, tell: (event, data) => qmps.forEach((tell) => tell(event, data)) };
+  return { all: endpoints.all, tell: (event, data) => qmps.forEach((tell) => tell(event, data)) };
 }
 
 /** Returns whether the machine may run. */
@@ -245,6 +250,7 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const incoming = await received(uri, io);
   const boot = bootFilesOf(options, uri !== undefined);
   const replay = replayOptions(options.icount);
+  checkCpu(options.cpu, io);
   const { machine, files, recording, hostTime } = machineFor(options, incoming, boot?.bios?.length, replay);
   await attachDrives(machine, options, files, io);
   if (boot) {

@@ -1,7 +1,8 @@
 /** -boot and bootindex: what firmware tries in which order. Source: QEMU system/bootdevice.c, hw/nvram/fw_cfg.c, qapi/machine.json BootConfiguration. */
 import { isOn } from '../vmstate/command-line.ts';
 import type { MachinePlan } from './machine-plan.ts';
-import { OptionError, type MachineOptions } from './system/vl.ts';
+import { OptionError } from './system/qemu-option.ts';
+import type { MachineOptions } from './system/vl.ts';
 
 export interface BootConfig {
   /** Letters: a and b floppies, c disk, d CD, n network. */

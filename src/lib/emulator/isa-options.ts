@@ -3,10 +3,13 @@ import type { Properties } from '../vmstate/command-line.ts';
 import { ISA_DEBUGCON_DEFAULTS } from './hw/char/debugcon.ts';
 import type { ISADeviceSpec } from './hw/i386/pc-isa.ts';
 import { ISA_DEBUG_EXIT_DEFAULTS } from './hw/misc/debugexit.ts';
-import { OptionError, type DeviceSpec } from './system/vl.ts';
+import { OptionError } from './system/qemu-option.ts';
+import type { DeviceSpec } from './system/vl.ts';
 
 /** Id of the character device that -debugcon makes. */
 export const DEBUGCON_CHARDEV = 'debugcon';
+/** What -device takes of these. */
+export const DEVICE_NAMES = ['isa-debug-exit', 'isa-debugcon', 'pc-testdev'];
 /** Properties that every device has, and that change nothing here. */
 const EVERY = ['bus'];
 const UINT32 = 2 ** 32;

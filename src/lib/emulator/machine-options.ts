@@ -2,7 +2,7 @@
  * A machine from QEMU's command line: what goes where when nobody says so.
  * Source: QEMU hw/i386/pc_piix.c, system/vl.c (default_drive, qemu_create_cli_devices), hw/pci/pci.c do_pci_register_device.
  */
-import { isOn } from '../vmstate/command-line.ts';
+import { isOn, sizeOf } from '../vmstate/command-line.ts';
 import { debugconDevice, isaDeviceOf } from './isa-options.ts';
 import {
   ideId,
@@ -12,8 +12,11 @@ import {
   type MachinePlan,
   type VirtioBlkPlan
 } from './machine-plan.ts';
-import { OptionError, type DeviceSpec, type DriveSpec, type MachineOptions } from './system/vl.ts';
-import { PCI_DRIVERS, PCIOptions } from './pci-plan.ts';
+import { checkProperties, OptionError, type Known } from './system/qemu-option.ts';
+import type { DeviceSpec, DriveSpec, MachineOptions } from './system/vl.ts';
+import { PCIOptions } from './pci-plan.ts';
+import { DEVICE_NAMES, deviceNumber, devicesOf, globalSpec, slotOf } from './device-options.ts';
+import { cpuError } from './target/i386/cpu-models.ts';
 import { hasDefaultVga, isVga, vgaPlan } from './vga-plan.ts';
 
 /** What `-M pc` stands for where no stream says otherwise. */
@@ -24,10 +27,10 @@ const FIRST_FREE_SLOT = 2;
 const SLOTS = 32;
 /** First drive of the second channel: a CD drive when nobody says otherwise. */
 const DEFAULT_CD = 2;
-const DRIVERS = [
-  ...['virtio-blk-pci', 'ide-hd', 'ide-cd', 'VGA', 'isa-debug-exit', 'isa-debugcon', 'pc-testdev'],
-  ...PCI_DRIVERS
-];
+const DEFAULT_MEMORY = 128 * 2 ** 20;
+/** Of a queue, and of queues. Source: virtio.h VIRTQUEUE_MAX_SIZE, VIRTIO_QUEUE_MAX. */
+const [MAX_QUEUE_SIZE, MAX_QUEUES] = [1024, 1023];
+const MAX_VECTORS = 2048;
 
 export interface OptionsPlan {
   readonly plan: MachinePlan;
@@ -35,17 +38,11 @@ export interface OptionsPlan {
   readonly drives: ReadonlyMap<string, DriveSpec>;
 }
 
-const MACHINE_PROPERTIES = new Set([
-  'hpet',
-  'memory-backend',
-  'accel',
-  'usb',
-  'graphics',
-  'smm',
-  'vmport',
-  'acpi',
-  'dump-guest-core'
-]);
+const MACHINE_PROPERTIES: Known = {
+  ...{ hpet: 'flag', acpi: 'flag', vmport: ['on', 'off', 'auto'], 'memory-backend': 'any', accel: ['tcg'] },
+  ...{ usb: ['off'], graphics: ['on'], smm: ['on', 'auto'], nvdimm: ['off'], 'kernel-irqchip': ['off'] },
+  ...{ 'dump-guest-core': 'flag', 'mem-merge': 'flag' }
+};
 
 /**
  * @param received the machine type of the stream that is to come in, which `pc` then stands for
@@ -56,22 +53,27 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
   const version = machineVersion(machine);
   if (version === Infinity)
     throw new OptionError(`-M ${machine}: unsupported machine type; pc and pc-i440fx-X.Y are supported`);
-  for (const name of options.machineProperties.keys()) {
-    if (!MACHINE_PROPERTIES.has(name)) throw new OptionError(`-M ${machine}: Property '${name}' is not supported`);
-  }
+  checkProperties(
+    `-M ${machine}`,
+    options.machineProperties,
+    MACHINE_PROPERTIES,
+    (name) => `Property '${name}' is not supported`
+  );
+  const wrongCpu = cpuError(options.cpu);
+  if (wrongCpu !== undefined) throw new OptionError(`-cpu ${options.cpu}: ${wrongCpu}`);
   const backend = options.machineProperties.get('memory-backend');
+  const devices = devicesOf(options);
   const drives = new Map<string, DriveSpec>();
   const virtioBlk: VirtioBlkPlan[] = [];
   const taken = new Set<number>([0, 1]);
   const slotFor = (spec?: DeviceSpec): number => {
-    const addr = spec?.properties.get('addr');
-    let slot = addr === undefined ? FIRST_FREE_SLOT : Number.parseInt(addr, 16);
-    if (addr === undefined) while (taken.has(slot)) slot++;
-    if (!(slot >= 0 && slot < SLOTS) || taken.has(slot)) throw new OptionError(`PCI: slot ${slot} is not available`);
+    let slot = slotOf(spec) ?? FIRST_FREE_SLOT;
+    if (!spec?.properties.has('addr')) while (taken.has(slot)) slot++;
+    if (slot >= SLOTS || taken.has(slot)) throw new OptionError(`PCI: slot ${slot} is not available`);
     taken.add(slot);
     return slot;
   };
-  let vga = hasDefaultVga(options) ? vgaPlan(version, slotFor()) : undefined;
+  let vga = hasDefaultVga(options) ? vgaPlan(version, slotFor(), globalSpec(options, 'VGA')) : undefined;
   const pci = new PCIOptions(options, slotFor);
   pci.addNics();
   const add = (drive: DriveSpec, spec?: DeviceSpec): void => {
@@ -86,7 +88,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
     ide[at] = { id: drive.id, kind, size: undefined, bootindex: spec && bootindexOf(spec) };
   };
   const isa = options.debugcon ? [debugconDevice] : [];
-  for (const device of options.devices) {
+  for (const device of devices) {
     const onIsa = isaDeviceOf(device);
     if (onIsa) {
       isa.push(onIsa);
@@ -98,16 +100,16 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
       continue;
     }
     if (pci.take(device)) continue;
-    const [, kind] = /^(virtio-blk-pci|ide-hd|ide-cd)(-(non-)?transitional)?$/.exec(device.driver) ?? [];
+    const [, kind] = /^(virtio-blk|ide-hd|ide-cd)(?:-pci)?(-(non-)?transitional)?$/.exec(device.driver) ?? [];
     if (kind === undefined) {
       throw new OptionError(
-        `-device ${device.driver}: '${device.driver}' is not supported; there are: ${DRIVERS.join(', ')}`
+        `-device ${device.driver}: '${device.driver}' is not supported; there are: ${DEVICE_NAMES.join(', ')}`
       );
     }
     const id = device.properties.get('drive');
     const drive = options.drives.find((d) => d.id === id);
     if (!drive) throw new OptionError(`-device ${device.driver}: drive property not set, or no such drive`);
-    if (kind === 'virtio-blk-pci') add(drive, device);
+    if (kind === 'virtio-blk') add(drive, device);
     else addIde(drive, kind === 'ide-hd' ? 'hd' : 'cd', ideIndexOf(device), device);
   }
   const floppies: (FloppyPlan | undefined)[] = [undefined, undefined];
@@ -129,7 +131,7 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
   return {
     plan: {
       ...{ machine, ramName: backend ?? 'pc.ram', memory: memoryOf(options, backend), biosSize: BIOS_SIZE },
-      cpu: options.cpu.split(',')[0]!,
+      cpu: options.cpu,
       uuid: options.uuid === undefined ? undefined : uuidOf(options.uuid),
       hpet: isOn(options.machineProperties.get('hpet')) ?? true,
       parallel: options.parallels.length > 0 ? options.parallels[0]!.kind !== 'none' : !options.nodefaults,
@@ -145,11 +147,14 @@ export function planOfOptions(options: MachineOptions, received?: string): Optio
 const floppyPlan = (id: string): FloppyPlan => ({ id, kind: 'floppy', type: undefined, size: undefined });
 
 function virtioBlkPlan(drive: DriveSpec, slot: number, spec?: DeviceSpec): VirtioBlkPlan {
-  const number = (name: string, otherwise: number): number => Number(spec?.properties.get(name) ?? otherwise);
-  const numQueues = number('num-queues', 1);
+  const numQueues = deviceNumber(spec, 'num-queues', 1, MAX_QUEUES);
+  const queueSize = deviceNumber(spec, 'queue-size', 256, MAX_QUEUE_SIZE);
+  if (numQueues < 1) throw new OptionError('-device virtio-blk-pci: num-queues property must be larger than 0');
+  if (queueSize < 4 || queueSize & (queueSize - 1))
+    throw new OptionError(`invalid queue-size property (${queueSize}), must be a power of 2 (max ${MAX_QUEUE_SIZE})`);
   return {
-    ...{ id: drive.id, slot, numQueues, queueSize: number('queue-size', 256) },
-    vectors: number('vectors', numQueues + 1),
+    ...{ id: drive.id, slot, numQueues, queueSize, serial: spec?.properties.get('serial') },
+    vectors: deviceNumber(spec, 'vectors', numQueues + 1, MAX_VECTORS),
     disableLegacy: isOn(spec?.properties.get('disable-legacy')) ?? spec?.driver.endsWith('non-transitional') ?? false,
     disableModern: isOn(spec?.properties.get('disable-modern')) ?? false,
     ...{ discard: true, writeZeroes: true, size: undefined, bootindex: spec && bootindexOf(spec) }
@@ -179,9 +184,15 @@ function ideIndexOf({ driver, properties }: DeviceSpec): number | undefined {
   return bus === undefined && unit === undefined ? undefined : 2 * Number(channel) + Number(unit ?? 0);
 }
 
-function memoryOf(options: MachineOptions, backend: string | undefined): number {
-  if (backend === undefined) return options.memory;
-  const object = options.objects.find((o) => o.id === backend);
+/** Source: system/vl.c qemu_resolve_machine_memdev. @throws OptionError */
+function memoryOf({ memory, objects }: MachineOptions, backend: string | undefined): number {
+  if (backend === undefined) return memory ?? DEFAULT_MEMORY;
+  const object = objects.find(({ id, driver }) => id === backend && driver.startsWith('memory-backend-'));
   if (!object) throw new OptionError(`memory-backend=${backend}: there is no such object`);
-  return options.memory;
+  const size = sizeOf(object.properties.get('size'), 1);
+  if (size === undefined || size < 2 ** 20)
+    throw new OptionError(`-object ${object.driver},id=${backend}: size= is missing, or less than 1M`);
+  if (memory !== undefined && memory !== size)
+    throw new OptionError('Machine memory size does not match the size of the memory backend');
+  return size;
 }

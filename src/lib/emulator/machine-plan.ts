@@ -22,6 +22,8 @@ export interface VirtioBlkPlan extends VirtioPlan {
   readonly size: number | undefined;
   /** Its place in the boot order, where it has one. */
   readonly bootindex?: number | undefined;
+  /** What the device answers when it is asked for its serial number; no stream tells. */
+  readonly serial?: string | undefined;
 }
 
 /** A drive of the IDE controller. */

@@ -100,6 +100,7 @@ export class Machine implements LiveMachine {
   readonly timeTravel: TimeTravel;
   /** Ports by number; undefined where there is none. */
   readonly serials: readonly (Chardev | undefined)[];
+  readonly parallel: Chardev | undefined;
   readonly drives: readonly MachineDrive[];
   /** Those of the plan's ISA devices, by id. */
   readonly chardevs: ReadonlyMap<string, Chardev>;
@@ -142,6 +143,7 @@ export class Machine implements LiveMachine {
       if (this.guestErrors.length < MAX_LOG) this.guestErrors.push(`${device}: ${message}`);
     };
     this.serials = plan.serials.map((there, n) => (there ? new Chardev(`serial${n}`) : undefined));
+    this.parallel = plan.parallel ? new Chardev('parallel0') : undefined;
     this.devices.add({
       ...{ idstr: 'timer', vmsd: vmstate_timers, state: this.time },
       preSave: () => this.time.preSave(),
@@ -177,7 +179,7 @@ export class Machine implements LiveMachine {
         },
         a20: (level) => x86_cpu_set_a20(this.cpu, level !== 0),
         ignne: () => cpu_set_ignne(this.cpu),
-        ...{ acpi: plan.acpi, parallel: plan.parallel ? new Chardev('parallel0') : undefined },
+        ...{ acpi: plan.acpi, parallel: this.parallel },
         ide: ide.map((drive) => drive?.options),
         floppies,
         tprOpt: plan.tprOpt ? () => Number(pcOf(this.cpu)) : undefined,
@@ -241,8 +243,9 @@ export class Machine implements LiveMachine {
     this.inputs.onArrival = () => this.cpus.wake();
     if (icountShift !== undefined) this.completions.onStart = () => this.cpus.leaveSlice();
     this.migration = new Migration(this, () => pace.yield());
-    const chardevs = [...this.serials.flatMap((chr) => chr ?? []), ...this.chardevs.values()];
-    for (const chr of chardevs) this.inputs.register(chr.label, (bytes) => chr.input(bytes));
+    const withInput = [...this.serials, ...this.chardevs.values()].flatMap((chr) => chr ?? []);
+    const chardevs = [...withInput, ...(this.parallel ? [this.parallel] : [])];
+    for (const chr of withInput) this.inputs.register(chr.label, (bytes) => chr.input(bytes));
     takeChanges(this);
     this.ui = new MachineUi(this.board, this.inputs);
     const { cpu: processor, devices, time, clocks, completions } = this;
@@ -469,8 +472,8 @@ export class Machine implements LiveMachine {
   #addVirtioBlk(plan: VirtioBlkPlan): MachineDrive {
     const blk = new BlockBackend(plan.id, this.completions);
     if (plan.size !== undefined) blk.expectSize(plan.size);
-    const { numQueues, queueSize, discard, writeZeroes } = plan;
-    const device = new VirtIOBlk(this.board.pc, { blk, numQueues, queueSize, discard, writeZeroes });
+    const { numQueues, queueSize, discard, writeZeroes, serial = '' } = plan;
+    const device = new VirtIOBlk(this.board.pc, { blk, numQueues, queueSize, discard, writeZeroes, serial });
     const { vectors, disableLegacy, disableModern } = plan;
     const pci = new VirtioPCI(this.board.bus, devfnOf(plan.slot, 0), device, vmstate_virtio_blk, {
       ...{ vectors, disableLegacy, disableModern }

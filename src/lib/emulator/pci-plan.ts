@@ -7,7 +7,9 @@ import { sectionLabel, type Section, type Snapshot } from '../vmstate/snapshot.t
 import { placedAt } from '../vmstate/vmstate.ts';
 import type { SerialPortOptions } from './hw/char/virtio-serial-device.ts';
 import { defaultMac, ETH_ALEN, parseMac } from './net/net.ts';
-import { OptionError, type DeviceSpec, type MachineOptions } from './system/vl.ts';
+import { deviceNumber, globalSpec, withGlobals } from './device-options.ts';
+import { numberOf, OptionError } from './system/qemu-option.ts';
+import type { DeviceSpec, MachineOptions } from './system/vl.ts';
 
 /** What virtio over PCI is like. */
 export interface VirtioPlan {
@@ -42,7 +44,8 @@ export type PCIDevicePlan =
 const CAP_ID_MSIX = 0x11;
 const VENDOR_CAPABILITY = 9;
 const [LEGACY_FIRST, MODERN_FIRST] = [0x1000, 0x1040];
-const DEFAULT_PORTS = 31;
+const [DEFAULT_PORTS, MAX_PORTS] = [31, 511];
+const MAX_VECTORS = 2048;
 /** Configuration of a card without mq=on: MAC and status; with it, how many pairs of queues. */
 const [NET_CONFIG, NET_CONFIG_MQ] = [8, 10];
 /** Features of a network card that take other queues than those that are modelled: MQ, HASH_REPORT, RSS. */
@@ -133,10 +136,6 @@ export function pciOf({ sections }: Snapshot): readonly PCIDevicePlan[] {
   });
 }
 
-/** What `-device` takes of these. */
-export const PCI_DRIVERS = [
-  ...['virtio-rng-pci', 'virtio-serial-pci', 'virtserialport', 'virtconsole', 'virtio-net-pci', 'e1000']
-];
 const DRIVER = /^(virtio-(?:rng|serial|net))(?:-pci)(-(?:non-)?transitional)?$/;
 const SERIAL_PORT = /^(virtserialport|virtconsole)$/;
 
@@ -151,6 +150,8 @@ export class PCIOptions {
   readonly #options: MachineOptions;
   readonly #slotFor: (spec?: DeviceSpec) => number;
   #cards = 0;
+  /** Names of the virtio-serial buses, in their order among the plans. */
+  readonly #buses: string[] = [];
 
   constructor(options: MachineOptions, slotFor: (spec?: DeviceSpec) => number) {
     this.#options = options;
@@ -160,19 +161,22 @@ export class PCIOptions {
   /** Cards of -nic, and the one that comes by itself. */
   addNics(): void {
     const { network, nodefaults, nics } = this.#options;
-    if (network && !nodefaults) this.#card(DEFAULT_CARD);
-    for (const nic of nics) this.#card(nic.properties.get('model') ?? DEFAULT_CARD, nic);
+    if (network && !nodefaults) this.#card(DEFAULT_CARD, globalSpec(this.#options, DEFAULT_CARD));
+    for (const nic of nics) {
+      const driver = nic.properties.get('model') ?? DEFAULT_CARD;
+      this.#card(driver, withGlobals(this.#options, { ...nic, driver }));
+    }
   }
 
   /** Whether it was one of these. @throws OptionError for what is wrong with it */
   take(spec: DeviceSpec): boolean {
     const [, kind, variant] = DRIVER.exec(spec.driver) ?? [];
     if (SERIAL_PORT.test(spec.driver)) this.#addPort(spec);
-    else if (kind === 'virtio-rng') this.plans.push({ kind, ...this.#virtio(spec, variant, 2) });
+    else if (kind === 'virtio-rng') this.#addRng(spec, variant);
     else if (kind === 'virtio-serial') {
-      const maxPorts = Number(spec.properties.get('max_ports') ?? DEFAULT_PORTS);
-      if (!(maxPorts >= 1 && maxPorts < 512))
-        throw new OptionError(`-device ${spec.driver}: maximum ports supported: 511`);
+      const maxPorts = deviceNumber(spec, 'max_ports', DEFAULT_PORTS, MAX_PORTS);
+      if (maxPorts < 1) throw new OptionError(`-device ${spec.driver}: maximum ports supported: ${MAX_PORTS}`);
+      this.#buses.push(spec.id === undefined ? `virtio-serial-bus.${this.#buses.length}` : `${spec.id}.0`);
       this.plans.push({ kind, ...this.#virtio(spec, variant, 2), maxPorts, ports: [] });
     } else if (kind === 'virtio-net' || spec.driver === 'e1000') this.#card(kind ?? spec.driver, spec, variant);
     else return false;
@@ -204,23 +208,34 @@ export class PCIOptions {
     const on = (name: string): boolean | undefined => isOn(spec?.properties.get(name));
     return {
       slot: this.#slotFor(spec),
-      vectors: Number(spec?.properties.get('vectors') ?? vectors),
+      vectors: deviceNumber(spec, 'vectors', vectors, MAX_VECTORS),
       disableLegacy: on('disable-legacy') ?? variant === '-non-transitional',
       disableModern: on('disable-modern') ?? false
     };
   }
 
-  /** On the last virtio-serial before it; a console gets port 0 when it is free. */
+  #addRng(spec: DeviceSpec, variant: string | undefined): void {
+    const rng = spec.properties.get('rng');
+    if (rng !== undefined && !this.#options.objects.some(({ id, driver }) => id === rng && driver.startsWith('rng-')))
+      throw new OptionError(`-device ${spec.driver}: Device '${rng}' not found`);
+    this.plans.push({ kind: 'virtio-rng', ...this.#virtio(spec, variant, 2) });
+  }
+
+  /** On the bus that it names, or the last virtio-serial before it; a console gets port 0 when it is free. */
   #addPort({ driver, properties, id }: DeviceSpec): void {
-    const at = this.plans.findLastIndex((plan) => plan.kind === 'virtio-serial');
+    const wanted = properties.get('bus');
+    const buses = this.plans.flatMap((plan, n) => (plan.kind === 'virtio-serial' ? [n] : []));
+    const at = buses.at(wanted === undefined ? -1 : this.#buses.indexOf(wanted)) ?? -1;
     const bus = this.plans[at];
+    if (wanted !== undefined && !this.#buses.includes(wanted))
+      throw new OptionError(`-device ${driver}: Bus '${wanted}' not found`);
     if (bus?.kind !== 'virtio-serial')
       throw new OptionError(`-device ${driver}: No 'virtio-serial-bus' bus found for device`);
     const isConsole = driver === 'virtconsole';
     const taken = new Set(bus.ports.map((port) => port.id));
     let nr = isConsole && !taken.has(0) ? 0 : 1;
     while (taken.has(nr)) nr++;
-    nr = Number(properties.get('nr') ?? nr);
+    nr = numberOf(`-device ${driver}`, properties, 'nr', nr, MAX_PORTS);
     if (!(nr < bus.maxPorts) || taken.has(nr))
       throw new OptionError(`-device ${driver}: virtio-serial-bus: port ${nr} is not available`);
     const chardev = properties.get('chardev');

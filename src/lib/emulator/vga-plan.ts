@@ -7,7 +7,8 @@ import type { Snapshot } from '../vmstate/snapshot.ts';
 import { placedAt } from '../vmstate/vmstate.ts';
 import { DEFAULT_EDID, type EdidInfo } from './hw/display/edid-generate.ts';
 import type { VGAOptions } from './hw/display/vga-pci.ts';
-import { OptionError, type DeviceSpec, type MachineOptions } from './system/vl.ts';
+import { OptionError } from './system/qemu-option.ts';
+import type { DeviceSpec, MachineOptions } from './system/vl.ts';
 
 export interface VGAPlan extends VGAOptions {
   readonly slot: number;

@@ -60,14 +60,18 @@ export function commandOptions(words: readonly string[]): CommandOption[] {
   return options;
 }
 
-/** `e1000,addr=5` with implied name `driver`; JSON objects as `-device` and `-object` take them too. */
+/** `e1000,addr=5` with implied name `driver`; JSON objects, nested ones by names with dots, too. */
 export function properties(value: string, implied: string): Properties {
   const out = new Map<string, string>();
   if (value.trimStart().startsWith('{')) {
     try {
-      const json: unknown = JSON.parse(value);
-      for (const [name, v] of Object.entries(json as object))
-        out.set(name, typeof v === 'boolean' ? (v ? 'on' : 'off') : String(v));
+      const add = (object: object, prefix: string): void => {
+        for (const [name, v] of Object.entries(object) as [string, unknown][]) {
+          if (typeof v === 'object' && v !== null && !Array.isArray(v)) add(v, `${prefix}${name}.`);
+          else out.set(prefix + name, typeof v === 'boolean' ? (v ? 'on' : 'off') : String(v));
+        }
+      };
+      add(JSON.parse(value) as object, '');
     } catch {
       // Not JSON after all: no properties can be told.
     }

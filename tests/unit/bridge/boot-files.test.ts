@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bootFilesOf } from '../../../src/bridge/boot-files.ts';
 import { InputError } from '../../../src/bridge/file-source.ts';
-import { OptionError, parseOptions } from '../../../src/lib/emulator/system/vl.ts';
+import { OptionError } from '../../../src/lib/emulator/system/qemu-option.ts';
+import { parseOptions } from '../../../src/lib/emulator/system/vl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'boot-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
-import { multiplex, openEndpoint, type Endpoint } from '../../../src/bridge/endpoint.ts';
+import { Endpoints, multiplex, type Endpoint } from '../../../src/bridge/endpoint.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -59,7 +59,7 @@ test('Ctrl+A x quits, b sends a break, h shows the keys', () => {
 
 test('A file gets what is written', async () => {
   const path = join(folder, 'serial.log');
-  const file = await openEndpoint({ kind: 'file', path }, new Map());
+  const file = await new Endpoints(new Map()).open({ kind: 'file', path });
   file.write(bytes('boot'));
   file.close();
   await expect.poll(() => readFileSync(path, 'utf8')).toBe('boot');
@@ -67,16 +67,16 @@ test('A file gets what is written', async () => {
 
 test('A file that cannot be made is an error with its path', async () => {
   const path = join(folder, 'absent', 'serial.log');
-  await expect(openEndpoint({ kind: 'file', path }, new Map())).rejects.toThrow(`${path}: ENOENT`);
+  await expect(new Endpoints(new Map()).open({ kind: 'file', path })).rejects.toThrow(`${path}: ENOENT`);
 });
 
 test('A chardev that was not given is named', async () => {
-  await expect(openEndpoint({ kind: 'id', id: 'c0' }, new Map())).rejects.toThrow("there is no chardev 'c0'");
+  await expect(new Endpoints(new Map()).open({ kind: 'id', id: 'c0' })).rejects.toThrow("there is no chardev 'c0'");
 });
 
 test('A socket keeps what was written until somebody connects, and then goes both ways', async () => {
   const path = join(folder, 'serial.sock');
-  const end = await openEndpoint({ kind: 'unix', path, server: true, wait: false }, new Map());
+  const end = await new Endpoints(new Map()).open({ kind: 'unix', path, server: true, wait: false });
   let heard = '';
   let seen = '';
   end.onData((b) => (heard += text(b)));
@@ -92,7 +92,16 @@ test('A socket keeps what was written until somebody connects, and then goes bot
 
 test('A socket that nobody listens on is an error with its path', async () => {
   const path = join(folder, 'nobody.sock');
-  await expect(openEndpoint({ kind: 'unix', path, server: false, wait: false }, new Map())).rejects.toThrow(
+  await expect(new Endpoints(new Map()).open({ kind: 'unix', path, server: false, wait: false })).rejects.toThrow(
     `${path}: connect ENOENT`
   );
+});
+
+test('A character device has one user', async () => {
+  const endpoints = new Endpoints(new Map([['c0', { kind: 'null' }]]));
+  await endpoints.open({ kind: 'id', id: 'c0' });
+  await expect(endpoints.open({ kind: 'id', id: 'c0' })).rejects.toThrow("chardev 'c0' is already in use");
+  const terminals = new Endpoints(new Map([['t', { kind: 'stdio' }]]));
+  (await terminals.open({ kind: 'stdio' })).close();
+  await expect(terminals.open({ kind: 'id', id: 't' })).rejects.toThrow('cannot use stdio by multiple');
 });

@@ -8,7 +8,8 @@ import {
 } from '../../../src/lib/emulator/boot-order.ts';
 import { prepareBoot } from '../../../src/lib/emulator/boot.ts';
 import { planOfOptions } from '../../../src/lib/emulator/machine-options.ts';
-import { OptionError, parseOptions } from '../../../src/lib/emulator/system/vl.ts';
+import { OptionError } from '../../../src/lib/emulator/system/qemu-option.ts';
+import { parseOptions } from '../../../src/lib/emulator/system/vl.ts';
 import { machineOf } from '../../support/machine.ts';
 
 const configOf = (text: string) => bootConfigOf(parseOptions(['-boot', text]));

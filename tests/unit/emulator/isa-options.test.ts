@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { planOfOptions } from '../../../src/lib/emulator/machine-options.ts';
-import { OptionError, parseOptions } from '../../../src/lib/emulator/system/vl.ts';
+import { OptionError } from '../../../src/lib/emulator/system/qemu-option.ts';
+import { parseOptions } from '../../../src/lib/emulator/system/vl.ts';
 import { machineOf } from '../../support/machine.ts';
 
 const isaOf = (...words: string[]) => planOfOptions(parseOptions([...words, '-nic', 'none'])).plan.isa;

@@ -45,9 +45,56 @@ test.each([
   ['-nic none -M pc,memory-backend=m', 'memory-backend=m: there is no such object'],
   ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=1', 'PCI: slot 1 is not available'],
   ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=20', 'PCI: slot 32 is not available'],
-  ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=zz', 'PCI: slot NaN is not available']
+  ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=zz', "doesn't take value 'zz'"],
+  ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,addr=5.1', "doesn't take value '5.1'"],
+  ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,x=1', "Property 'virtio-blk-pci.x' not found"],
+  [
+    '-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,num-queues=two',
+    "Parameter 'num-queues' expects"
+  ],
+  [
+    '-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,queue-size=3',
+    'must be a power of 2 (max 1024)'
+  ],
+  ['-nic none -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d,packed=on', 'packed=on is not supported'],
+  ['-nic none -device virtio-rng-pci,id=a -device virtio-rng-pci,id=a', "Duplicate device ID 'a'"],
+  ['-nic none -device virtio-rng-pci,rng=r', "Device 'r' not found"],
+  ['-nic none -device virtio-serial-pci -device virtserialport,bus=v.0', "Bus 'v.0' not found"],
+  ['-nic none -device e1000,romfile=x.rom', 'romfile=x.rom is not supported'],
+  ['-nic none -global e1000.x=1', "-global: Property 'e1000.x' not found"],
+  ['-nic none -global PIIX4_PM.disable_s3=1', "-global PIIX4_PM.disable_s3: 'PIIX4_PM' is not supported here"],
+  ['-nic none -M pc,accel=kvm', 'accel=kvm is not supported; there is: tcg'],
+  ['-nic none -M pc,hpet=maybe', "Parameter 'hpet' expects 'on' or 'off'"],
+  ['-nic none -cpu i486', "-cpu i486: unable to find CPU model 'i486'"],
+  ['-nic none -cpu qemu64,+nope', "Property 'qemu64-x86_64-cpu.nope' not found"]
 ])('%s is refused by name: %s', (line, message) => {
   expect(() => planned(line)).toThrow(message);
+});
+
+test('-global speaks for devices that come by themselves, and yields to -device', () => {
+  expect(planned('-global VGA.vgamem_mb=32 -global e1000.mac=52:54:00:00:00:09').plan).toMatchObject({
+    vga: { vramSize: 32 << 20 },
+    pci: [{ kind: 'e1000', mac: Uint8Array.of(0x52, 0x54, 0, 0, 0, 9) }]
+  });
+  const disk =
+    '-nic none -global virtio-blk-pci.num-queues=2 -drive file=a,if=none,id=d -device virtio-blk-pci,drive=d';
+  expect(planned(disk).plan.virtioBlk).toMatchObject([{ numQueues: 2 }]);
+  expect(planned(`${disk},num-queues=4,serial=S1`).plan.virtioBlk).toMatchObject([{ numQueues: 4, serial: 'S1' }]);
+});
+
+test('Ports of virtio-serial go to the bus that they name', () => {
+  const line = '-nic none -device virtio-serial-pci,id=a -device virtio-serial-pci -device virtconsole,bus=a.0';
+  expect(planned(`${line} -device virtserialport`).plan.pci).toMatchObject([
+    { ports: [{ id: 0, isConsole: true }] },
+    { ports: [{ id: 1, isConsole: false }] }
+  ]);
+});
+
+test('A memory backend says how much memory there is, and -m may not say otherwise', () => {
+  const backend = '-nic none -M pc,memory-backend=m -object memory-backend-ram,id=m,size=64M';
+  expect(planned(backend).plan).toMatchObject({ memory: 64 << 20, ramName: 'm' });
+  expect(planned(`${backend} -m 64`).plan.memory).toBe(64 << 20);
+  expect(() => planned(`${backend} -m 32`)).toThrow('does not match the size of the memory backend');
 });
 
 test('More disks than slots are refused', () => {

@@ -1,6 +1,6 @@
 /** -rtc: what time the machine's clock shows when it starts. Source: QEMU system/rtc.c configure_rtc. */
 import type { Properties } from '../../vmstate/command-line.ts';
-import { OptionError } from './vl.ts';
+import { OptionError } from './qemu-option.ts';
 
 const NS_A_MS = 1_000_000n;
 const MS_A_MINUTE = 60_000;

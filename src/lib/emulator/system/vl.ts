@@ -2,27 +2,9 @@
  * QEMU's command line as a machine's configuration. An option that we lack is an error that names it, never ignored.
  * Source: QEMU system/vl.c, qemu-options.hx.
  */
-import { isOn, properties, sizeOf, type Properties } from '../../vmstate/command-line.ts';
-
-/** Wrong or unsupported options; the message is what QEMU's would say in substance. */
-export class OptionError extends Error {}
-
-/** Where a serial port, a monitor or QMP goes. */
-export type ChardevSpec =
-  | { readonly kind: 'stdio' | 'null' | 'none' | 'vc' }
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'unix'; readonly path: string; readonly server: boolean; readonly wait: boolean }
-  | {
-      readonly kind: 'tcp';
-      readonly host: string;
-      readonly port: number;
-      readonly server: boolean;
-      readonly wait: boolean;
-    }
-  /** A -chardev by its id. */
-  | { readonly kind: 'id'; readonly id: string };
-/** `mon:` puts a monitor on the same wire, reached by Ctrl+A c. */
-export type PortSpec = ChardevSpec & { readonly mux?: boolean };
+import { properties, sizeOf, type Properties } from '../../vmstate/command-line.ts';
+import { chardevSpec, portSpec, shareMuxes, type PortSpec } from './char-options.ts';
+import { checkProperties, flagOf, numberOf, OptionError, type Known } from './qemu-option.ts';
 
 /** -drive and -blockdev: an image, and what it is plugged into. */
 export interface DriveSpec {
@@ -48,8 +30,8 @@ export interface DeviceSpec {
 export interface MachineOptions {
   machine: string;
   machineProperties: Properties;
-  /** Bytes. */
-  memory: number;
+  /** Bytes; undefined without -m. */
+  memory: number | undefined;
   cpu: string;
   cpus: number;
   nographic: boolean;
@@ -60,7 +42,7 @@ export interface MachineOptions {
   parallels: PortSpec[];
   monitors: PortSpec[];
   qmps: PortSpec[];
-  chardevs: Map<string, ChardevSpec>;
+  chardevs: Map<string, PortSpec>;
   debugcon: PortSpec | undefined;
   kernel: string | undefined;
   initrd: string | undefined;
@@ -92,7 +74,7 @@ export interface MachineOptions {
 
 /** What `qemu-system-x86_64` without options is. */
 export const defaultOptions = (): MachineOptions => ({
-  ...{ machine: 'pc', machineProperties: new Map(), memory: 128 * 2 ** 20, cpu: 'qemu64', cpus: 1 },
+  ...{ machine: 'pc', machineProperties: new Map(), memory: undefined, cpu: 'qemu64', cpus: 1 },
   ...{ nographic: false, nodefaults: false, display: undefined, vga: undefined },
   ...{ serials: [], parallels: [], monitors: [], qmps: [], chardevs: new Map(), debugcon: undefined },
   ...{ kernel: undefined, initrd: undefined, append: '', bios: undefined, firmwarePaths: [] },
@@ -107,97 +89,63 @@ const accepted = (): void => {};
 
 function memoryOf(value: string): number {
   const list = properties(value, 'size');
-  only('-m', list, ['size', 'slots', 'maxmem']);
+  checkProperties('-m', list, { size: 'any', slots: ['0'], maxmem: 'any' });
   const bytes = sizeOf(list.get('size'));
   if (bytes === undefined || bytes < 2 ** 20 || bytes > 2 ** 40)
     throw new OptionError(`-m ${value}: a size from 1M on is wanted, such as 512 or 1G`);
+  if (list.has('maxmem') && sizeOf(list.get('maxmem')) !== bytes)
+    throw new OptionError(`-m ${value}: memory that is plugged in later is not supported`);
   return Math.ceil(bytes / 8192) * 8192;
 }
 
-/** @throws OptionError for a property that is not in the list */
-function only(option: string, list: Properties, known: readonly string[]): void {
-  for (const name of list.keys()) {
-    if (!known.includes(name)) throw new OptionError(`${option}: Invalid parameter '${name}'`);
-  }
-}
+const TOPOLOGY = ['sockets', 'dies', 'clusters', 'modules', 'cores', 'threads'];
 
-const flagOf = (option: string, list: Properties, name: string, otherwise: boolean): boolean => {
-  const text = list.get(name);
-  if (text === undefined) return otherwise;
-  const on = isOn(text);
-  if (on === undefined) throw new OptionError(`${option}: Parameter '${name}' expects 'on' or 'off'`);
-  return on;
-};
-
-const cpusOf = (value: string): number => {
+/** Without `cpus=` it is what the topology has room for. Source: hw/core/machine-smp.c machine_parse_smp_config. */
+function cpusOf(value: string): number {
   const list = properties(value, 'cpus');
-  only('-smp', list, ['cpus', 'maxcpus', 'sockets', 'dies', 'clusters', 'modules', 'cores', 'threads']);
-  const cpus = Number(list.get('cpus') ?? 1);
-  if (cpus !== 1) throw new OptionError(`-smp ${value}: one CPU is supported`);
-  return cpus;
-};
-
-/** `stdio`, `mon:stdio`, `file:PATH`, `unix:PATH,server=on,wait=off`, `tcp:HOST:PORT,…`, `chardev:ID`. */
-export function portSpec(option: string, value: string): PortSpec {
-  if (value.startsWith('mon:')) return { ...portSpec(option, value.slice(4)), mux: true };
-  if (value === 'stdio' || value === 'null' || value === 'none' || value === 'vc' || value.startsWith('vc:'))
-    return { kind: value.startsWith('vc') ? 'vc' : (value as 'stdio') };
-  const [, scheme, rest] = /^(file|unix|tcp|telnet|chardev|udp|pty|pipe):?(.*)$/s.exec(value) ?? [];
-  if (scheme === 'file') return { kind: 'file', path: rest! };
-  if (scheme === 'chardev') return { kind: 'id', id: rest! };
-  if (scheme !== 'unix' && scheme !== 'tcp') throw new OptionError(`${option} ${value}: '${value}' is not supported`);
-  const list = properties(rest!, 'address');
-  only(option, list, ['address', 'server', 'wait', 'nowait', 'nodelay']);
-  const server = flagOf(option, list, 'server', false);
-  const wait = server && flagOf(option, list, 'wait', !isOn(list.get('nowait')));
-  return socket(option, scheme, list.get('address') ?? '', server, wait);
-}
-
-function socket(option: string, kind: 'unix' | 'tcp', address: string, server: boolean, wait: boolean): ChardevSpec {
-  if (kind === 'unix') {
-    if (address === '') throw new OptionError(`${option}: a socket path is missing`);
-    return { kind, path: address, server, wait };
-  }
-  const [, host, port] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
-  if (port === undefined || Number(port) > 65535) throw new OptionError(`${option}: 'tcp:${address}' is no HOST:PORT`);
-  return { kind, host: host!.replace(/^\[(.*)\]$/, '$1'), port: Number(port), server, wait };
-}
-
-/** -chardev BACKEND,id=ID,… */
-function chardev(options: MachineOptions, value: string): void {
-  const list = properties(value, 'backend');
-  const id = list.get('id');
-  if (id === undefined) throw new OptionError(`-chardev ${value}: Parameter 'id' is missing`);
-  const backend = list.get('backend');
-  const server = flagOf('-chardev', list, 'server', false);
-  const wait = server && flagOf('-chardev', list, 'wait', true);
-  if (backend === 'stdio' || backend === 'null') options.chardevs.set(id, { kind: backend });
-  else if (backend === 'file') options.chardevs.set(id, { kind: 'file', path: list.get('path') ?? '' });
-  else if (backend === 'socket' && list.has('path'))
-    options.chardevs.set(id, socket('-chardev', 'unix', list.get('path')!, server, wait));
-  else if (backend === 'socket') {
-    const address = `${list.get('host') ?? '127.0.0.1'}:${list.get('port') ?? ''}`;
-    options.chardevs.set(id, socket('-chardev', 'tcp', address, server, wait));
-  } else throw new OptionError(`-chardev ${value}: backend '${backend ?? ''}' is not supported`);
+  checkProperties('-smp', list, Object.fromEntries(['cpus', 'maxcpus', ...TOPOLOGY].map((name) => [name, 'any'])));
+  const number = (name: string): number => numberOf('-smp', list, name, 1, 2 ** 32);
+  const room = TOPOLOGY.reduce((product, name) => product * number(name), 1);
+  if (room !== 1 || number('cpus') !== 1 || number('maxcpus') !== 1)
+    throw new OptionError(`-smp ${value}: one CPU is supported`);
+  return 1;
 }
 
 const INTERFACES = ['none', 'ide', 'virtio', 'floppy'] as const;
-const DRIVE_KEYS =
-  'file if media index bus unit id format readonly snapshot cache aio discard detect-zeroes werror rerror'.split(' ');
+/** How the host does it changes nothing for a guest here. */
+const HOST_SIDE: Known = {
+  aio: ['threads', 'native', 'io_uring'],
+  discard: ['ignore', 'unmap', 'on', 'off'],
+  'detect-zeroes': ['on', 'off', 'unmap']
+};
+const DRIVE: Known = {
+  ...{ file: 'any', if: 'any', media: 'any', index: 'any', bus: 'any', unit: 'any', id: 'any', format: 'any' },
+  ...{ readonly: 'flag', snapshot: 'flag', werror: ['enospc', 'report'], rerror: ['report'] },
+  cache: ['none', 'writeback', 'unsafe', 'directsync', 'writethrough'],
+  ...HOST_SIDE
+};
+const BLOCKDEV: Known = {
+  ...{ driver: 'any', 'node-name': 'any', filename: 'any', file: 'any', 'read-only': 'flag', 'auto-read-only': 'flag' },
+  ...{ 'file.driver': ['file'], 'file.filename': 'any', 'file.node-name': 'any', 'cache.direct': 'flag' },
+  ...{ 'cache.no-flush': 'flag', locking: ['on', 'off', 'auto'] },
+  ...HOST_SIDE
+};
+const MAX_INDEX = 255;
 
 /** -drive: a bare file name is a disk at the next place of its interface. */
 function drive(options: MachineOptions, value: string, defaults: Partial<DriveSpec> = {}): void {
   const list = properties(value, 'file');
-  only('-drive', list, DRIVE_KEYS);
+  checkProperties('-drive', list, DRIVE);
+  const number = (key: string): number => numberOf('-drive', list, key, 0, MAX_INDEX);
   const name = list.get('if') ?? defaults.interface ?? 'ide';
   const kind = INTERFACES.find((i) => i === name);
   if (!kind) throw new OptionError(`-drive if=${name} is not supported; there are: ${INTERFACES.join(', ')}`);
   const media = list.get('media') ?? defaults.media ?? 'disk';
   if (media !== 'disk' && media !== 'cdrom') throw new OptionError(`-drive: '${media}' invalid media`);
   const index = list.has('index')
-    ? Number(list.get('index'))
+    ? number('index')
     : list.has('bus') || list.has('unit')
-      ? Number(list.get('bus') ?? 0) * (kind === 'ide' ? 2 : 1) + Number(list.get('unit') ?? 0)
+      ? number('bus') * (kind === 'ide' ? 2 : 1) + number('unit')
       : defaults.index;
   options.drives.push({
     id: list.get('id') ?? `${kind}${options.drives.length}`,
@@ -214,6 +162,7 @@ function drive(options: MachineOptions, value: string, defaults: Partial<DriveSp
 /** -blockdev: a file, or a format over a file that is named or nested. */
 function blockdev(options: MachineOptions, value: string): void {
   const list = properties(value, 'driver');
+  checkProperties('-blockdev', list, BLOCKDEV);
   const id = list.get('node-name');
   if (id === undefined) throw new OptionError(`-blockdev ${value}: 'node-name' is missing`);
   const driver = list.get('driver');
@@ -238,6 +187,30 @@ function deviceSpec(value: string, implied: string): DeviceSpec {
   return { driver, id, properties: list };
 }
 
+const BACKEND: Known = { size: 'any', share: 'flag', prealloc: 'flag', merge: 'flag', dump: 'flag' };
+/** Objects that do something here, or whose work is done anyway. */
+const OBJECTS: Readonly<Record<string, Known>> = {
+  'memory-backend-ram': BACKEND,
+  'memory-backend-memfd': { ...BACKEND, seal: 'flag', hugetlb: ['off'] },
+  'memory-backend-file': { ...BACKEND, 'mem-path': 'any', 'discard-data': ['off'], readonly: ['off'] },
+  'rng-builtin': {},
+  'rng-random': { filename: ['/dev/urandom', '/dev/random'] }
+};
+
+/** @throws OptionError */
+function objectSpec(value: string): DeviceSpec {
+  const spec = deviceSpec(value, 'qom-type');
+  const known = Object.hasOwn(OBJECTS, spec.driver) ? OBJECTS[spec.driver] : undefined;
+  if (!known)
+    throw new OptionError(`-object ${spec.driver}: not supported; there are: ${Object.keys(OBJECTS).join(', ')}`);
+  if (spec.id === undefined) throw new OptionError(`-object ${spec.driver}: Parameter 'id' is missing`);
+  checkProperties(`-object ${spec.driver}`, spec.properties, known);
+  return spec;
+}
+
+/** Of the network that leads nowhere. */
+const USER_NETWORK: Known = { restrict: 'flag', ipv4: ['on'], ipv6: ['off'] };
+
 /** -nic and -netdev: instead of the card that comes by itself. */
 function network(options: MachineOptions, option: 'nic' | 'netdev', value: string): void {
   const spec = deviceSpec(value, 'type');
@@ -245,6 +218,9 @@ function network(options: MachineOptions, option: 'nic' | 'netdev', value: strin
   if (!kinds.includes(spec.driver))
     throw new OptionError(`-${option} ${spec.driver}: not supported; there is: ${kinds.join(', ')}`);
   options.network = false;
+  const card: Known = option === 'nic' ? { model: 'any', mac: 'any', addr: 'any' } : {};
+  if (spec.driver !== 'none')
+    checkProperties(`-${option} ${spec.driver}`, spec.properties, { ...USER_NETWORK, ...card });
   if (option === 'netdev') {
     if (spec.id === undefined) throw new OptionError(`-netdev ${spec.driver}: Parameter 'id' is missing`);
     options.netdevs.push(spec);
@@ -259,6 +235,11 @@ interface OptionRow {
 const flag = (set: (options: MachineOptions) => void): OptionRow => ({ takes: false, set });
 const takes = (set: (options: MachineOptions, value: string) => void): OptionRow => ({ takes: true, set });
 
+/** How translated code is kept and run is QEMU's own affair. */
+const ACCEL: Known = {
+  ...{ accel: 'any', 'tb-size': 'any', thread: ['single', 'multi'], 'one-insn-per-tb': 'flag', 'split-wx': 'flag' }
+};
+
 /** Every option that there is. What QEMU spells in several ways stands several times. */
 const OPTIONS: Readonly<Record<string, OptionRow>> = {
   machine: takes((o, v) => {
@@ -268,15 +249,20 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
   }),
   cpu: takes((o, v) => (o.cpu = v)),
   accel: takes((_o, v) => {
-    const accel = properties(v, 'accel').get('accel');
+    const list = properties(v, 'accel');
+    const accel = list.get('accel');
     if (accel !== 'tcg') throw new OptionError(`-accel ${v}: invalid accelerator ${accel}; only tcg is there`);
+    checkProperties('-accel tcg', list, ACCEL);
   }),
   smp: takes((o, v) => (o.cpus = cpusOf(v))),
   m: takes((o, v) => (o.memory = memoryOf(v))),
   nographic: flag((o) => (o.nographic = true)),
   nodefaults: flag((o) => (o.nodefaults = true)),
   'no-user-config': flag(accepted),
-  display: takes((o, v) => (o.display = v)),
+  display: takes((o, v) => {
+    if (v !== 'none') throw new OptionError(`-display ${v} is not supported; there is: none`);
+    o.display = v;
+  }),
   vga: takes((o, v) => {
     if (v !== 'std' && v !== 'none') throw new OptionError(`-vga ${v} is not supported; there are: std, none`);
     o.vga = v;
@@ -287,10 +273,15 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
   qmp: takes((o, v) => o.qmps.push(portSpec('-qmp', v))),
   mon: takes((o, v) => {
     const list = properties(v, 'chardev');
+    checkProperties('-mon', list, { chardev: 'any', mode: ['readline', 'control'], pretty: ['off'], id: 'any' });
     const spec: PortSpec = { kind: 'id', id: list.get('chardev') ?? '' };
     (list.get('mode') === 'control' ? o.qmps : o.monitors).push(spec);
   }),
-  chardev: takes(chardev),
+  chardev: takes((o, v) => {
+    const { id, spec } = chardevSpec(v);
+    if (o.chardevs.has(id)) throw new OptionError(`-chardev ${v}: Duplicate ID '${id}' for chardev`);
+    o.chardevs.set(id, spec);
+  }),
   debugcon: takes((o, v) => (o.debugcon = portSpec('-debugcon', v))),
   kernel: takes((o, v) => (o.kernel = v)),
   initrd: takes((o, v) => (o.initrd = v)),
@@ -307,10 +298,12 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
   fda: takes((o, v) => drive(o, `file=${v.replaceAll(',', ',,')}`, { interface: 'floppy', index: 0 })),
   fdb: takes((o, v) => drive(o, `file=${v.replaceAll(',', ',,')}`, { interface: 'floppy', index: 1 })),
   device: takes((o, v) => o.devices.push(deviceSpec(v, 'driver'))),
-  object: takes((o, v) => o.objects.push(deviceSpec(v, 'qom-type'))),
+  object: takes((o, v) => o.objects.push(objectSpec(v))),
   numa: takes((o, v) => {
     const list = properties(v, 'type');
-    if (list.get('type') !== 'node') throw new OptionError(`-numa ${v}: only one node with memdev= is supported`);
+    checkProperties('-numa', list, { type: 'any', memdev: 'any', nodeid: ['0'], cpus: ['0'] });
+    if (list.get('type') !== 'node' || !list.has('memdev'))
+      throw new OptionError(`-numa ${v}: only one node with memdev= is supported`);
     o.machineProperties = new Map([...o.machineProperties, ['memory-backend', list.get('memdev') ?? '']]);
   }),
   global: takes((o, v) => {
@@ -324,14 +317,18 @@ const OPTIONS: Readonly<Record<string, OptionRow>> = {
     if (v !== 'none') throw new OptionError(`-net ${v} is not supported: -net none, -nic and -netdev are`);
     o.network = false;
   }),
-  name: takes((o, v) => (o.name = properties(v, 'guest').get('guest'))),
+  name: takes((o, v) => {
+    const list = properties(v, 'guest');
+    checkProperties('-name', list, { guest: 'any', process: 'any', 'debug-threads': 'flag' });
+    o.name = list.get('guest');
+  }),
   uuid: takes((o, v) => {
     if (!UUID.test(v)) throw new OptionError(`-uuid ${v}: failed to parse UUID string: wrong format`);
     o.uuid = v;
   }),
   rtc: takes((o, v) => {
     const list = properties(v, 'base');
-    only('-rtc', list, ['base', 'clock', 'driftfix']);
+    checkProperties('-rtc', list, { base: 'any', clock: 'any', driftfix: 'any' });
     o.rtc = list;
   }),
   boot: takes((o, v) => (o.boot = properties(v, 'order'))),
@@ -367,6 +364,7 @@ export function parseOptions(words: readonly string[]): MachineOptions {
     if (row.takes && i + 1 >= words.length) throw new OptionError(`${word}: requires an argument`);
     row.set(options, row.takes ? words[++i]! : '');
   }
+  shareMuxes(options);
   return options;
 }
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { planOfOptions } from '../../../../src/lib/emulator/machine-options.ts';
 import { rtcStart } from '../../../../src/lib/emulator/system/rtc.ts';
-import { OptionError, parseOptions } from '../../../../src/lib/emulator/system/vl.ts';
+import { OptionError } from '../../../../src/lib/emulator/system/qemu-option.ts';
+import { parseOptions } from '../../../../src/lib/emulator/system/vl.ts';
 import { HostMemory } from '../../../../src/lib/emulator/host/memory.ts';
 import { HostPace } from '../../../../src/lib/emulator/host/pace.ts';
 import { Machine } from '../../../../src/lib/emulator/machine.ts';

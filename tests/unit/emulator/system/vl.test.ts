@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { shellWords } from '../../../../src/lib/vmstate/command-line.ts';
-import { OptionError, parseOptions } from '../../../../src/lib/emulator/system/vl.ts';
+import { OptionError } from '../../../../src/lib/emulator/system/qemu-option.ts';
+import { parseOptions } from '../../../../src/lib/emulator/system/vl.ts';
 
 const parse = (line: string) => parseOptions(shellWords(line));
 
@@ -40,6 +41,19 @@ test('a blockdev of a format takes the file below it', () => {
   expect(drives).toMatchObject([{}, { id: 'd', file: 'a.qcow2', format: 'qcow2' }]);
 });
 
+test('a -chardev with mux=on that a serial port and a monitor share is what mon: is', () => {
+  const { serials, monitors } = parse('-chardev stdio,id=c,mux=on,signal=off -mon c,mode=readline -serial chardev:c');
+  expect(serials).toEqual([{ kind: 'id', id: 'c', mux: true }]);
+  expect(monitors).toEqual([]);
+});
+
+test('a blockdev may hold its file', () => {
+  const { drives } = parse(
+    '-blockdev \'{"driver":"raw","node-name":"d","file":{"driver":"file","filename":"a.img"}}\''
+  );
+  expect(drives).toMatchObject([{ id: 'd', file: 'a.img', format: 'raw' }]);
+});
+
 test.each([
   ['-frob', '-frob: invalid option'],
   ['-m', '-m: requires an argument'],
@@ -53,7 +67,31 @@ test.each([
   ['-vga cirrus', '-vga cirrus is not supported; there are: std, none'],
   ['-uuid 1', '-uuid 1: failed to parse UUID string: wrong format'],
   ['-__proto__ x', '-__proto__: invalid option'],
-  ['-nic tap', '-nic tap: not supported; there is: none, user']
+  ['-nic tap', '-nic tap: not supported; there is: none, user'],
+  ['-nic user,hostfwd=tcp::1-:2', "-nic user: Invalid parameter 'hostfwd'"],
+  ['-netdev user,id=n,tftp=x', "-netdev user: Invalid parameter 'tftp'"],
+  ['-smp cores=2', '-smp cores=2: one CPU is supported'],
+  ['-smp 1,maxcpus=2', '-smp 1,maxcpus=2: one CPU is supported'],
+  ['-m 64,slots=2,maxmem=1G', '-m: slots=2 is not supported; there is: 0'],
+  ['-m 64,maxmem=1G', '-m 64,maxmem=1G: memory that is plugged in later is not supported'],
+  ['-display gtk', '-display gtk is not supported; there is: none'],
+  ['-name a,x=1', "-name: Invalid parameter 'x'"],
+  ['-accel tcg,x=1', "-accel tcg: Invalid parameter 'x'"],
+  ['-drive file=x,index=one', "-drive: Parameter 'index' expects a number up to 255"],
+  [
+    '-drive file=x,cache=warm',
+    '-drive: cache=warm is not supported; there is: none, writeback, unsafe, directsync, writethrough'
+  ],
+  ['-blockdev driver=raw,node-name=x,offset=1', "-blockdev: Invalid parameter 'offset'"],
+  [
+    '-object secret,id=s',
+    '-object secret: not supported; there are: memory-backend-ram, memory-backend-memfd, memory-backend-file, rng-builtin, rng-random'
+  ],
+  ['-object rng-builtin', "-object rng-builtin: Parameter 'id' is missing"],
+  ['-chardev stdio,id=a,logfile=x', "-chardev stdio: Invalid parameter 'logfile'"],
+  ['-chardev pty,id=a', "-chardev pty,id=a: backend 'pty' is not supported"],
+  ['-chardev null,id=a -chardev null,id=a', "-chardev null,id=a: Duplicate ID 'a' for chardev"],
+  ['-numa node', '-numa node: only one node with memdev= is supported']
 ])('%s is refused by name', (line, message) => {
   expect(() => parse(line)).toThrow(new OptionError(message));
 });

@@ -4,6 +4,7 @@
  * max_x86_cpu_initfn, TCG_*_FEATURES (7.2 to 11.1).
  */
 import { FEATURE_NAMES, NEEDS, SYSTEM_FEATURES } from './cpu-features.ts';
+import { parseCpu, type CpuChoice } from './cpu-options.ts';
 import type { Row } from './isa/insn.ts';
 import type { CpuModel } from './x86-cpu.ts';
 
@@ -100,17 +101,46 @@ function wordsOf(features: ReadonlySet<string>, vendor: string): Readonly<Record
   return result;
 }
 
-/** The model of that name with what is supported of it; undefined: there is no such model. */
-export function cpuModel(name: string, supported: ReadonlySet<string>): CpuModel | undefined {
-  const definition = DEFINITIONS.find((model) => model.name === name);
-  if (!definition) return undefined;
+const definitionOf = (name: string): Definition | undefined => DEFINITIONS.find((model) => model.name === name);
+
+/** What keeps a -cpu from being made; undefined: nothing does. */
+export function cpuError(text: string): string | undefined {
+  const choice = parseCpu(text);
+  if (typeof choice === 'string') return choice;
+  if (definitionOf(choice.name)) return undefined;
+  return `unable to find CPU model '${choice.name}'; there are: ${CPU_MODELS.join(', ')}`;
+}
+
+/** Leaves that features need to be seen in. Source: QEMU x86_cpu_adjust_feat_level. */
+function levelsFor(features: Readonly<Record<string, number>>): { readonly level: number; readonly xlevel: number } {
+  const has = (word: RegExp): boolean => Object.entries(features).some(([name, bits]) => word.test(name) && bits !== 0);
+  return {
+    level: has(/^XSAVE/) ? 0xd : has(/^7_/) ? 7 : 0,
+    xlevel: has(/^8000_0008/) ? 0x8000_0008 : has(/^8000_0001/) ? 0x8000_0001 : 0
+  };
+}
+
+/**
+ * The CPU of a -cpu with what is supported of it; undefined: there is no such model.
+ * @param text a model's name, perhaps with changes behind it: `qemu64,+avx,family=6`
+ */
+export function cpuModel(text: string, supported: ReadonlySet<string>): CpuModel | undefined {
+  const choice: CpuChoice | string = parseCpu(text);
+  const definition = typeof choice === 'string' ? undefined : definitionOf(choice.name);
+  if (typeof choice === 'string' || !definition) return undefined;
   const { has, ...model } = definition;
-  const wanted = has.split(/\s+/).filter((feature) => supported.has(feature));
+  const on = [...choice.features].flatMap(([feature, value]) => (value ? [feature] : []));
+  const asked = [...has.split(/\s+/).filter((feature) => choice.features.get(feature) ?? true), ...on];
+  const wanted = asked.filter((feature) => supported.has(feature));
   const complete = (feature: string): boolean => {
     const needed = NEEDS[feature];
     return needed === undefined || (wanted.includes(needed) && complete(needed));
   };
-  return { ...model, features: wordsOf(new Set(wanted.filter(complete)), model.vendor) };
+  const vendor = choice.changes.vendor ?? model.vendor;
+  const features = wordsOf(new Set(wanted.filter(complete)), vendor);
+  const least = levelsFor(features);
+  const [level, xlevel] = [Math.max(model.level, least.level), Math.max(model.xlevel, least.xlevel)];
+  return { ...model, level, xlevel, ...choice.changes, features };
 }
 
 /** Features of the model that this CPU lacks, by name. */

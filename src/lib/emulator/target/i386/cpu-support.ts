@@ -1,5 +1,6 @@
-/** What this CPU lacks, by name, for the support page: by the instruction table and the CPU models. */
+/** What this CPU lacks, by name, for the support page and the command line: by the instruction table and the CPU models. */
 import { CPU_MODELS, missingFeatures, supportedFeatures } from './cpu-models.ts';
+import { parseCpu } from './cpu-options.ts';
 import { SEMANTICS } from './isa/semantics/registry.ts';
 import { rowsWithoutSemantics, TABLE } from './isa/table.ts';
 
@@ -27,6 +28,15 @@ export function missingCpuFeatures(): readonly MissingFeature[] {
       ...{ name, models },
       instructions: [...new Set(without.filter((row) => row.feature === name).map((row) => row.name))]
     }));
+}
+
+/** What a -cpu asks for by name, and this CPU lacks; `enforce`: without it there is to be no machine. */
+export function lackedOf(text: string): { readonly lacked: readonly string[]; readonly enforce: boolean } {
+  const choice = parseCpu(text);
+  if (typeof choice === 'string') return { lacked: [], enforce: false };
+  const supported = supportedFeatures(TABLE, (name) => SEMANTICS.has(name));
+  const lacked = [...choice.features].flatMap(([name, on]) => (on && !supported.has(name) ? [name] : []));
+  return { lacked, enforce: choice.enforce };
 }
 
 /** Mnemonics that this CPU executes: how many. */
