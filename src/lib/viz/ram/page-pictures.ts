@@ -1,7 +1,7 @@
 /** Parts of a RAM map as pictures with a pixel a page, for values that change often: only what changed is painted again. */
-import type { MapView } from './draw-map.ts';
 import { hilbertCell } from './hilbert.ts';
 import type { PlacedPart, Placement } from './placement.ts';
+import type { MapView } from './tiles.ts';
 
 interface Picture {
   readonly part: PlacedPart;
