@@ -10,7 +10,7 @@ import { messageOf } from '../format.ts';
 import type { MachineSession } from '../machine/machine-session.svelte.ts';
 import type { Watcher } from './evidence.ts';
 import { presets, ways, type Preset, type Settings, type Way } from './presets.ts';
-import { durationOf, storyAt, storyOf, type Run, type Story } from './story.ts';
+import { durationOf, lawOf, storyAt, storyOf, type Law, type Run, type Story } from './story.ts';
 
 /** Runs of this page that can be compared with the one that is shown. */
 const KEPT = 4;
@@ -69,6 +69,8 @@ export class LiveMigration {
   /** All of it, and what of it is told at the moment that is looked at. */
   readonly whole: Story = $derived(storyOf(this.observations));
   readonly story: Story = $derived(this.at === undefined ? this.whole : storyAt(this.whole, this.at));
+  /** Of the whole run, whatever moment is looked at. */
+  readonly law: Law | undefined = $derived(lawOf(this.whole.rounds));
   readonly #machine: MachineSession;
 
   constructor(machine: MachineSession) {
