@@ -1,25 +1,8 @@
 /** axe on every page, panel and dialog: no violations; colours in both themes. */
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
 import { expect, sampleFile, test } from './support/app.ts';
+import { violations } from './support/axe.ts';
 import { addBreakpoint, linuxFiles, loadLinux } from './support/linux-machine.ts';
 
-/** Everything in the light theme, what depends on colours in the dark one too. `within`: what alone has changed. */
-async function violations(page: Page, within?: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    await page.evaluate(() => window.migrascope.idle());
-    // Only what is wrong is told again, and there are no frames: the page is asked once.
-    const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).setLegacyMode();
-    if (within) axe.include(within);
-    if (colorScheme === 'dark') axe.withRules(['color-contrast', 'link-in-text-block']);
-    for (const { id, help, nodes } of (await axe.analyze()).violations) {
-      found.push(...nodes.map((node) => `${colorScheme}: ${id}: ${help}: ${node.target.join(' ')}`));
-    }
-  }
-  return found;
-}
 // axe looks at every element: a busy machine needs longer for it than for a journey.
 test.describe.configure({ timeout: 120_000 });
 
@@ -45,41 +28,41 @@ test('the workbench', async ({ opened: app, page }) => {
 test('the palette, the help and a menu', async ({ opened: app, page }) => {
   await app.press('Control+k');
   await page.keyboard.type('cr');
-  expect(await violations(page, '[role=dialog]')).toEqual([]);
+  expect(await violations(page, { within: '[role=dialog]' })).toEqual([]);
   await app.press('Escape');
   await app.press('F1');
   await expect(page.getByRole('dialog')).toBeVisible();
-  expect(await violations(page, '[role=dialog]')).toEqual([]);
+  expect(await violations(page, { within: '[role=dialog]' })).toEqual([]);
   await app.press('Escape');
   await page.getByRole('menuitem', { name: 'Export' }).click();
   await expect(page.getByRole('menu')).toBeVisible();
-  expect(await violations(page, 'header')).toEqual([]);
+  expect(await violations(page, { within: 'header' })).toEqual([]);
 });
 
 test('JSON, checks, differences, notes, search', async ({ opened: app, page }) => {
   await app.show('JSON');
-  expect(await violations(page, main)).toEqual([]);
+  expect(await violations(page, { within: main })).toEqual([]);
 
   await app.show('Notes');
   await page.getByRole('textbox', { name: /^Note on/ }).fill('seen');
   await page.getByRole('button', { name: 'Keep' }).click();
-  expect(await violations(page, panels.notes)).toEqual([]);
+  expect(await violations(page, { within: panels.notes })).toEqual([]);
 
   await app.press('Control+f');
   await page.keyboard.type('text:dirty');
   await app.press('Enter');
-  expect(await violations(page, panels.rounds)).toEqual([]);
+  expect(await violations(page, { within: panels.rounds })).toEqual([]);
 
   await app.show('Checks');
   await page.getByRole('textbox', { name: 'Explain this error' }).fill('Missing section footer for i8254');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByRole('textbox', { name: 'Machine type' }).fill('pc-q35-7.2');
   await page.getByRole('button', { name: 'Check', exact: true }).click();
-  expect(await violations(page, main)).toEqual([]);
+  expect(await violations(page, { within: main })).toEqual([]);
 
   await app.choose([sampleFile('idle.vmstate.gz')], () => app.command('Compare with another file…'));
   await app.press('F7');
-  expect(await violations(page, main)).toEqual([]);
+  expect(await violations(page, { within: main })).toEqual([]);
 });
 
 test('a page with its bytes, code and sends; page tables; the RAM map filtered and coloured', async ({
@@ -91,16 +74,16 @@ test('a page with its bytes, code and sends; page tables; the RAM map filtered a
   for (const tab of ['Bytes', 'Code', 'Sends']) {
     await app.pageView.getByRole('tab', { name: tab }).click();
     await app.idle();
-    expect(await violations(page, side)).toEqual([]);
+    expect(await violations(page, { within: side })).toEqual([]);
   }
   await app.show('Page tables');
   await page.getByRole('textbox', { name: 'Address' }).fill('0xffffffff80100cc4');
   await app.press('Enter');
-  expect(await violations(page, side)).toEqual([]);
+  expect(await violations(page, { within: side })).toEqual([]);
   await app.rounds.getByRole('button', { name: 'Round 2, inferred' }).click();
   await page.getByRole('combobox', { name: 'Colour by' }).selectOption('Guess');
   await app.idle();
-  expect(await violations(page, panels.map)).toEqual([]);
+  expect(await violations(page, { within: panels.map })).toEqual([]);
 });
 
 test('problems, and a file that is none', async ({ app, page }) => {

@@ -1,7 +1,6 @@
 /** A guest leaves the page for native QEMU by the toolbar, and comes back; a capture is opened and replayed. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,12 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { ask, booted, image } from '../../guests/workload.mjs';
 import { Machine as Native } from '../../scripts/qemu/machine.mjs';
 import { qemus } from '../../scripts/qemu/qemu.mjs';
-import { type App, expect, IDLE, test } from './support/app.ts';
+import { type App, expect, test } from './support/app.ts';
+import { convergence, loadSample, machine, migration, rounds, runSample, WAIT } from './support/lab.ts';
 
 const program = fileURLToPath(new URL('../../bin/migrascope', import.meta.url));
 const args = ['-M', 'pc-i440fx-7.2', '-m', '16M', '-vga', 'none', '-nic', 'none', '-bios', image];
 const qemu = qemus().find(({ suite }) => suite === 'trixie') ?? qemus()[0];
-const WAIT = { timeout: 90_000 };
 const running: ChildProcess[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 
@@ -34,16 +33,6 @@ async function migrascope(...words: string[]): Promise<{ child: ChildProcess; li
   const [line] = (await once(createInterface(from), 'line')) as [string];
   return { child, line };
 }
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-const machine = (app: App) => app.page.getByRole('toolbar', { name: 'Machine' });
-const migration = (app: App) => app.page.getByRole('toolbar', { name: 'Migration' });
-const convergence = (app: App) => app.page.getByRole('region', { name: 'Convergence' });
 const type = async (app: App, line: string) => {
   await app.page.getByRole('textbox', { name: 'Serial console' }).focus();
   await app.page.keyboard.type(`${line}\n`);
@@ -56,17 +45,13 @@ test('a guest goes to native QEMU and comes back, and answers on both sides', as
   await app.go(line);
   // The token is not left in the address.
   expect(page.url()).not.toContain('bridge');
-  await app.openSample(IDLE);
-  await machine(app).getByRole('button', { name: 'Load into machine' }).click();
-  await expect(machine(app)).toContainText('ready', WAIT);
-  await machine(app).getByRole('button', { name: 'Resume' }).click();
-  await app.show('Convergence');
+  await runSample(app);
   await type(app, 'note made in the page');
   await expect(terminal(app)).toContainText('note made in the page', WAIT);
 
-  const uri = `tcp:127.0.0.1:${await freePort()}`;
-  const native = await Native.start(qemu!, [...args, '-incoming', uri]);
+  const native = await Native.start(qemu!, [...args, '-incoming', 'tcp:127.0.0.1:0']);
   try {
+    const uri = await native.incomingUri();
     await migration(app).getByRole('textbox', { name: 'Other side' }).fill(uri);
     await migration(app).getByRole('button', { name: 'Migrate', exact: true }).click();
     await expect(convergence(app)).toContainText('Completed', WAIT);
@@ -90,9 +75,7 @@ test('a guest goes to native QEMU and comes back, and answers on both sides', as
 });
 
 test('without the bridge the toolbar says what it needs', async ({ app }) => {
-  await app.openSample(IDLE);
-  await machine(app).getByRole('button', { name: 'Load into machine' }).click();
-  await expect(machine(app)).toContainText('ready', WAIT);
+  await loadSample(app);
   await app.show('Convergence');
   await expect(migration(app).getByRole('textbox', { name: 'Other side' })).toBeDisabled();
   await expect(migration(app).getByRole('textbox', { name: 'Other side' })).toHaveAttribute(
@@ -114,7 +97,9 @@ test('a capture of two native QEMUs is opened, with its rounds, and replayed', a
     const { child, line } = await migrascope('capture', '--listen', `unix:${join(folder, 'via.sock')}`, '--forward', incoming, '--qmp', `unix:${monitor}`, out); // prettier-ignore
     const over = once(child, 'exit');
     await source.qmp('migrate', { uri: /waiting at (\S+)/.exec(line)![1] });
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    // It does not converge by itself.
+    const syncs = async () => (await source.qmp('query-migrate')).ram?.['dirty-sync-count'] ?? 0;
+    await expect.poll(syncs, WAIT).toBeGreaterThan(3);
     await source.qmp('migrate-set-parameters', { 'max-bandwidth': 1 << 30, 'downtime-limit': 2000 });
     await source.migrated();
     expect((await over)[0]).toBe(0);
@@ -125,14 +110,13 @@ test('a capture of two native QEMUs is opened, with its rounds, and replayed', a
   await app.open(out);
   await expect(app.tree).toBeVisible();
   await expect(convergence(app)).toContainText(/Completed after .* the guest stood for \d+ ms/, WAIT);
-  const rows = page.getByRole('table', { name: 'Rounds of the migration' }).getByRole('row');
-  const all = await rows.count();
-  expect(all).toBeGreaterThan(3);
+  await expect.poll(() => rounds(app)).toBeGreaterThan(2);
+  const all = await rounds(app);
   await page.getByRole('slider', { name: 'Moment of the migration' }).press('Home');
-  expect(await rows.count()).toBeLessThan(all);
+  await expect.poll(() => rounds(app)).toBeLessThan(all);
   // What had been sent by then is selected in the other panels.
   await expect.poll(() => page.url()).toMatch(/sel=range(:|%3A)0-\d+/);
   await convergence(app).getByRole('combobox', { name: 'Speed of the replay' }).selectOption('× 16');
   await convergence(app).getByRole('button', { name: 'Replay' }).click();
-  await expect(rows).toHaveCount(all, WAIT);
+  await expect.poll(() => rounds(app), WAIT).toBe(all);
 });

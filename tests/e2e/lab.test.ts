@@ -1,18 +1,16 @@
 /** A lesson's link opens a sample with a preset; the guest's dirty rate is set while it is sent. */
 import { expect, test } from './support/app.ts';
-import { bar, convergence, openPreset, rounds, slider, startPreset } from './support/lab.ts';
+import { convergence, machine, migration, openPreset, rounds, slider, startPreset, WAIT } from './support/lab.ts';
 
-const WAIT = { timeout: 90_000 };
 test.describe.configure({ timeout: 180_000 });
 
 test('a link sets sample and preset up and starts nothing; Enter does', async ({ app, page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await openPreset(app, 'converges');
-  const machine = page.getByRole('toolbar', { name: 'Machine' });
-  await expect(machine).toContainText('ready');
-  await expect(bar(app).getByRole('combobox', { name: 'Preset' })).toHaveValue('converges');
+  await expect(machine(app)).toContainText('ready');
+  await expect(migration(app).getByRole('combobox', { name: 'Preset' })).toHaveValue('converges');
   await expect(slider(app, 'Dirty rate')).toHaveAttribute('aria-valuetext', '200 pages a second');
-  await bar(app).getByRole('button', { name: 'Copy link' }).click();
+  await migration(app).getByRole('button', { name: 'Copy link' }).click();
   await expect(app.status).toContainText('The link is copied');
   expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
     /^http:\/\/[^#]*\/#sample=workload-idle&preset=converges$/
@@ -20,10 +18,10 @@ test('a link sets sample and preset up and starts nothing; Enter does', async ({
   // The address holds it too.
   await expect(page).toHaveURL(/sample=workload-idle&preset=converges/);
 
-  await bar(app).getByRole('button', { name: 'Migrate' }).focus();
+  await migration(app).getByRole('button', { name: 'Migrate' }).focus();
   await startPreset(app, 'completed');
-  await expect(machine).toContainText('running');
-  expect(await rounds(app)).toBeGreaterThanOrEqual(3);
+  await expect(machine(app)).toContainText('running');
+  await expect.poll(() => rounds(app)).toBeGreaterThanOrEqual(3);
   await expect(convergence(app)).toContainText(/The law .* it converges/s);
 });
 
