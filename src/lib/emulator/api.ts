@@ -149,8 +149,9 @@ export interface Inspector {
   /**
    * Opens what was dropped together. `progress` is called at once and then at most ten times a second; the promise
    * settles when all is read (or cancelled, or failed: see `problems`).
+   * @param snapshot of a qcow2 image: id of the VM state to be read; by default the last
    */
-  open(files: readonly File[], progress: (info: SnapshotInfo) => void): Promise<SnapshotInfo>;
+  open(files: readonly File[], progress: (info: SnapshotInfo) => void, snapshot?: string): Promise<SnapshotInfo>;
   cancel(id: SnapshotId): void;
   close(id: SnapshotId): void;
   fields(id: SnapshotId, section: number): Promise<readonly Placed[]>;

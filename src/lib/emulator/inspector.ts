@@ -37,7 +37,7 @@ export function createInspector(): Inspector {
   const bytesOf = (bytes: Uint8Array<ArrayBuffer>): Uint8Array => transfer(bytes, [bytes.buffer]);
 
   return {
-    async open(files, progress) {
+    async open(files, progress, wanted) {
       const sorted = await sortFiles(files);
       const id = ++lastId;
       const total = sorted.state.size;
@@ -54,6 +54,7 @@ export function createInspector(): Inspector {
       const snapshot = await readSnapshot(blobSource(sorted.state), {
         descriptions,
         name: sorted.state.name,
+        ...(wanted === undefined ? {} : { snapshot: { id: wanted } }),
         signal: cancel.signal,
         channels: sorted.channels.map((f) => ({ name: f.name, source: blobSource(f) })),
         ...(sorted.preempt ? { preempt: blobSource(sorted.preempt) } : {}),

@@ -26,6 +26,8 @@ export type RunState =
 export interface MachineSource {
   /** What was dropped: a vm.state with what belongs to it, disk images too. A drive without one waits at its first request. */
   readonly state?: readonly File[];
+  /** Of a qcow2 image: id of the VM state, and of the disk of that moment; by default the last. */
+  readonly snapshot?: string | undefined;
   /** QEMU's command line, for a machine that boots; file names in it are names of `files`. */
   readonly commandLine?: string;
   readonly files?: readonly File[];

@@ -116,9 +116,10 @@ export function createMachineHost(): MachineHost {
   };
 
   return {
-    async create({ state, commandLine, remains }) {
+    async create({ state, commandLine, remains, snapshot }) {
       if (!state || commandLine !== undefined) notYet('a machine that starts from its firmware');
-      const hosted = new HostedMachine(await (remains ? loader.revive(state!, remains) : loader.load(state!)));
+      const dropped = { files: state!, snapshot };
+      const hosted = new HostedMachine(await (remains ? loader.revive(dropped, remains) : loader.load(dropped)));
       const id = ++lastId;
       machines.set(id, hosted);
       return { id, report: hosted.report };

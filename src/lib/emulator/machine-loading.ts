@@ -1,6 +1,6 @@
 /** Dropped files into a machine: the stream into its devices, images into its drives, and what will not work said. */
 import type { Problem } from '../vmstate/problem.ts';
-import { openQcow2 } from '../vmstate/qcow2.ts';
+import { findState, openQcow2 } from '../vmstate/qcow2.ts';
 import type { BlockDriver } from './block/block-driver.ts';
 import { insertImage, openImage } from './block/open-image.ts';
 import { probeFormat } from './block/qcow2.ts';
@@ -15,6 +15,13 @@ import { Machine } from './machine.ts';
 import { revive, type Ground } from './replay/remains.ts';
 import { Symbols } from './symbols.ts';
 import { messageOf } from '../vmstate/problem.ts';
+
+/** What a machine is made of. */
+export interface Dropped {
+  readonly files: readonly File[];
+  /** Of a qcow2 image: id of the VM state; by default the last. */
+  readonly snapshot?: string | undefined;
+}
 
 export interface LoadedMachine {
   /** Undefined: there is nothing that could be looked at; the report says why. */
@@ -63,16 +70,17 @@ export class MachineLoader {
     return host.transaction(() => new Machine(plan, environment));
   }
 
-  /** What another worker left, as it was at its last checkpoint. @param files that it was made of */
-  async revive(files: readonly File[], remains: MachineRemains): Promise<LoadedMachine> {
+  /** What another worker left, as it was at its last checkpoint. @param dropped that it was made of */
+  async revive(dropped: Dropped, remains: MachineRemains): Promise<LoadedMachine> {
     const { plan, report } = remains.ground as Ground;
     const images = new Map<string, string>();
     let machine: Machine | undefined;
     try {
+      const { files } = dropped;
       const sorted = await sortFiles(files);
       const host = (this.#memory ??= new HostMemory());
       machine = this.#make(plan, host);
-      await insertImages(machine, files, sorted, images);
+      await insertImages(machine, dropped, sorted, images);
       for (const [drive, file] of remains.attached) {
         const found = machine.drives.find(({ blk }) => blk.name === drive);
         if (found && insertImage(found.blk, await imageOf(file)) === undefined) images.set(drive, file.name);
@@ -87,7 +95,7 @@ export class MachineLoader {
   }
 
   /** Never throws for what files say. @param signal aborts between pages */
-  async load(files: readonly File[], signal?: AbortSignal): Promise<LoadedMachine> {
+  async load(dropped: Dropped, signal?: AbortSignal): Promise<LoadedMachine> {
     const problems: Problem[] = [];
     /** What the plan says, until loading has said it. */
     let planned: readonly Problem[] = [];
@@ -96,9 +104,11 @@ export class MachineLoader {
     let frozen: readonly string[] = [];
     let symbols: Symbols | undefined;
     try {
+      const { files, snapshot } = dropped;
       const sorted = await sortFiles(files);
       const received = await receive(blobSource(sorted.state), {
         ...{ name: sorted.state.name, ...(signal ? { signal } : {}) },
+        ...(snapshot === undefined ? {} : { snapshot: { id: snapshot } }),
         channels: sorted.channels.map((f) => ({ name: f.name, source: blobSource(f) })),
         ...(sorted.preempt ? { preempt: blobSource(sorted.preempt) } : {}),
         sharedRam: sorted.ram.map((f) => ({ name: f.name, source: blobSource(f) }))
@@ -115,7 +125,7 @@ export class MachineLoader {
         planned = [];
         ({ frozen } = loaded);
         symbols = await symbolsOf(files, sorted);
-        problems.push(...(await insertImages(machine, files, sorted, images)));
+        problems.push(...(await insertImages(machine, dropped, sorted, images)));
       }
     } catch (error) {
       problems.push(failure(error));
@@ -166,25 +176,24 @@ export async function imageOf(file: File): Promise<BlockDriver> {
   return openImage(blobSource(await unpacked(file)));
 }
 
-/** A qcow2 image that has the VM state has the disk of that moment too: of the last snapshot, as the stream. */
-async function snapshotDisk(file: File): Promise<NamedImage | undefined> {
+/** A qcow2 image that has the VM state has the disk of that moment too. */
+async function snapshotDisk(file: File, wanted: string | undefined): Promise<NamedImage | undefined> {
   const source = blobSource(file);
   if ((await probeFormat(source)) !== 'qcow2') return undefined;
-  const { snapshots } = await openQcow2(source);
-  const last = snapshots.findLast(({ stateSize }) => stateSize > 0);
-  return last && { name: `${file.name} (${last.name})`, image: await openImage(source, { snapshot: last.id }) };
+  const found = findState(await openQcow2(source), wanted === undefined ? undefined : { id: wanted });
+  return found && { name: `${file.name} (${found.name})`, image: await openImage(source, { snapshot: found.id }) };
 }
 
 /** Each drive gets the first image of its size; which is whose cannot be told in another way. */
 async function insertImages(
   machine: Machine,
-  files: readonly File[],
+  { files, snapshot }: Dropped,
   sorted: SortedFiles,
   images: Map<string, string>
 ): Promise<Problem[]> {
   const disks = files.filter((file, i) => file !== sorted.state && sorted.files[i]!.role === 'disk');
   const opened = await Promise.all([...disks, ...sorted.ram].map(openFile));
-  const own = await snapshotDisk(sorted.state);
+  const own = await snapshotDisk(sorted.state, snapshot);
   if (own) opened.unshift(own);
   const left = opened.filter(({ image }) => image);
   const unusable = opened.flatMap(({ why }) => why ?? []);

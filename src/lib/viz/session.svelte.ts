@@ -5,6 +5,7 @@ import { sectionAt } from '../vmstate/snapshot.ts';
 import { joinPath, placedAt, type Placed } from '../vmstate/vmstate.ts';
 import { fingerprint } from './fingerprint.ts';
 import { messageOf } from './format.ts';
+import { chosenState } from './image-states.ts';
 import type { Selection, Span } from './selection.svelte.ts';
 
 /** A row with its full path. */
@@ -45,8 +46,11 @@ export class Session {
     this.inspector = inspector;
   }
 
-  /** Opens what was dropped together. Settles when all is read, cancelled, or has failed: see `failure`. */
-  async open(files: readonly File[]): Promise<void> {
+  /**
+   * Opens what was dropped together. Settles when all is read, cancelled, or has failed: see `failure`.
+   * @param snapshot of a qcow2 image: id of the VM state; by default the last
+   */
+  async open(files: readonly File[], snapshot?: string): Promise<void> {
     const generation = ++this.#generation;
     if (this.opening && this.arriving) this.inspector.cancel(this.arriving.id);
     this.opening = files;
@@ -61,7 +65,7 @@ export class Session {
     try {
       // Progress has a channel of its own: what comes behind the answer is old.
       const progress = (info: SnapshotInfo) => void (!settled && generation === this.#generation && seen(info));
-      const info = await this.inspector.open(files, progress);
+      const info = await this.inspector.open(files, progress, snapshot);
       settled = true;
       seen(info);
     } catch (error) {
@@ -80,7 +84,8 @@ export class Session {
     this.fingerprint = undefined;
     if (before) this.inspector.close(before.id);
     const main = files.find((f) => f.name === info.file.name) ?? files[0];
-    if (main) void fingerprint(main).then((print) => this.id === info.id && (this.fingerprint = print));
+    if (main)
+      void fingerprint(main, chosenState(info.file)).then((print) => this.id === info.id && (this.fingerprint = print));
   }
 
   /** Stops reading; what was read stays. */

@@ -9,6 +9,8 @@ export interface ViewState {
   readonly file?: string;
   /** `fingerprint()` of it: whether it is the same. */
   readonly print?: string;
+  /** Id of one of several states in a qcow2 image. */
+  readonly snapshot?: string;
   /** Id of a bundled sample, which can be opened without asking. */
   readonly sample?: string;
   /** Id of a preset of the migration, which the sample's guest is to be set up with. */
@@ -107,7 +109,7 @@ export function readSelection(text: string): Selection {
   }
 }
 
-const own = new Set(['v', 'file', 'print', 'sample', 'preset', 'sel', 'at']);
+const own = new Set(['v', 'file', 'print', 'snapshot', 'sample', 'preset', 'sel', 'at']);
 
 /** Without the leading `#`. */
 export function writeHash(state: ViewState): string {
@@ -115,6 +117,7 @@ export function writeHash(state: ViewState): string {
   const put = (name: string, value: string | undefined) => value && params.set(name, value);
   put('file', state.file);
   put('print', state.print);
+  put('snapshot', state.snapshot);
   put('sample', state.sample);
   put('preset', state.preset);
   put('sel', selectionText(state.selection));
@@ -131,6 +134,7 @@ export function readHash(hash: string): ViewState | undefined {
   return {
     file: get('file'),
     print: get('print'),
+    snapshot: get('snapshot'),
     sample: get('sample'),
     preset: get('preset'),
     selection: readSelection(params.get('sel') ?? ''),

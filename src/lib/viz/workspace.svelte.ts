@@ -115,8 +115,13 @@ export class Workspace {
     this.announce(`Reading ${files.map((f) => f.name).join(', ')}`);
     return this.activity.track(this.#open(files));
   }
-  async #open(files: readonly File[]): Promise<void> {
-    await this.session.open(files);
+  /** Another state of the qcow2 image that is open, by its id. */
+  openSnapshot(id: string): Promise<void> {
+    this.view.delete(FILTER);
+    return this.activity.track(this.#open(this.session.files, id));
+  }
+  async #open(files: readonly File[], snapshot?: string): Promise<void> {
+    await this.session.open(files, snapshot);
     const { info } = this.session;
     if (!info?.recording || this.session.files !== files) return;
     // A recorded stream brings its migration along.
@@ -136,7 +141,7 @@ export class Workspace {
    */
   async rehearse(preset: string): Promise<void> {
     const { machine, migration } = this;
-    await machine.load(this.session.files);
+    await machine.load(this.session.files, this.session.info?.file.snapshot);
     if (!machine.there) return;
     for (const panel of ['console', 'registers'] as const) this.show(panel);
     if (!(await migration.recognise(this.workload))) return this.refuse('Presets need the workload guest.');

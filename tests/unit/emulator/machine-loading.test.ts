@@ -45,7 +45,7 @@ test('features of the CPU that are not there are named', async () => {
   const cr4 = placedAt(fields, 'env.cr[4]')!;
   // VMX and SMX.
   new DataView(bytes.buffer).setBigUint64(cr4.start, (cr4.value as bigint) | (1n << 13n) | (1n << 14n));
-  const { machine, report } = await new MachineLoader().load([fileOf(bytes)]);
+  const { machine, report } = await new MachineLoader().load({ files: [fileOf(bytes)] });
   expect(report.problems.find((p) => p.code === 'cpu-features')).toMatchObject({
     ...{ severity: 'fatal', section: 'cpu/0', message: expect.stringContaining('vmx, smx') as string },
     hint: expect.stringContaining('-cpu qemu64') as string
@@ -54,7 +54,7 @@ test('features of the CPU that are not there are named', async () => {
 });
 
 const load = async (name: string, loader = new MachineLoader()) =>
-  loader.load([new File([readFileSync(golden(name)!.state)], 'state')]);
+  loader.load({ files: [new File([readFileSync(golden(name)!.state)], 'state')] });
 const fatalOf = ({ problems }: { readonly problems: readonly Problem[] }): Problem[] =>
   problems.filter((p) => p.severity === 'fatal');
 
@@ -88,7 +88,7 @@ test.skipIf(!golden('four-gigabytes'))(
         'pc.ram needs 4096 MiB, 4003 MiB are left in one piece; taken: CPU 0 93 MiB, page flags 1 MiB'
       );
     }
-    const { machine, report } = await loader.load([fileOf(idle)]);
+    const { machine, report } = await loader.load({ files: [fileOf(idle)] });
     expect(fatalOf(report)).toEqual([]);
     machine!.destroy();
   }
@@ -135,10 +135,14 @@ const qcow2 = ['11', '10', '7']
   .find((url) => existsSync(url));
 test.skipIf(!qcow2)('a qcow2 image with a VM state is the state and the disk of that moment', async () => {
   const image = new File([readFileSync(qcow2!)], 'disk.qcow2');
-  const { machine, images, report } = await new MachineLoader().load([image]);
+  const { machine, images, report } = await new MachineLoader().load({ files: [image] });
   expect(report.problems.filter((p) => p.severity === 'fatal')).toEqual([]);
   expect([...images]).toEqual([['virtio0', 'disk.qcow2 (second)']]);
   machine!.step(100_000);
   expect(machine!.runstate.stopped).toEqual({ kind: 'step' });
   machine!.destroy();
+
+  const first = await new MachineLoader().load({ files: [image], snapshot: '1' });
+  expect([...first.images]).toEqual([['virtio0', 'disk.qcow2 (first)']]);
+  first.machine!.destroy();
 });

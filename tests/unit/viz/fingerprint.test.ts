@@ -14,6 +14,7 @@ test('a fingerprint is of the content: length, beginning and end', async () => {
   expect(await fingerprint(file(299_999))).not.toBe(plain);
   expect(await fingerprint(new Blob([new Uint8Array(300_001)]))).not.toBe(plain);
   expect(plain).toMatch(/^493e0-[0-9a-f]{16}$/);
+  expect(await fingerprint(file(), '2')).toBe(`${plain}-2`);
 });
 test('an empty file has one too', async () => {
   expect(await fingerprint(new Blob([]))).toMatch(/^0-[0-9a-f]{16}$/);

@@ -16,6 +16,7 @@ describe('the hash', () => {
     const state = {
       file: 'vm & more.state',
       print: '10-abcdef',
+      snapshot: '2',
       sample: 'workload',
       preset: 'plateau',
       selection: { kind: 'field', section: 12, path: 'env.regs[3]' } as const,

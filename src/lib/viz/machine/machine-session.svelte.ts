@@ -54,6 +54,7 @@ export class MachineSession {
   readonly #wanted = new Map<string, LookRequest>();
   #looking = false;
   #files: readonly File[] = [];
+  #snapshot: string | undefined;
   /** Images that were given to drives. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody shows it
   #attached = new Map<string, File>();
@@ -84,19 +85,22 @@ export class MachineSession {
     this.#worker ??= this.#start?.((message) => this.#crash(message));
   }
 
-  /** Makes a machine of what was dropped, in place of the one before. */
-  load(files: readonly File[]): Promise<void> {
-    return this.#activity.track(this.#load(files));
+  /**
+   * Makes a machine of what was dropped, in place of the one before.
+   * @param snapshot of a qcow2 image: id of the VM state; by default the last
+   */
+  load(files: readonly File[], snapshot?: string): Promise<void> {
+    return this.#activity.track(this.#load(files, snapshot));
   }
   /** The same files once more. */
   restart(): Promise<void> {
-    return this.load(this.#files);
+    return this.load(this.#files, this.#snapshot);
   }
   /** Makes the machine again as it was at its last checkpoint: paused, with its breakpoints. */
   revive(): Promise<void> {
-    return this.#activity.track(this.#load(this.#files, this.remains));
+    return this.#activity.track(this.#load(this.#files, this.#snapshot, this.remains));
   }
-  async #load(files: readonly File[], remains?: MachineRemains): Promise<void> {
+  async #load(files: readonly File[], snapshot?: string, remains?: MachineRemains): Promise<void> {
     if (!this.#start || this.loading) return;
     this.loading = true;
     const { breakpoints } = this;
@@ -105,12 +109,13 @@ export class MachineSession {
     try {
       await this.remove();
       this.#files = files;
+      this.#snapshot = snapshot;
       this.#attached = attached;
       this.#worker ??= this.#start((message) => this.#crash(message));
       const { host } = this.#worker;
       if (this.bridge) await host.useBridge(this.bridge);
       const { id, report } = await host.create({
-        state: files,
+        ...{ state: files, snapshot },
         ...(remains ? { remains: { ...remains, attached } } : {})
       });
       if (remains && report.made) await setBreakpoints(host, id, breakpoints);

@@ -31,7 +31,7 @@ function hashOf(machine: Machine): string {
 
 /** A machine that is kept. What it was at each checkpoint, and a page that has each of them or has lost some. */
 async function kept() {
-  const { machine, report } = await new MachineLoader().load([state]);
+  const { machine, report } = await new MachineLoader().load({ files: [state] });
   machines.push(machine!);
   const told: { readonly checkpoint: Checkpoint; readonly hash: string }[] = [];
   const page = { answers: Promise.resolve() };
@@ -51,7 +51,7 @@ async function kept() {
 }
 
 async function revived(remains: MachineRemains) {
-  const { machine, report } = await new MachineLoader().revive([state], remains);
+  const { machine, report } = await new MachineLoader().revive({ files: [state] }, remains);
   if (machine) machines.push(machine);
   return { report, hash: machine && hashOf(machine), machine };
 }
