@@ -5,7 +5,7 @@ import { BootError, prepareBoot } from '../lib/emulator/boot.ts';
 import { KernelError } from '../lib/emulator/hw/i386/load-linux.ts';
 import { HostMemory, HostMemoryFull } from '../lib/emulator/host/memory.ts';
 import { HostPace } from '../lib/emulator/host/pace.ts';
-import { Machine } from '../lib/emulator/machine.ts';
+import { Machine, type ResetCause } from '../lib/emulator/machine.ts';
 import { DEBUGCON_CHARDEV } from '../lib/emulator/isa-options.ts';
 import { planOfOptions } from '../lib/emulator/machine-options.ts';
 import { loadReceived, receive, waitForGuest, type Received } from '../lib/emulator/machine-incoming.ts';
@@ -282,19 +282,23 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   sendEvents(session, tell);
   const { onShutdown } = machine;
   /** Source: qemu_system_shutdown_request, main_loop_should_exit. */
-  const shutdown = (reason: 'guest-reset' | 'guest-shutdown', status: number): void => {
-    tell('SHUTDOWN', { guest: true, reason });
+  const shutdown = (reason: ResetCause | 'guest-shutdown', status: number): void => {
+    tell('SHUTDOWN', { guest: reason !== 'host-qmp-system-reset', reason });
     onShutdown();
     if (!options.noShutdown) quit(status & 0xff);
   };
-  machine.onReset = () => {
-    if (options.noReboot) return shutdown('guest-reset', Exit.done);
-    tell('RESET', { guest: true, reason: 'guest-reset' });
+  machine.onReset = (cause) => {
+    if (options.noReboot) return shutdown(cause, Exit.done);
+    tell('RESET', { guest: cause === 'guest-reset', reason: cause });
     machine.reset();
   };
   machine.onShutdown = (status = Exit.done) => shutdown('guest-shutdown', status);
-  process.once('SIGTERM', () => quit(Exit.done));
-  if (!options.nographic) process.once('SIGINT', () => quit(Exit.done));
+  const killed = (): void => {
+    tell('SHUTDOWN', { guest: false, reason: 'host-signal' });
+    quit(Exit.done);
+  };
+  process.once('SIGTERM', killed);
+  if (!options.nographic) process.once('SIGINT', killed);
   const sink = replay.rr === 'record' && replay.file !== undefined;
   const kept = machine.drives.find(({ blk }) => replay.rr !== undefined && !blk.canCapture);
   if (kept)

@@ -75,6 +75,9 @@ export interface MachineEnvironment {
 
 const FLOPPY = { removable: true } as const;
 
+/** Why a machine is reset. Source: qapi/run-state.json ShutdownCause. */
+export type ResetCause = 'guest-reset' | 'host-qmp-system-reset';
+
 /** A drive with its place in the machine. */
 export interface MachineDrive {
   readonly plan: VirtioBlkPlan | IdePlan | FloppyPlan;
@@ -114,7 +117,7 @@ export class Machine implements LiveMachine {
   /** On its way to another host. */
   readonly migration: Migration;
   /** The guest asked for a reset; what to do is the owner's choice (-no-reboot). */
-  onReset: () => void = () => this.reset();
+  onReset: (cause: ResetCause) => void = () => this.reset();
   /** The CPU met a breakpoint, or was asked to stop for what is watched. Returns whether the machine stops. */
   onDebug: () => boolean = () => true;
   /** Between two slices, when all is done that was due. */
@@ -185,7 +188,7 @@ export class Machine implements LiveMachine {
         tprOpt: plan.tprOpt ? () => Number(pcOf(this.cpu)) : undefined,
         vmport: plan.vmport ? { cpu: this.#vmportCpu(), memory: plan.memory, uuid: plan.uuid } : undefined,
         vga: plan.vga,
-        resetRequest: () => this.#request(() => this.onReset()),
+        resetRequest: () => this.#request(() => this.onReset('guest-reset')),
         shutdownRequest: () => this.#request(() => this.onShutdown()),
         suspendRequest: () => this.#request(() => this.#halt('suspended'))
       },
@@ -500,7 +503,7 @@ export class Machine implements LiveMachine {
       tscDeadline: (value) => apic.setTscDeadline(this.#tscDeadline(value)),
       ferr: () => pc.isaIrqs[FERR_IRQ]!(1),
       smm: (on) => this.board.smm(on),
-      tripleFault: () => this.#request(() => this.onReset()),
+      tripleFault: () => this.#request(() => this.onReset('guest-reset')),
       log
     };
   }

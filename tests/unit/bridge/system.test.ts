@@ -178,6 +178,10 @@ test('What one records another plays, and goes back in (-icount rr=)', { timeout
   const a = await start('recorded', ['-icount', `shift=auto,rr=record,rrfile=${file}`]);
   await a.says(/workload> /);
   await a.ask('note sent', /: sent/);
+  await a.says(/: sent[^]*workload> $/);
+  expect(await a.qmp('system_reset')).toEqual({});
+  await a.says(/: sent[^]*workload> [^]*workload> $/);
+  expect(a.events()).toContain('RESET');
   expect(await monitor(a, 'info replay')).toContain(`Recording execution '${file}'`);
   await a.qmp('stop');
   const [, count] = /instruction count = (\d+)/.exec(await monitor(a, 'info replay'))!;
@@ -187,7 +191,7 @@ test('What one records another plays, and goes back in (-icount rr=)', { timeout
 
   const b = await start('played', ['-S', '-icount', `rr=replay,rrfile=${file}`]);
   await b.qmp('cont');
-  await b.says(/workload> [^]*note sent[^]*: sent/);
+  await b.says(/workload> [^]*note sent[^]*: sent[^]*workload> [^]*workload> $/);
   await expect.poll(() => b.errors, { timeout: 30_000 }).toEqual(['the recording ends here; cont goes on without it']);
   expect(await monitor(b, 'info registers')).toBe(registers);
   expect(await monitor(b, 'reverse_step 1000')).toBe('');
@@ -196,7 +200,7 @@ test('What one records another plays, and goes back in (-icount rr=)', { timeout
   await expect.poll(() => b.errors.length, { timeout: 30_000 }).toBe(2);
   expect(await monitor(b, 'info registers')).toBe(registers);
   await b.qmp('cont');
-  await b.ask('note', /: sent/);
+  await b.ask('note', /note at [\da-f]+:/);
   await b.qmp('quit');
   await b.ended;
 });

@@ -3,6 +3,7 @@
  * Source: QEMU monitor/qmp.c, qapi/qmp-dispatch.c, docs/interop/qmp-spec.rst.
  */
 import { capabilityChanges } from '../migration/options.ts';
+import { byHand, RESET } from '../replay/by-hand.ts';
 import { goOn, hmp, type MonitorSession } from './hmp.ts';
 import { imageFormats, screendump } from './ui-hmp-cmds.ts';
 import { queryMigrate, startIncoming, startMigration, STATES } from './migration-hmp-cmds.ts';
@@ -65,7 +66,7 @@ const COMMANDS: Readonly<Record<string, QmpCommand>> = {
   'query-name': { args: [], run: () => ({}) },
   stop: { args: [], run: ({ machine }) => machine.stop() },
   cont: { args: [], run: goOn },
-  system_reset: { args: [], run: ({ machine }) => machine.onReset() },
+  system_reset: { args: [], run: ({ machine }) => byHand(machine, RESET, new Uint8Array(0)) },
   quit: { args: [], run: ({ host }) => host.quit() },
   'human-monitor-command': {
     args: ['command-line', 'cpu-index?'],

@@ -14,7 +14,7 @@ const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** To be called once for a machine. */
 export function takeChanges(machine: Machine): void {
-  machine.inputs.register(RESET, () => machine.onReset());
+  machine.inputs.register(RESET, () => machine.onReset('host-qmp-system-reset'));
   machine.inputs.register(REGISTER, (data) => {
     const [name = '', value = ''] = decode(data).split('=');
     setRegister(machine.cpu, name, BigInt(value));

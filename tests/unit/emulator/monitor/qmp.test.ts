@@ -108,3 +108,15 @@ test('Events tell what the machine and its migration do, with their time', { tim
   expect(await next()).toEqual({ return: {} });
   expect(quit).toHaveBeenCalledOnce();
 });
+
+test('system_reset is an input, so that a recording has it', async () => {
+  const { say, next } = await negotiated();
+  const perform = vi.spyOn(session.machine.inputs, 'perform');
+  const reset = vi.spyOn(session.machine, 'onReset');
+  say('{"execute": "system_reset"}');
+  expect(await next()).toEqual({ return: {} });
+  expect(perform).toHaveBeenCalledWith('reset', new Uint8Array(0));
+  expect(reset).toHaveBeenCalledWith('host-qmp-system-reset');
+  perform.mockRestore();
+  reset.mockRestore();
+});
