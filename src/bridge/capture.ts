@@ -50,8 +50,8 @@ class QmpSamples {
 
   /** @throws InputError where nobody answers */
   static async connect(uri: string, file: RecordingFile, interval: number): Promise<QmpSamples> {
-    const client = await QmpClient.connect(uri, (event, { data }) => {
-      if (file.begun) file.note('event', { event, ...(data === undefined ? {} : { data }) });
+    const client = await QmpClient.connect(uri, (event, { data, timestamp }) => {
+      if (file.begun) file.note('event', { event, ...(data === undefined ? {} : { data }), timestamp });
     });
     return new QmpSamples(client, file, interval);
   }

@@ -93,6 +93,7 @@ function blockDocument(block: RamBlock, pages: BlockPages, hash: string | undefi
 
 const roundDocument = (r: Snapshot['rounds'][number]): unknown => ({
   ...{ index: r.index, evidence: r.evidence, certain: r.certain, start: r.start, end: r.end },
+  ...(r.pass === undefined ? {} : { pass: r.pass }),
   ...{ pages: r.pages, bytes: r.bytes, startTime: r.startTime, endTime: r.endTime }
 });
 

@@ -38,8 +38,11 @@ function* sectionLines(section: Section): Generator<string> {
   yield `  (${section.bodyEnd - known} bytes without a description)`;
 }
 
+const knownAs = ({ certain, evidence }: Round): string =>
+  certain ? '' : evidence === 'qmp-pass' ? ' (reported)' : ' (inferred)';
+
 const roundLine = (r: Round): string =>
-  `round ${r.index + 1}${r.certain ? '' : ' (inferred)'}: ${r.pages} pages, ${r.bytes} bytes, ${r.zero} zero, ` +
+  `round ${r.index + 1}${knownAs(r)}: ${r.pages} pages, ${r.bytes} bytes, ${r.zero} zero, ` +
   `${r.normal} normal, ${r.xbzrle} xbzrle, ${r.compressed} compressed, ${r.again} sent before; ${r.why}`;
 
 function* ramLines(snapshot: Snapshot, hashes: ReadonlyMap<string, string> | undefined): Generator<string> {

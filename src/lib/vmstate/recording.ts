@@ -10,8 +10,8 @@
  * migration goes on, and one that breaks off is good up to there. Without `bytes` it is a text. What a reader does not
  * know it passes over.
  *
- * The head may have `watcher` (who knew: `sender`, a sender of ours that counted; `qmp`, QEMU's own reports; `stream`,
- * the bytes alone), `machine`, `memory` (bytes of RAM), `started` (the beginning, ms since 1970) and `settings`.
+ * The head may have `watcher` (who knew: `sender`, a sender of ours that counted; `qmp`, QEMU's own reports; `passes`,
+ * these, and what they say of each round; `stream`, the bytes alone), `machine`, `memory` (bytes of RAM), `started` (the beginning, ms since 1970) and `settings`.
  *
  * | kind       | besides `at`                                                                                        |
  * | ---------- | --------------------------------------------------------------------------------------------------- |
@@ -21,22 +21,24 @@
  * | end        | `connection` has ended; `error` where it broke                                                       |
  * | parameters | `parameters` and `capabilities`: what query-migrate-parameters and -capabilities said                |
  * | qmp        | `info`: what query-migrate said                                                                       |
- * | event      | `event`, `data`: an event of QMP                                                                      |
+ * | event      | `event`, `data`, `timestamp`: an event of QMP                                                         |
  * | trace      | `name`, `text`: a line of QEMU's trace log                                                            |
  *
  * The other kinds are a sender's observations, `MigrationObservation` of `emulator/migration-api.ts` as it is, but for
  * `sync`, whose bitmaps are base64. Notes need not be in the order of `at`; bytes are in the order of the stream.
  */
 import { Damage, type PeekStream } from './peek-stream.ts';
+import type { NamedSource } from './outside-pages.ts';
 import type { Round } from './snapshot.ts';
+import type { ByteSource } from './source.ts';
 
 export const RECORDING_FORMAT = 'migrascope-migration';
 export const RECORDING_VERSION = 2;
 /** How every recording begins. */
 export const RECORDING_START = `{"format":"${RECORDING_FORMAT}"`;
 
-export type Watcher = 'sender' | 'qmp' | 'stream';
-const WATCHERS: readonly unknown[] = ['sender', 'qmp', 'stream'] satisfies Watcher[];
+export type Watcher = 'sender' | 'passes' | 'qmp' | 'stream';
+const WATCHERS: readonly unknown[] = ['sender', 'passes', 'qmp', 'stream'] satisfies Watcher[];
 
 export interface RecordingHead {
   readonly watcher: Watcher;
@@ -60,6 +62,8 @@ const MAX_PIECE = 64 << 20;
 const MAX_NOTES = 2_000_000;
 /** Characters of all notes that are kept. */
 const MAX_TEXT = 512 << 20;
+/** As many channels as a migration may have (multifd-channels), and one. */
+const MAX_CHANNELS = 256;
 /** Arrivals that are told apart: nearer ones are one. */
 const MAX_ARRIVALS = 1 << 22;
 
@@ -76,6 +80,46 @@ function objectOf(line: string): Json | undefined {
   }
 }
 
+/** What a connection beside the main one carried: where its pieces lie in the recording. */
+class RecordedChannel {
+  readonly kind: string;
+  /** Where in the recording each piece begins, and the offset of the connection at which it ends. */
+  readonly #places: number[] = [];
+  readonly #ends: number[] = [];
+
+  constructor(kind: string) {
+    this.kind = kind;
+  }
+
+  get size(): number {
+    return this.#ends.at(-1) ?? 0;
+  }
+  add(place: number, length: number): void {
+    if (length === 0 || this.#ends.length >= MAX_ARRIVALS) return;
+    this.#ends.push(this.size + length);
+    this.#places.push(place);
+  }
+
+  /** The connection's bytes, in order. */
+  in(recording: ByteSource): ByteSource {
+    const [places, ends, { size }] = [this.#places, this.#ends, this];
+    return {
+      size,
+      async read(at, target) {
+        let done = 0;
+        for (let i = lastUpTo(ends, at) + 1; i < ends.length && done < target.length; i++) {
+          const left = ends[i]! - (at + done);
+          const place = places[i]! + (ends[i]! - (ends[i - 1] ?? 0)) - left;
+          const got = await recording.read(place, target.subarray(done, done + left));
+          done += got;
+          if (got < left) break;
+        }
+        return done;
+      }
+    };
+  }
+}
+
 /** All of a recording but the stream's bytes. It grows while they are read. */
 export class RecordingNotes {
   readonly head: RecordingHead;
@@ -87,10 +131,27 @@ export class RecordingNotes {
   bytes = 0;
   /** Where bytes are missing. */
   readonly gaps: { readonly offset: number; readonly at: number; readonly why: string }[] = [];
+  /** Connections that carried pages beside the stream, by number. */
+  readonly channels = new Map<number, RecordedChannel>();
+  /** The recording, where it can be read at random. */
+  readonly source: ByteSource | undefined;
   #text = 0;
 
-  constructor(head: RecordingHead) {
+  constructor(head: RecordingHead, source: ByteSource | undefined) {
     this.head = head;
+    this.source = source;
+  }
+
+  /** What belongs to the stream, as if it were in files beside it; undefined where there is none. */
+  beside(): { readonly channels: readonly NamedSource[]; readonly preempt?: ByteSource } | undefined {
+    const { source } = this;
+    if (!source || this.channels.size === 0) return undefined;
+    const of = (kind: string): NamedSource[] =>
+      [...this.channels].flatMap(([number, channel]) =>
+        channel.kind === kind ? { name: `connection ${number}`, source: channel.in(source) } : []
+      );
+    const [preempt] = of('preempt');
+    return { channels: of('multifd'), ...(preempt ? { preempt: preempt.source } : {}) };
   }
 
   /** Undefined where there are too many. */
@@ -171,12 +232,12 @@ async function lineOf(input: PeekStream): Promise<Uint8Array | undefined> {
   }
 }
 
-/** Reads the head. @throws Damage */
-export async function openRecording(input: PeekStream): Promise<RecordingNotes> {
+/** Reads the head. @param source what `input` reads, where it can be read at random @throws Damage */
+export async function openRecording(input: PeekStream, source?: ByteSource): Promise<RecordingNotes> {
   const line = await lineOf(input);
   const head = recordingHeadOf(new TextDecoder().decode(line));
   if (typeof head === 'string') throw new Damage(0, `this is no recording of a migration: ${head}`);
-  return new RecordingNotes(head);
+  return new RecordingNotes(head, source);
 }
 
 /**
@@ -204,6 +265,11 @@ export async function* recordedStream(
       notes.add(note, line.length);
       if (note.kind === 'connection' && note.channel === 'main' && isCount(note.number) && notes.bytes === 0)
         main = note.number;
+      if (note.kind === 'connection' && (note.channel === 'multifd' || note.channel === 'preempt')) {
+        const channels = notes.channels;
+        if (isCount(note.number) && !channels.has(note.number) && channels.size < MAX_CHANNELS)
+          channels.set(note.number, new RecordedChannel(note.channel));
+      }
       if (note.kind === 'gap') {
         const why = typeof note.why === 'string' ? note.why : 'it was not recorded';
         const missing = isCount(note.length) ? `${note.length} bytes are` : 'bytes are';
@@ -216,17 +282,22 @@ export async function* recordedStream(
     const { length } = note;
     if (!isCount(length) || length > MAX_PIECE)
       throw new Damage(start, `bytes of the recording have no sound "length"`);
-    const wanted = !broken && note.back !== true && (note.connection ?? 0) === main;
+    const connection = isCount(note.connection) ? note.connection : 0;
+    const wanted = !broken && note.back !== true && connection === main;
+    const channel = note.back === true || connection === main ? undefined : notes.channels.get(connection);
+    const place = input.position;
     if (wanted) notes.arrived(note.at, length);
     for (let left = length; left > 0;) {
       const piece = await input.chunk(left);
       if (piece.length === 0) {
+        channel?.add(place, length - left);
         if (wanted) notes.bytes -= left;
         throw new Damage(input.position, `the recording ends inside bytes: ${left} of ${length} are missing`);
       }
       left -= piece.length;
       if (wanted) yield piece;
     }
+    channel?.add(place, length);
     const [end] = await input.peek(1);
     if (end !== undefined && end !== 10)
       throw new Damage(input.position, 'bytes of the recording do not end where they should');

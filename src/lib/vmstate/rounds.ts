@@ -8,11 +8,15 @@
  * - The last sync is at completion: END is always a round of its own. That one is certain, as is the first.
  * - With multifd since 8.1 a MULTIFD_FLUSH ends each scan of all RAM: the sync that a repeat proves lay at a flush.
  *
+ * Where a recording says when QEMU began its passes, that places them (`reported-passes.ts`), but for pages that travel
+ * beside the stream or on demand.
+ *
  * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
  */
 import { Column } from './column.ts';
 import type { MultifdPacketInfo } from './multifd-channel.ts';
 import { PageKind, type RamIndex } from './ram-index.ts';
+import { placePasses, type Part, type ReportedPasses } from './reported-passes.ts';
 import type { Round, RoundEvidence, Section } from './snapshot.ts';
 
 /** A hostile stream may repeat a page with every record: what comes behind so many rounds counts to the last. */
@@ -27,6 +31,8 @@ export interface RoundHints {
   readonly syncs?: readonly number[];
   /** What multifd channels carried beside the stream, in the order of its records. */
   readonly packets?: readonly Packet[];
+  /** What the sender said of its passes. */
+  readonly reported?: ReportedPasses | undefined;
 }
 
 /** Bytes of a channel, and the records that they became. */
@@ -38,6 +44,27 @@ interface Cut {
   readonly evidence: RoundEvidence;
   readonly certain: boolean;
   readonly why: string;
+  readonly pass?: number;
+}
+
+/** Where passes begin, in order, as the sender told. */
+function toldCuts(sections: readonly Section[], ram: RamIndex, reported: ReportedPasses): Cut[] {
+  const sent = sections.filter(({ records }) => records && records[0] < records[1]);
+  /** 1 + the last of `sent` that had each page. */
+  const seen = new Column();
+  const parts = sent.map(({ start, kind, records }, n): Part => {
+    let before = -1;
+    ram.each(...records!, (_, page) => {
+      const last = seen.get(page) - 1;
+      if (last < n) before = Math.max(before, last);
+      seen.set(page, n + 1);
+    });
+    return { start, end: kind === 'end', before };
+  });
+  return placePasses(parts, reported).map(({ part, ...cut }) => {
+    const { start, records } = sent[part]!;
+    return { ...cut, start, record: records![0] };
+  });
 }
 
 /** Where passes begin, in order. */
@@ -109,11 +136,12 @@ function pageName(ram: RamIndex, page: number): string {
 
 /** The rounds of a stream, each labelled with what speaks for it. */
 export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: RoundHints = {}): readonly Round[] {
-  const found = cuts(sections, ram, hints);
+  const { reported, postcopyStart, flushes, packets = [] } = hints;
+  const whole = postcopyStart === undefined && packets.length === 0 && (flushes?.length ?? 0) === 0;
+  const found = reported && whole ? toldCuts(sections, ram, reported) : cuts(sections, ram, hints);
   /** One bit a page: it was sent in an earlier round, or in this one. */
   const before = new Uint8Array((ram.pages + 7) >>> 3);
   const lastRam = sections.findLast((s) => s.records && s.records[1] > s.records[0]);
-  const { packets = [] } = hints;
   let packet = 0;
   return found.map((cut, index) => {
     const next = found[index + 1];
@@ -132,6 +160,7 @@ export function inferRounds(sections: readonly Section[], ram: RamIndex, hints: 
     });
     return {
       ...{ index, evidence: cut.evidence, certain: cut.certain, start: cut.start, end, why: cut.why },
+      ...(cut.pass === undefined ? {} : { pass: cut.pass }),
       ...{ records: [cut.record, last] as const, pages: last - cut.record, bytes, again },
       zero: kinds[PageKind.zero]! + kinds[PageKind.fill]!,
       normal: kinds[PageKind.normal]! + kinds[PageKind.mapped]!,

@@ -10,7 +10,8 @@ import { readPage } from './ram-contents.ts';
 import { MAX_RECORDS, RamIndex } from './ram-index.ts';
 import { RamFlag, RamReader, type PageSink, type RamContext } from './ram.ts';
 import type { WantedSnapshot } from './qcow2.ts';
-import { withTimes } from './recording.ts';
+import { withTimes, type RecordingNotes } from './recording.ts';
+import { reportedPasses } from './reported-passes.ts';
 import { readReturnPath } from './return-path.ts';
 import { inferRounds, MAX_ROUNDS } from './rounds.ts';
 import { SectionBodies, type KnownSection } from './section-body.ts';
@@ -69,7 +70,12 @@ export interface ReadOptions {
  * its problems say what is wrong.
  */
 export async function readSnapshot(input: ByteSource | ByteStream, options: ReadOptions = {}): Promise<Snapshot> {
-  return new SnapshotReader(options).read(input);
+  const snapshot = await new SnapshotReader(options).read(input);
+  const { channels, preempt, signal } = options;
+  const beside = snapshot.recording?.beside();
+  if (!beside || channels?.length || preempt || signal?.aborted) return snapshot;
+  // Where a recording has its channels is known at its end: it is read anew, with all pages in the order of time.
+  return new SnapshotReader({ ...options, ...beside }).read(input);
 }
 
 class SnapshotReader {
@@ -184,8 +190,14 @@ class SnapshotReader {
         }
       );
     }
+    if (opened.recording && opened.recording.channels.size > 0 && !opened.recording.source) {
+      const message =
+        'the pages that other channels carried lie all over the recording: compressed, they cannot be reached';
+      const hint = 'Decompress the recording and open it as it is.';
+      this.#problems.say('recording-compressed', 'warning', 0, message, { hint });
+    }
     if (goesOn) await this.#guarded(() => this.#others());
-    snapshot.rounds = withTimes(this.#rounds(), opened.recording);
+    snapshot.rounds = withTimes(this.#rounds(opened.recording), opened.recording);
     snapshot.features = this.#features();
     this.#problems.finish(snapshot.end);
     return snapshot;
@@ -299,12 +311,13 @@ class SnapshotReader {
     }
   }
 
-  #rounds(): readonly Round[] {
+  #rounds(recording: RecordingNotes | undefined): readonly Round[] {
     const rounds = inferRounds(this.#snapshot.sections, this.#ram, {
       postcopyStart: this.#snapshot.sections.find((s) => s.name === 'POSTCOPY_RUN')?.start,
       flushes: this.#ramReader.flushes,
       syncs: this.#syncs,
-      packets: this.#packets
+      packets: this.#packets,
+      reported: recording && reportedPasses(recording)
     });
     if (rounds.length >= MAX_ROUNDS) {
       const { start } = rounds.at(-1)!;

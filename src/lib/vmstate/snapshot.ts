@@ -69,6 +69,8 @@ export interface Round {
   readonly index: number;
   readonly evidence: RoundEvidence;
   readonly certain: boolean;
+  /** dirty-sync-count when it began, where the sender told: passes that are left out sent nothing of their own. */
+  readonly pass?: number;
   /** Stream offsets. */
   readonly start: number;
   readonly end: number;

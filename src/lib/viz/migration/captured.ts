@@ -1,6 +1,5 @@
 /**
- * What a recorded stream tells of its migration, as observations: from the inferred rounds and when their bytes arrived,
- * from what QMP said meanwhile, and from QEMU's trace log. What our own sender counted is taken as it is.
+ * What a recorded stream tells of its migration, as observations: from its rounds and when their bytes arrived, from what QMP said meanwhile, and from QEMU's trace log. What our own sender counted is taken as it is.
  *
  * Of a round: `dirty` is what it sent, `dirtied` what the next one sends, and `remaining` that in bytes: within one pass
  * each dirty page is sent once. Threshold, expected downtime and throttle are of the last sample before its end, 0 where
@@ -102,7 +101,7 @@ function roundsOf(
     const dirtied = next?.pages ?? 0;
     const phase = r.certain && r.why.startsWith('END') ? 'switchover' : n === 0 ? 'bulk' : 'dirty';
     return {
-      ...{ number: n + 1, phase, start, end: until, dirty: r.pages, bytes: r.bytes },
+      ...{ number: r.pass ?? n + 1, phase, start, end: until, dirty: r.pages, bytes: r.bytes },
       sent: { normal: r.normal + r.compressed, zero: r.zero, xbzrle: r.xbzrle, skipped: 0 },
       ...{ dirtied, dirtyRate: dirtied / seconds, bandwidth: r.bytes / seconds, remaining: dirtied * pageSize },
       ...{ threshold: sample?.threshold ?? 0, expectedDowntime: sample?.expectedDowntime ?? 0 },
@@ -193,12 +192,13 @@ export function capturedRecording(info: SnapshotInfo): Recording | undefined {
   const { head, notes } = recording;
   const { watcher, memory, settings } = head;
   const own = observationsIn(notes);
+  const told = info.rounds.some((r) => r.evidence === 'qmp-pass') && !info.rounds.some((r) => r.evidence === 'repeat');
   const about = {
-    watcher,
+    watcher: watcher === 'qmp' && told ? 'passes' : watcher,
     memory,
     machine: head.machine || (configuration?.machine ?? ''),
     settings: settingsOf(settings)
-  };
+  } as const;
   if (own.length > 0) return { ...about, observations: own };
   const said = ofKind(notes, 'qmp').flatMap((note) => saidIn(note) ?? []);
   const samples = samplesOf(said, downtimeLimit(notes));

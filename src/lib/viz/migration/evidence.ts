@@ -1,8 +1,11 @@
 /** How each figure of a migration is known: it depends on the figure and on who watched. */
 export type Evidence = 'counted' | 'reported' | 'inferred';
 
-/** Who watched: our own sender, QMP of a QEMU that sent, or nobody: the stream alone is left. */
-export type Watcher = 'sender' | 'qmp' | 'stream';
+/**
+ * Who watched: our own sender, QMP of a QEMU that sent, which may have told of each round too, or nobody: the stream alone
+ * is left.
+ */
+export type Watcher = 'sender' | 'passes' | 'qmp' | 'stream';
 
 export type Figure =
   | 'status'
@@ -24,9 +27,11 @@ export type Figure =
   | 'cut';
 
 type Row = Readonly<Record<Watcher, Evidence>>;
-const everywhere = (evidence: Evidence): Row => ({ sender: evidence, qmp: evidence, stream: evidence });
-const unlessCounted = (qmp: Evidence): Row => ({ sender: 'counted', qmp, stream: 'inferred' });
-const read: Row = { sender: 'counted', qmp: 'counted', stream: 'counted' };
+const everywhere = (evidence: Evidence): Row => ({
+  ...{ sender: evidence, passes: evidence, qmp: evidence, stream: evidence }
+});
+const unlessCounted = (qmp: Evidence): Row => ({ sender: 'counted', passes: qmp, qmp, stream: 'inferred' });
+const read: Row = everywhere('counted');
 
 /**
  * A sender of ours counts what it does. QEMU says some of the same of itself; where only the bytes are there, they and the
@@ -34,8 +39,8 @@ const read: Row = { sender: 'counted', qmp: 'counted', stream: 'counted' };
  */
 const figures: Readonly<Record<Figure, Row>> = {
   status: unlessCounted('reported'),
-  // What QMP says while it goes on tells how many there were, not where each began.
-  rounds: unlessCounted('inferred'),
+  // Of multifd and of what nobody asked for, QMP tells how many there were, not where each began.
+  rounds: { ...unlessCounted('inferred'), passes: 'reported' },
   pages: read,
   bytes: read,
   remaining: unlessCounted('reported'),
@@ -43,7 +48,7 @@ const figures: Readonly<Record<Figure, Row>> = {
   bandwidth: unlessCounted('reported'),
   dirtyRate: unlessCounted('reported'),
   // What query-migrate says: a guess of the sender's own.
-  expectedDowntime: { sender: 'reported', qmp: 'reported', stream: 'inferred' },
+  expectedDowntime: { ...everywhere('reported'), stream: 'inferred' },
   downtime: unlessCounted('reported'),
   throttle: unlessCounted('reported'),
   instructions: unlessCounted('inferred'),

@@ -5,15 +5,20 @@ import { sectionLabel, type Round, type RoundEvidence } from '../../vmstate/snap
 
 const evidences: Readonly<Record<RoundEvidence, string>> = {
   'multifd-sync': 'multifd flush',
-  'qmp-pass': 'reported by QMP',
+  'qmp-pass': 'the sender told of it',
   'offset-wrap': 'offsets wrap',
   repeat: 'a repeat',
   section: 'the section'
 };
 
-/** `inferred: a repeat`, or `certain: the section`. */
-export const evidenceText = (round: Pick<Round, 'certain' | 'evidence'>): string =>
-  `${round.certain ? 'certain' : 'inferred'}: ${evidences[round.evidence]}`;
+type Known = Pick<Round, 'certain' | 'evidence'>;
+
+/** Of these there were at least so many. */
+export const isInferred = ({ certain, evidence }: Known): boolean => !certain && evidence !== 'qmp-pass';
+
+/** `inferred: a repeat`, `reported: …` or `certain: the section`. */
+export const evidenceText = (round: Known): string =>
+  `${round.certain ? 'certain' : isInferred(round) ? 'inferred' : 'reported'}: ${evidences[round.evidence]}`;
 
 /** What must be known before the table is believed. */
 export function roundsNote({ rounds, features, ram }: SnapshotInfo): string | undefined {
@@ -26,7 +31,7 @@ export function roundsNote({ rounds, features, ram }: SnapshotInfo): string | un
   if (features.backgroundSnapshot) return 'A background snapshot sends every page once, as it was at the start.';
   if (ram.records === 0) return undefined;
   const parts = [];
-  if (rounds.some((r) => !r.certain)) {
+  if (rounds.some(isInferred)) {
     parts.push(`QEMU does not mark its rounds: at least ${count(rounds.length)}, found by pages that come again.`);
   }
   if (features.multifd) parts.push('Pages travelled on channels of their own: bytes are those of the main stream.');

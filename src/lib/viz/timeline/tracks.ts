@@ -4,6 +4,7 @@ import { sectionLabel, type Phase, type Round } from '../../vmstate/snapshot.ts'
 import { sendClasses } from '../../vmstate/ram-statistics.ts';
 import { bytesText, counted, percent, plainHex } from '../format.ts';
 import { drawBoxes, drawMarks } from './paint.ts';
+import { isInferred } from './round-facts.ts';
 import { xOf } from './stream-view.ts';
 import { eachInView, type Track, type TrackItem } from './track.ts';
 
@@ -37,7 +38,7 @@ export function roundText(round: Round): string {
     .filter((kind) => round[kind] > 0)
     .map((kind) => `${kind} ${percent(round[kind], round.pages)}`);
   return [
-    `round ${round.index + 1}${round.certain ? '' : ', inferred'}`,
+    `round ${round.index + 1}${isInferred(round) ? ', inferred' : ''}`,
     counted(round.pages, 'page'),
     bytesText(round.bytes),
     ...shares,
@@ -77,7 +78,7 @@ const rounds: Track = {
       if (round.certain) ctx.fillRect(left, 0, 1, height);
       else for (let y = 0; y < height; y += 5) ctx.fillRect(left, y, 1, 3);
       if (right - Math.max(0, left) > 14 + 7 * item.label!.length) {
-        ctx.fillText(round.certain ? item.label! : `≥${item.label}`, Math.max(0, left) + 3, 0);
+        ctx.fillText(isInferred(round) ? `≥${item.label}` : item.label!, Math.max(0, left) + 3, 0);
       }
     });
   }
