@@ -11,7 +11,8 @@
  * know it passes over.
  *
  * The head may have `watcher` (who knew: `sender`, a sender of ours that counted; `qmp`, QEMU's own reports; `passes`,
- * these, and what they say of each round; `stream`, the bytes alone), `machine`, `memory` (bytes of RAM), `started` (the beginning, ms since 1970) and `settings`.
+ * these, and what they say of each round; `stream`, the bytes alone), `machine`, `memory` (bytes of RAM), `started` (the
+ * beginning, ms since 1970) and `settings`.
  *
  * | kind       | besides `at`                                                                                        |
  * | ---------- | --------------------------------------------------------------------------------------------------- |

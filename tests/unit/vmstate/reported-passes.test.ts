@@ -11,7 +11,7 @@ import {
 function recording(notes: readonly RecordingNote[], pieces = 10): RecordingNotes {
   const head = recordingHeadOf('{"format":"migrascope-migration","version":2,"watcher":"qmp"}');
   if (typeof head === 'string') throw new Error(head);
-  const made = new RecordingNotes(head);
+  const made = new RecordingNotes(head, undefined);
   for (let n = 0; n < pieces; n++) made.arrived(10 * n, 100);
   for (const note of notes) made.add(note, 100);
   return made;
