@@ -217,7 +217,7 @@ class Opener {
 
   async #recorded(): Promise<void> {
     const input = this.#inOrder();
-    const notes = (this.#recording = await openRecording(input));
+    const notes = (this.#recording = await openRecording(input, this.#random));
     this.#decode('recording', () => recordedStream(input, notes));
   }
 

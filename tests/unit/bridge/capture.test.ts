@@ -162,7 +162,9 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
       const run = await capture(out);
       await source.migrate(run.uri);
       expect([await run.over, run.err()]).toEqual([0, expect.stringMatching(/^waiting at .*\n$/)]);
-      const { recording, sections } = await read(out);
+      const { recording, sections, ram } = await read(out);
+      // Pages went through the channels only.
+      expect([ram.distinctPages, ram.count > 0]).toEqual([ram.pages, true]);
       const channels = recording!.notes.flatMap((n) => (n.kind === 'connection' ? [n.channel] : []));
       expect(channels.toSorted()).toEqual(['main', 'multifd', 'multifd']);
       expect(sections.some(({ name }) => name === 'cpu')).toBe(true);

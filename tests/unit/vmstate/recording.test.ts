@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import {
   arrivedAt,
@@ -9,9 +9,12 @@ import {
   timeOf,
   type RecordingNote
 } from '../../../src/lib/vmstate/recording.ts';
+import { blockSource } from '../../../src/lib/vmstate/ram-contents.ts';
 import { readSnapshot } from '../../../src/lib/vmstate/savevm.ts';
 import type { Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
-import { bytesSource } from '../../../src/lib/vmstate/source.ts';
+import { bytesSource, readRange } from '../../../src/lib/vmstate/source.ts';
+import { bytes, counted, EOF, footer, HEADER, start, u32be, u64be } from '../../support/bytes.ts';
+import { capture, packet, sync } from '../../support/multifd.ts';
 
 const sample = new URL('../../../static/samples/workload/workload.vmstate.gz', import.meta.url);
 const stream = new Uint8Array(gunzipSync(readFileSync(sample)));
@@ -67,6 +70,65 @@ test('only the main connection’s bytes are the stream', async () => {
   const recorded = await read(encode(head), ...other, main, ...parts.slice(0, 3), ...back, ...parts.slice(3));
   expect(recorded.end).toBe(stream.length);
   expect(recorded.problems.filter(({ severity }) => severity === 'fatal')).toEqual([]);
+});
+
+describe('a recording of several channels', () => {
+  const RAM_FLUSH_EOS = [u64be(0x200n), u64be(0x10n)];
+  const ram = bytes(
+    ...[HEADER, start(2, 'ram', 4, u64be(0x4000n | 0x04n), counted('pc.ram'), u64be(0x4000), RAM_FLUSH_EOS)],
+    ...[[2, u32be(2), RAM_FLUSH_EOS, footer(2)], [3, u32be(2), RAM_FLUSH_EOS, footer(2)], EOF]
+  );
+  /** The first page goes through both channels, in two rounds. */
+  const channels = [
+    capture(
+      0,
+      packet({ num: 0, normal: [[0, 1]] }),
+      sync(2),
+      packet({ num: 4, normal: [[4096, 2]] }),
+      sync(5),
+      sync(7)
+    ),
+    capture(1, sync(3), packet({ num: 1, normal: [[0, 3]] }), packet({ num: 6, normal: [[8192, 4]] }), sync(8), sync(9))
+  ];
+  const connection = (number: number, channel: string): Uint8Array =>
+    note({ kind: 'connection', at: 0, number, channel });
+  /** Pieces of `length` bytes, one of each connection in turn. */
+  const mixed = (length: number): Uint8Array[] => {
+    const all = [ram, ...channels];
+    const parts = [encode(head), ...['main', 'multifd', 'multifd'].map((kind, n) => connection(n, kind))];
+    for (let at = 0; all.some((c) => at < c.length); at += length)
+      all.forEach((c, n) => at < c.length && parts.push(...piece(at, c.subarray(at, at + length), { connection: n })));
+    return parts;
+  };
+  const memoryOf = async (snapshot: Snapshot): Promise<Uint8Array> =>
+    readRange(blockSource(snapshot, snapshot.ram.block('pc.ram')!), 0, 4 * 4096);
+
+  test('has the memory that the stream has with files of its channels', async () => {
+    const sources = channels.map((c, n) => ({ name: `channel-${n}`, source: bytesSource(c) }));
+    const plain = await readSnapshot(bytesSource(ram), { channels: sources });
+    const memory = await memoryOf(plain);
+    expect([0, 4096, 8192, 12288].map((at) => memory[at])).toEqual([3, 2, 4, 0]);
+    for (const length of [7, 1000, 100_000]) {
+      const recorded = await read(...mixed(length));
+      expect(await memoryOf(recorded)).toEqual(memory);
+      expect(recorded.rounds.map((r) => [r.pages, r.bytes])).toEqual(plain.rounds.map((r) => [r.pages, r.bytes]));
+      expect(recorded.problems.map((p) => p.code)).toEqual(plain.problems.map((p) => p.code));
+    }
+  });
+
+  test('that is cut has what came before', async () => {
+    const whole = Buffer.concat(mixed(1000));
+    for (let n = 1; n < 20; n++) {
+      const cut = await readSnapshot(bytesSource(new Uint8Array(whole.subarray(0, (n * whole.length) / 20))));
+      expect(cut.problems.filter(({ severity }) => severity === 'fatal').length).toBeGreaterThan(0);
+    }
+  });
+
+  test('and is compressed says that its channels cannot be reached', async () => {
+    const packed = gzipSync(Buffer.concat(mixed(1000)));
+    const { problems } = await readSnapshot(bytesSource(new Uint8Array(packed)));
+    expect(problems.map(({ code }) => code)).toContain('recording-compressed');
+  });
 });
 
 test('a gap is said with its place, and the stream ends there', async () => {
