@@ -4,21 +4,13 @@
  * Source: Firefox remote/marionette/transport.sys.mjs, driver.sys.mjs.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 type Answer = { readonly result: unknown } | { readonly error: { readonly message: string } };
-
-/** A port that nobody has. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 export class Firefox {
   readonly #browser: ChildProcess;
@@ -33,18 +25,27 @@ export class Firefox {
     this.#profile = profile;
     this.#socket = socket;
     socket.on('data', (data) => this.#read(data));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      for (const tell of this.#waiting.values()) tell({ error: { message: 'Firefox is gone' } });
+    });
   }
 
   /** Starts it without a window and with a profile of its own. */
   static async start(program: string): Promise<Firefox> {
-    const port = await freePort();
     const profile = mkdtempSync(join(tmpdir(), 'migrascope-firefox-'));
-    writeFileSync(join(profile, 'user.js'), `user_pref("marionette.port", ${port});\n`);
+    // Firefox chooses one, and says which in its profile.
+    writeFileSync(join(profile, 'user.js'), 'user_pref("marionette.port", 0);\n');
     const args = ['--headless', '--no-remote', '--marionette', '--profile', profile, '--window-size', '1280,800'];
     const browser = spawn(program, args, { stdio: 'ignore', env: { ...process.env, HOME: profile } });
-    const firefox = new Firefox(browser, profile, await listening(port, browser));
-    await firefox.#call('WebDriver:NewSession', { capabilities: { alwaysMatch: { timeouts: { script: 60_000 } } } });
-    return firefox;
+    try {
+      const firefox = new Firefox(browser, profile, await listening(profile, browser));
+      await firefox.#call('WebDriver:NewSession', { capabilities: { alwaysMatch: { timeouts: { script: 60_000 } } } });
+      return firefox;
+    } catch (error) {
+      await end(browser, profile);
+      throw error;
+    }
   }
 
   async goto(url: string): Promise<void> {
@@ -60,11 +61,8 @@ export class Firefox {
     return answer.value as T;
   }
   async stop(): Promise<void> {
-    const gone = new Promise((resolve) => this.#browser.once('exit', resolve));
     this.#socket.destroy();
-    this.#browser.kill();
-    await gone;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    await end(this.#browser, this.#profile);
   }
 
   async #call(name: string, parameters: object): Promise<unknown> {
@@ -94,18 +92,26 @@ export class Firefox {
   }
 }
 
-/** Firefox opens its port a little after it has started. */
-async function listening(port: number, browser: ChildProcess): Promise<Socket> {
-  const end = Date.now() + 60_000;
+async function end(browser: ChildProcess, profile: string): Promise<void> {
+  const ended = browser.exitCode !== null || browser.signalCode !== null;
+  const gone = ended ? undefined : once(browser, 'exit');
+  browser.kill();
+  await gone;
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Firefox writes into its profile which port it chose, once it listens. Source: Marionette.sys.mjs. */
+async function listening(profile: string, browser: ChildProcess): Promise<Socket> {
+  const chosen = join(profile, 'MarionetteActivePort');
+  const deadline = Date.now() + 60_000;
   for (;;) {
-    const socket = connect(port, '127.0.0.1');
-    const open = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    if (open) return socket;
-    socket.destroy();
-    if (browser.exitCode !== null || Date.now() > end) throw new Error('Firefox did not open its port');
+    const port = existsSync(chosen) ? Number(readFileSync(chosen, 'utf8')) : 0;
+    if (port > 0) {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      return socket;
+    }
+    if (browser.exitCode !== null || Date.now() > deadline) throw new Error('Firefox did not open its port');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
