@@ -26,8 +26,7 @@ test('the workbench', async ({ opened: app, page }) => {
 });
 
 test('the palette, the help and a menu', async ({ opened: app, page }) => {
-  await app.press('Control+k');
-  await page.keyboard.type('cr');
+  await app.findAnything('cr');
   expect(await violations(page, { within: '[role=dialog]' })).toEqual([]);
   await app.press('Escape');
   await app.press('F1');
@@ -49,7 +48,7 @@ test('JSON, checks, differences, notes, search', async ({ opened: app, page }) =
   expect(await violations(page, { within: panels.notes })).toEqual([]);
 
   await app.press('Control+f');
-  await page.keyboard.type('text:dirty');
+  await app.typeInto(page.getByRole('searchbox', { name: 'Search' }), 'text:dirty');
   await app.press('Enter');
   expect(await violations(page, { within: panels.rounds })).toEqual([]);
 

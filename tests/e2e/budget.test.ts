@@ -57,11 +57,11 @@ test('the editor and the disassembler come when they are used, not before', asyn
   expect(await requestsOf(seen, 'disassembler')).toBe(0);
   await app.pageView.getByRole('tab', { name: 'Code' }).click();
   await app.idle();
-  expect(await requestsOf(seen, 'disassembler')).toBeGreaterThan(0);
+  await expect.poll(() => requestsOf(seen, 'disassembler')).toBeGreaterThan(0);
 
   expect(await requestsOf(seen, 'Monaco')).toBe(0);
   await app.show('JSON');
   await app.idle();
-  expect(await requestsOf(seen, 'Monaco')).toBeGreaterThan(0);
+  await expect.poll(() => requestsOf(seen, 'Monaco')).toBeGreaterThan(0);
   expect(await requestsOf(seen, 'terminal')).toBe(0);
 });

@@ -19,7 +19,7 @@ test('two files differ in fields first, clocks folded, then in pages', async ({ 
   const folded = Number(await rows(app).getAttribute('aria-rowcount'));
   await page.getByRole('checkbox', { name: 'clocks and counters' }).check();
   await app.idle();
-  expect(Number(await rows(app).getAttribute('aria-rowcount'))).toBeGreaterThan(folded);
+  await expect.poll(async () => Number(await rows(app).getAttribute('aria-rowcount'))).toBeGreaterThan(folded);
   await page.getByRole('searchbox', { name: 'Filter differences' }).fill('next_transition_time');
   await expect(
     rows(app)

@@ -74,10 +74,9 @@ test('a view is saved as a picture', async ({ opened: app }) => {
   expect(svg.bytes.toString()).toContain('iterate');
 });
 
-test('notes are saved as Markdown with links back', async ({ opened: app, page }) => {
+test('notes are saved as Markdown with links back', async ({ opened: app }) => {
   await app.row('apic').click();
-  await app.press('Control+Shift+m');
-  await page.keyboard.type('No interrupt is pending.');
+  await app.note('No interrupt is pending.');
   await app.press('Control+Enter');
   const notes = await saved(app, () => app.command('Notes as Markdown'));
   expect(notes.name).toBe('workload.notes.md');

@@ -3,8 +3,7 @@ import { expect, test, type App } from './support/app.ts';
 
 /** Selects a field by the palette, as a person does who knows its name. */
 async function select(app: App, field: string): Promise<void> {
-  await app.press('Control+k');
-  await app.page.keyboard.type(field);
+  await app.findAnything(field);
   await app.palette.getByRole('option').filter({ hasText: 'field' }).filter({ hasText: field }).first().click();
   await app.idle();
 }

@@ -35,7 +35,7 @@ test('everything is reached by keyboard alone', async ({ app, page }) => {
 
   // Bytes by offset.
   await app.press('Control+g');
-  await page.keyboard.type('0xdd5ca3');
+  await app.typeInto(page.getByRole('textbox', { name: 'Go to offset' }), '0xdd5ca3');
   await app.press('Enter');
   await expect(app.bytes).toBeFocused();
   await app.press('ArrowDown', 'ArrowDown');
@@ -50,21 +50,19 @@ test('everything is reached by keyboard alone', async ({ app, page }) => {
 
   // Search, and into what it found.
   await app.press('Control+f');
-  await page.keyboard.type('field:eip');
+  await app.typeInto(page.getByRole('searchbox', { name: 'Search' }), 'field:eip');
   await app.press('Enter');
   await reach(/^Found places$/);
   await app.press('Enter');
   await expect(app.row('env.eip')).toHaveAttribute('aria-selected', 'true');
 
   // A note on it.
-  await app.press('Control+Shift+m');
-  await page.keyboard.type('waits here');
+  await app.note('waits here');
   await app.press('Control+Enter');
   await expect(page.getByRole('list', { name: 'Notes' })).toContainText('waits here');
 
   // Back to where it was, then out by the palette.
-  await app.press('Control+k');
-  await page.keyboard.type('>close the file');
+  await app.findAnything('>close the file');
   await app.press('Enter');
   await expect(page.getByRole('list', { name: 'Samples' })).toBeVisible();
 });

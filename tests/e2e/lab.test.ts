@@ -12,9 +12,9 @@ test('a link sets sample and preset up and starts nothing; Enter does', async ({
   await expect(slider(app, 'Dirty rate')).toHaveAttribute('aria-valuetext', '200 pages a second');
   await migration(app).getByRole('button', { name: 'Copy link' }).click();
   await expect(app.status).toContainText('The link is copied');
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
-    /^http:\/\/[^#]*\/#sample=workload-idle&preset=converges$/
-  );
+  await expect
+    .poll(() => page.evaluate(() => navigator.clipboard.readText()))
+    .toMatch(/^http:\/\/[^#]*\/#sample=workload-idle&preset=converges$/);
   // The address holds it too.
   await expect(page).toHaveURL(/sample=workload-idle&preset=converges/);
 

@@ -47,7 +47,7 @@ test('the link is copied by command', async ({ opened: app, page, context }) => 
   await app.row('cpu').click();
   await expect(page).toHaveURL(/sel=section/);
   await app.command('Copy a link to this view');
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
 });
 
 test('back and forward walk what was selected', async ({ opened: app, page }) => {

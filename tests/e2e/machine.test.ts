@@ -68,8 +68,7 @@ test.describe('a Linux guest', () => {
     const current = code.locator('[aria-current="true"]');
     await expect(current).toHaveCount(1);
     const before = await rip.getByRole('cell').first().innerText();
-    const next = await current.getByRole('rowheader').innerText();
-    expect(next).toBe(before);
+    await expect(current.getByRole('rowheader')).toHaveText(before);
     await expect(code).toContainText(/default_idle|native_safe_halt/);
     await expect(page.getByRole('table', { name: 'Stack' })).toContainText(/do_idle\+0x/);
     await expect(registers.getByRole('row', { name: /^CR0 / })).toContainText('PG');
@@ -136,7 +135,7 @@ test.describe('a Linux guest', () => {
     await press(app, 'Resume');
     await page.getByRole('textbox', { name: 'Serial console' }).focus();
     await page.keyboard.type('echo 1$((1+1))3 > /tmp/here\n');
-    await expect(terminal(app)).toContainText(/here\s*#/);
+    await expect(terminal(app)).toContainText(/here\s*#/, { timeout: 60_000 });
     await press(app, 'Pause');
     await expect(toolbar(app)).toContainText('paused');
     const saved = page.waitForEvent('download');
@@ -160,6 +159,7 @@ test.describe('a Linux guest', () => {
 });
 
 test('the committed sample runs and its prompt answers; its panels go with the machine', async ({ app, page }) => {
+  test.setTimeout(120_000);
   await app.openSample(IDLE);
   await press(app, 'Load into machine');
   await expect(toolbar(app)).toContainText('ready', { timeout: 60_000 });

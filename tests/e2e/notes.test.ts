@@ -3,8 +3,7 @@ import { expect, IDLE, test, WORKLOAD } from './support/app.ts';
 
 test('a note survives a reload, leads to its place, and can be changed and removed', async ({ opened: app, page }) => {
   await (await app.scrollTo('i8254')).click();
-  await app.press('Control+Shift+m');
-  await page.keyboard.type('Channel 0 drives the clock.');
+  await app.note('Channel 0 drives the clock.');
   await app.press('Control+Enter');
   const notes = page.getByRole('list', { name: 'Notes' });
   await expect(notes.getByRole('listitem')).toContainText('Channel 0 drives the clock.');

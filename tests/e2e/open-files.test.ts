@@ -44,9 +44,9 @@ for (const [suite, begins] of [
     await withRoom(app);
     await app.open(goldenFile(folder, 'state'));
     await expect(app.problems).toContainText('No problems');
-    const names = await app.tree.getByRole('treeitem').allInnerTexts();
-    const rows = names.map((text) => text.split('\n')[0]!.replace(/\/\d+$/, ''));
-    expect(rows).toEqual(expect.arrayContaining(devicesOf(folder)));
+    const rows = async () =>
+      (await app.tree.getByRole('treeitem').allInnerTexts()).map((text) => text.split('\n')[0]!.replace(/\/\d+$/, ''));
+    await expect.poll(rows).toEqual(expect.arrayContaining(devicesOf(folder)));
   });
 }
 

@@ -1,4 +1,5 @@
 /** The command palette, the help that is made of the same table, and the theme. */
+import type { Locator } from '@playwright/test';
 import { expect, test } from './support/app.ts';
 
 test('both keys open the palette, Escape closes it and the focus is back', async ({ opened: app, page }) => {
@@ -53,23 +54,25 @@ test('the theme is the system’s until a person chooses, and the choice is kept
   const light = await background();
   await page.emulateMedia({ colorScheme: 'dark' });
   await expect.poll(background).not.toBe(light);
-  const dark = await background();
   // From the system's to dark to light, wherever the round begins.
   const theme = page.getByRole('button', { name: /^Theme: / });
   await expect(theme).toHaveAccessibleName('Theme: system');
-  while ((await theme.getAttribute('aria-label')) !== 'Theme: light') await theme.click();
-  expect(await background()).toBe(light);
+  while ((await theme.getAttribute('aria-label')) !== 'Theme: light') {
+    await theme.click();
+    await app.idle();
+  }
+  await expect.poll(background).toBe(light);
   await page.reload();
   await app.idle();
   await expect(theme).toHaveAccessibleName('Theme: light');
-  expect(await background()).toBe(light);
-  expect(dark).not.toBe(light);
+  await expect.poll(background).toBe(light);
 });
 
 test('a panel is maximised and put back', async ({ opened: app, page }) => {
   await page.getByRole('button', { name: 'Maximise RAM map' }).click();
-  const whole = (await page.getByRole('main').boundingBox())!;
-  expect((await app.ramMap.boundingBox())!.width).toBe(whole.width);
+  const widthOf = async (part: Locator) => (await part.boundingBox())!.width;
+  const whole = await widthOf(page.getByRole('main'));
+  await expect.poll(() => widthOf(app.ramMap)).toBe(whole);
   // What lies under it is out of the keyboard's way.
   for (let i = 0; i < 20; i++) {
     await page.keyboard.press('Tab');

@@ -20,6 +20,7 @@ test('a field is found by name and leads to the tree', async ({ opened: app }) =
   await search(app, 'field:rtc_offset');
   await expect(panel(app)).toContainText(/\d+ places? for field:rtc_offset/);
   await search(app, 'field:hflags');
+  await expect(panel(app)).toContainText('for field:hflags');
   await hits(app).first().click();
   await app.idle();
   await expect(app.row('env.hflags')).toHaveAttribute('aria-selected', 'true');

@@ -1,14 +1,9 @@
 /** The timeline of the stream in bytes: tracks, keys, a stretch and what lies in it. */
-import { createHash } from 'node:crypto';
-import { expect, test, type App } from './support/app.ts';
+import { expect, pictureOf, test, type App } from './support/app.ts';
 
 const canvas = (app: App) => app.timeline.getByRole('application', { name: /^Timeline of 13\.9 MiB/ });
 const items = (app: App) => app.timeline.getByRole('listbox', { name: 'Items of the timeline' });
-/** What is drawn, as a short text that differs when the picture does. */
-const picture = async (app: App): Promise<string> =>
-  createHash('sha256')
-    .update(await canvas(app).screenshot())
-    .digest('hex');
+const picture = (app: App) => pictureOf(canvas(app));
 
 test('phases, rounds, pages and sections are listed as they are drawn', async ({ opened: app }) => {
   await expect(canvas(app)).toBeVisible();

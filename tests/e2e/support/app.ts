@@ -1,4 +1,5 @@
 /** The page as a person uses it: what they open, press and read. Everything is found by role and accessible name. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,19 @@ const payload = (file: FileToOpen) =>
   typeof file === 'string'
     ? { name: basename(file), mimeType: 'application/octet-stream', buffer: readFileSync(file) }
     : { name: file.name, mimeType: 'application/octet-stream', buffer: Buffer.from(file.bytes) };
+
+/** What is drawn, as a short text that differs when the picture does; once two looks are alike. */
+export async function pictureOf(canvas: Locator): Promise<string> {
+  const look = async () =>
+    createHash('sha256')
+      .update(await canvas.screenshot())
+      .digest('hex');
+  for (let before = await look(); ;) {
+    const now = await look();
+    if (now === before) return now;
+    before = now;
+  }
+}
 
 export class App {
   readonly page: Page;
@@ -124,11 +138,24 @@ export class App {
     await this.page.getByRole('tab', { name: panel, exact: true }).click();
     await this.idle();
   }
+  /** Types where a key led to, once the keys go there. */
+  async typeInto(box: Locator, text: string): Promise<void> {
+    await expect(box).toBeFocused();
+    await this.page.keyboard.type(text);
+  }
+  /** Opens the palette and types there. */
+  async findAnything(text: string): Promise<void> {
+    await this.press('Control+k');
+    await this.typeInto(this.palette.getByRole('combobox'), text);
+  }
+  /** Begins a note on what is selected. */
+  async note(text: string): Promise<void> {
+    await this.press('Control+Shift+m');
+    await this.typeInto(this.page.getByRole('textbox', { name: /^Note on/ }), text);
+  }
   /** Runs a command by its title, through the palette. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('Control+k');
-    await expect(this.palette).toBeVisible();
-    await this.page.keyboard.type(`>${title}`);
+    await this.findAnything(`>${title}`);
     await expect(this.palette.getByRole('option', { selected: true })).toContainText(title);
     await this.press('Enter');
   }
