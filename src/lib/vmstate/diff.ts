@@ -2,6 +2,7 @@
  * What differs between two snapshots, or between two moments of one: device state field by field, memory page by page.
  * Fields are matched by section and path, so the order of sections and their places in the streams do not matter.
  */
+import { hex, hexOf } from './hex.ts';
 import { formatValue } from './meaning.ts';
 import { ZERO_PAGE_HASH } from './page-hash.ts';
 import { latestTable, tableBefore, visitPages, type PageTable } from './ram-contents.ts';
@@ -152,11 +153,11 @@ class FieldDiff {
       const other = r.get(path);
       if (other && sameValue(row.value, other.value)) continue;
       const noise = isNoise(path, row);
-      const leftSide = { left: formatValue(row), leftStart: row.start };
-      if (!other) this.#add({ section, path, kind: 'only-left', noise, ...leftSide });
+      const { start: leftStart } = row;
+      if (!other) this.#add({ section, path, kind: 'only-left', noise, left: formatValue(row), leftStart });
       else {
-        const rightSide = { right: formatValue(other), rightStart: other.start };
-        this.#add({ section, path, kind: 'changed', noise, ...leftSide, ...rightSide });
+        const [left, right] = bothValues(row, other);
+        this.#add({ section, path, kind: 'changed', noise, left, leftStart, right, rightStart: other.start });
       }
     }
     for (const [path, row] of r) {
@@ -218,6 +219,37 @@ function sameValue(a: Leaf, b: Leaf): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   return short.every((byte, i) => byte === long[i]) && long.subarray(short.length).every((byte) => byte === 0);
 }
+/** Buffers up to this size are shown whole: what differs in them is seen. */
+const SHOWN = 64;
+/** Of longer ones so many stretches that differ, and so many bytes of each. */
+const MAX_STRETCHES = 4;
+const MAX_STRETCH = 16;
+
+/** The values of a field on both sides; of long buffers of one size only what differs, with its offset. */
+function bothValues(left: Placed, right: Placed): readonly [left: string, right: string] {
+  const [a, b] = [left.value, right.value];
+  const long = a instanceof Uint8Array && b instanceof Uint8Array && a.length === b.length && a.length > SHOWN;
+  if (!long) return [formatValue(left, SHOWN), formatValue(right, SHOWN)];
+  let count = 0;
+  const stretches: [start: number, end: number][] = [];
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] === b[i]) continue;
+    count++;
+    const last = stretches.at(-1);
+    if (last?.[1] === i) last[1]++;
+    else if (stretches.length <= MAX_STRETCHES) stretches.push([i, i + 1]);
+  }
+  const text = (bytes: Uint8Array): string => {
+    const shown = stretches.slice(0, MAX_STRETCHES).map(([start, end]) => {
+      const more = end - start > MAX_STRETCH ? ' …' : '';
+      return `${hex(start)}: ${hexOf(bytes.subarray(start, Math.min(end, start + MAX_STRETCH)), ' ')}${more}`;
+    });
+    const more = stretches.length > MAX_STRETCHES ? ', …' : '';
+    return `${count} of ${bytes.length} bytes, ${shown.join(', ')}${more}`;
+  };
+  return [text(a), text(b)];
+}
+
 const isNumber = (v: Leaf): v is number | bigint => typeof v === 'number' || typeof v === 'bigint';
 
 // Memory

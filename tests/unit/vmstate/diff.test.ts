@@ -74,6 +74,27 @@ test('what QEMU renamed between versions is the same field, text in a longer buf
   expect((await diffSnapshots(old, now)).fields).toEqual([]);
 });
 
+test('of long buffers what differs is shown, with its offset', async () => {
+  const buffer = (...changes: readonly (readonly [at: number, ...bytes: number[]])[]): Uint8Array => {
+    const bytes = new Uint8Array(256);
+    for (const [at, ...own] of changes) bytes.set(own, at);
+    return bytes;
+  };
+  const sides = async (a: Uint8Array, b: Uint8Array) => {
+    const make = (data: Uint8Array): Snapshot => devices({ name: 'ps2kbd', fields: { data } });
+    const { fields } = await diffSnapshots(make(a), make(b));
+    return fields.map(({ left, right }) => [left, right]);
+  };
+  expect(await sides(buffer(), buffer([0x80, 0xfa, 1], [0xff, 3]))).toEqual([
+    ['3 of 256 bytes, 0x80: 00 00, 0xff: 00', '3 of 256 bytes, 0x80: fa 01, 0xff: 03']
+  ]);
+  const many = buffer([0, ...new Array<number>(17).fill(1)], ...[0x40, 0x50, 0x60, 0x70].map((at) => [at, 9] as const));
+  expect((await sides(buffer(), many))[0]![1]).toBe(
+    `21 of 256 bytes, 0x0: ${'01 '.repeat(16)}…, 0x40: 09, 0x50: 09, 0x60: 09, …`
+  );
+  expect((await sides(buffer().subarray(0, 100), buffer([0, 1])))[0]![1]).toMatch(/^01 00 .* … 256 bytes$/);
+});
+
 test('a device in another slot is compared with itself, and the move is noted', async () => {
   const at = (slot: string, status: number) => devices({ name: `0000:00:${slot}.0/virtio-blk`, fields: { status } });
   const { fields, notes } = await diffSnapshots(at('03', 15), at('04', 7));
