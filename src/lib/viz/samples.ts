@@ -1,4 +1,6 @@
 /** The snapshots that the site carries: folders with the files, and a `manifest.json` that names them. */
+import { isObject } from '../vmstate/json.ts';
+
 export interface Sample {
   readonly id: string;
   readonly title: string;
@@ -20,8 +22,6 @@ interface SampleFile {
   readonly name: string;
   readonly bytes: number;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 function readSample(folder: string, json: unknown): Sample | undefined {
   if (!isObject(json) || !Array.isArray(json.files)) return undefined;

@@ -2,6 +2,7 @@
  * QEMU's command line taken apart: shell words, options, and `driver,name=value` lists.
  * Source: QEMU system/vl.c, util/qemu-option.c (a comma is doubled to stand for itself).
  */
+import { isObject } from './json.ts';
 
 /** `-device e1000,addr=5` is name `device`, value `e1000,addr=5`. */
 export interface CommandOption {
@@ -67,7 +68,7 @@ export function properties(value: string, implied: string): Properties {
     try {
       const add = (object: object, prefix: string): void => {
         for (const [name, v] of Object.entries(object) as [string, unknown][]) {
-          if (typeof v === 'object' && v !== null && !Array.isArray(v)) add(v, `${prefix}${name}.`);
+          if (isObject(v)) add(v, `${prefix}${name}.`);
           else out.set(prefix + name, typeof v === 'boolean' ? (v ? 'on' : 'off') : String(v));
         }
       };

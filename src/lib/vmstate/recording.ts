@@ -28,6 +28,8 @@
  * The other kinds are a sender's observations, `MigrationObservation` of `emulator/migration-api.ts` as it is, but for
  * `sync`, whose bitmaps are base64. Notes need not be in the order of `at`; bytes are in the order of the stream.
  */
+import { lastUpTo } from './bisect.ts';
+import { isObject, type Json } from './json.ts';
 import { Damage, type PeekStream } from './peek-stream.ts';
 import type { NamedSource } from './outside-pages.ts';
 import type { Round } from './snapshot.ts';
@@ -68,14 +70,13 @@ const MAX_CHANNELS = 256;
 /** Arrivals that are told apart: nearer ones are one. */
 const MAX_ARRIVALS = 1 << 22;
 
-type Json = Readonly<Record<string, unknown>>;
 const isTime = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v) && v >= 0;
 const isCount = (v: unknown): v is number => isTime(v) && Number.isSafeInteger(v);
 
 function objectOf(line: string): Json | undefined {
   try {
     const json: unknown = JSON.parse(line);
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : undefined;
+    return isObject(json) ? json : undefined;
   } catch {
     return undefined;
   }
@@ -171,18 +172,6 @@ export class RecordingNotes {
 
 /** What is needed to say when a byte of the stream came. */
 export type Arrivals = { readonly offsets: ArrayLike<number>; readonly times: ArrayLike<number> };
-
-/** Index of the last of some rising numbers that is at most `n`; -1 where none is. */
-function lastUpTo(numbers: ArrayLike<number>, n: number): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (numbers[middle]! <= n) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
 
 /** When the byte at an offset of the stream arrived, in ms. */
 export const timeOf = ({ offsets, times }: Arrivals, offset: number): number =>

@@ -5,6 +5,7 @@
  *
  * Source: QEMU migration/ram.c (migration_bitmap_sync, which counts, traces and sends the event, in this order).
  */
+import { isObject } from './json.ts';
 import { arrivedAt, type RecordingNote, type RecordingNotes } from './recording.ts';
 import type { RoundEvidence } from './snapshot.ts';
 
@@ -28,8 +29,6 @@ export interface ReportedPasses {
   readonly until: number;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null;
 const isCount = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0;
 
 /** A pass, and a moment that was not after its beginning. */

@@ -13,6 +13,7 @@
  *
  * Source: QEMU migration/ram.c (migration_bitmap_sync, ram_save_iterate, ram_save_complete); migration.md 1.8.
  */
+import { lastUpTo } from './bisect.ts';
 import { Column } from './column.ts';
 import type { MultifdPacketInfo } from './multifd-channel.ts';
 import { PageKind, type RamIndex } from './ram-index.ts';
@@ -93,9 +94,9 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
       if (before < out.at(-1)!.record) return;
       // Until 8.0 a page that fills a multifd packet may be queued twice (QEMU: multifd_queue_page looks at a packet
       // that the channel may have emptied already), so a repeat before the next SYNC of the channels proves nothing.
-      if (source !== 0 && ram.sourceOf(before) !== 0 && lastUpTo(syncs, i) <= before) return;
+      if (source !== 0 && ram.sourceOf(before) !== 0 && (syncs[lastUpTo(syncs, i)] ?? -1) <= before) return;
       const why = `${pageName(ram, page)} comes again: there was a sync in between`;
-      const flush = lastUpTo(flushes, i);
+      const flush = flushes[lastUpTo(flushes, i)] ?? -1;
       if (flush > before && flush >= first)
         out.push({ record: flush, start, evidence: 'multifd-sync', certain: true, why });
       else if (before < first) out.push({ record: first, start, evidence: 'repeat', certain: false, why });
@@ -111,18 +112,6 @@ function cuts(sections: readonly Section[], ram: RamIndex, hints: RoundHints): C
     if (out.length >= MAX_ROUNDS) break;
   }
   return out;
-}
-
-/** The last of some rising numbers that is at most `n`; -1 when none is. */
-function lastUpTo(numbers: readonly number[], n: number): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (numbers[middle]! <= n) low = middle + 1;
-    else high = middle;
-  }
-  return numbers[low - 1] ?? -1;
 }
 
 const recordStart = (ram: RamIndex, record: number): number =>

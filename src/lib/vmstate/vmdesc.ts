@@ -6,6 +6,7 @@
  * The JSON tells what was sent, not what could be: conditions are resolved, subsections are those that came, and every
  * size is exact. So sizes can be added up before a byte is read, and what does not add up becomes raw bytes.
  */
+import { isObject, type Json } from './json.ts';
 import { BadField, type QemuFileReader } from './qemu-file.ts';
 import { bool, buffer, i16, i32, i64, i8, timer, u16, u32, u64, u8 } from './vmstate-types.ts';
 import { MAX_ROWS, struct, type Codec, type Field, type VMStateDescription } from './vmstate.ts';
@@ -36,8 +37,6 @@ export const MAX_BYTE_ROWS = 1024;
 /** VMS_NULLPTR_MARKER. */
 const NULL_POINTER = 0x30;
 
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 const textOf = (v: unknown, otherwise: string): string => (typeof v === 'string' ? v : otherwise);
 const countOf = (v: unknown): number | undefined =>
   typeof v === 'number' && Number.isSafeInteger(v) && v >= 0 ? v : undefined;

@@ -12,14 +12,13 @@ import type {
   MigrationSample,
   MigrationStatus
 } from '../../emulator/migration-api.ts';
+import { isObject } from '../../vmstate/json.ts';
 import { timeOf, type RecordingNote } from '../../vmstate/recording.ts';
 import { observationsIn, settingsOf, type Recording } from './recording.ts';
 
 /** ms of a sample, as QEMU's own windows: nearer ones are one. */
 const WINDOW = 100;
 
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 const number = (v: unknown): number => (typeof v === 'number' && Number.isFinite(v) && v >= 0 ? v : 0);
 const ofKind = (notes: readonly RecordingNote[], kind: string): readonly RecordingNote[] =>
   notes.filter((n) => n.kind === kind).sort((a, b) => a.at - b.at);

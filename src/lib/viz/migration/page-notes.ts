@@ -4,6 +4,7 @@
  * u16 a page. Of a file nothing is believed.
  */
 import type { PageWriters, SentBlock } from '../../emulator/migration-api.ts';
+import { isObject, type Json } from '../../vmstate/json.ts';
 
 /** Bytes at a time: a call has only so many arguments. */
 const PIECE = 0x8000;
@@ -24,9 +25,6 @@ export function bytesOf(text: unknown): Uint8Array<ArrayBuffer> | undefined {
     return undefined;
   }
 }
-
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null;
 
 export const writersNote = ({ names, of }: PageWriters): Json => ({ names, of: base64Of(of) });
 /** Undefined where it is not sound. */

@@ -4,6 +4,7 @@
  * when it is read: it may be anybody's.
  */
 import type { DirtyBlock, MigrationObservation, MigrationRound } from '../../emulator/migration-api.ts';
+import { isObject } from '../../vmstate/json.ts';
 import { Damage, PeekStream } from '../../vmstate/peek-stream.ts';
 import { openRecording, recordedStream, recordingHead } from '../../vmstate/recording.ts';
 import { fromChunks } from '../../vmstate/source.ts';
@@ -70,8 +71,6 @@ const words: Readonly<Record<string, readonly string[]>> = {
   section: ['name']
 };
 
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 const isNumber = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v) && v >= 0;
 
 /** A recording as a file, with the bytes of its stream where they were kept. */
