@@ -145,6 +145,12 @@ export interface DiffSide {
   readonly round?: number;
 }
 
+/** Whose page tables: those of a vCPU (its instance id; else the first), in its mode, from its CR3 or the one given. */
+export interface WalkedTables {
+  readonly vcpu?: number | undefined;
+  readonly cr3?: bigint | undefined;
+}
+
 export interface Inspector {
   /**
    * Opens what was dropped together. `progress` is called at once and then at most ten times a second; the promise
@@ -171,8 +177,8 @@ export interface Inspector {
   physical(id: SnapshotId, gpa: number, bytes: number): Promise<Uint8Array>;
   /** RAM blocks as the machine maps them: guest-physical ranges to block offsets. */
   memoryMap(id: SnapshotId): Promise<readonly PhysicalRange[]>;
-  walk(id: SnapshotId, gva: bigint, cr3?: bigint): Promise<Walk>;
-  mappings(id: SnapshotId, cr3?: bigint): Promise<readonly Mapping[]>;
+  walk(id: SnapshotId, gva: bigint, tables?: WalkedTables): Promise<Walk>;
+  mappings(id: SnapshotId, tables?: WalkedTables): Promise<readonly Mapping[]>;
   /** Resolves to the number of hits, `limit` at most; it stops there. */
   search(
     id: SnapshotId,

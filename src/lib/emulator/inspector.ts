@@ -8,7 +8,7 @@ import { readSnapshot } from '../vmstate/savevm.ts';
 import { placedAtOffset, sectionAt, type Snapshot } from '../vmstate/snapshot.ts';
 import { readRange } from '../vmstate/source.ts';
 import { joinPath } from '../vmstate/vmstate.ts';
-import type { Inspector, Location, Mapping, SnapshotId } from './api.ts';
+import type { Inspector, Location, Mapping, SnapshotId, WalkedTables } from './api.ts';
 import { descriptions } from './descriptions.ts';
 import { blobSource } from './host/blob-source.ts';
 import { sortFiles } from './host/sort-files.ts';
@@ -104,14 +104,14 @@ export function createInspector(): Inspector {
       return bytesOf(await readRange(get(id).physical, gpa, gpa + Math.min(bytes, MAX_BYTES)));
     },
     memoryMap: async (id) => get(id).map.ranges,
-    async walk(id, gva, cr3) {
+    async walk(id, gva, tables) {
       const open = get(id);
-      return walk(open.pages, paging(open, cr3), gva);
+      return walk(open.pages, paging(open, tables), gva);
     },
-    async mappings(id, cr3) {
+    async mappings(id, tables) {
       const open = get(id);
       const out: Mapping[] = [];
-      for await (const mapping of mappings(open.pages, paging(open, cr3))) {
+      for await (const mapping of mappings(open.pages, paging(open, tables))) {
         out.push(mapping);
         if (out.length >= MAX_MAPPINGS) break;
       }
@@ -155,8 +155,8 @@ export function createInspector(): Inspector {
   };
 }
 
-function paging(open: OpenSnapshot, cr3: bigint | undefined): Paging {
-  const cpu = vcpus(open.snapshot)[0];
+function paging(open: OpenSnapshot, { vcpu, cr3 }: WalkedTables = {}): Paging {
+  const cpu = vcpu ?? vcpus(open.snapshot)[0];
   const found = cpu === undefined ? undefined : pagingOf(open.snapshot, cpu);
   if (!found) throw new Error('the snapshot has no cpu section: without CR3 there is nothing to walk from');
   return cr3 === undefined ? found : withCr3(found, cr3);
