@@ -1,7 +1,6 @@
 /** Programs of tests/native that are a machine's firmware: here, and on native QEMU. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Qemu } from '../../scripts/qemu/qemu.mjs';
 import { prepareBoot } from '../../src/lib/emulator/boot.ts';
@@ -10,8 +9,8 @@ import { HostPace } from '../../src/lib/emulator/host/pace.ts';
 import { planOfOptions } from '../../src/lib/emulator/machine-options.ts';
 import { Machine } from '../../src/lib/emulator/machine.ts';
 import { parseOptions } from '../../src/lib/emulator/system/vl.ts';
+import { built } from './built.ts';
 
-const FOLDER = fileURLToPath(new URL('../../.cache/native', import.meta.url));
 const AT = 'f0000';
 
 /** Why none can be made here, undefined where they can. */
@@ -23,12 +22,13 @@ export const noAssembler: string | undefined =
 /** Path of 64 KiB, made of tests/native/NAME.S, that are entered at their last 16 bytes. */
 export function firmware(name: string): string {
   const source = fileURLToPath(new URL(`../native/${name}.S`, import.meta.url));
-  mkdirSync(FOLDER, { recursive: true });
-  const [object, path] = [join(FOLDER, `${name}.o`), join(FOLDER, `${name}.bin`)];
-  execFileSync('as', ['--64', '-mx86-used-note=no', source, '-o', object]);
-  const place = ['-m', 'elf_x86_64', '-e', '0', '-Ttext', AT];
-  execFileSync('ld', [...place, '--oformat', 'binary', object, '-o', path]);
-  return path;
+  return built(`${name}.bin`, (path) => {
+    const object = `${path}.o`;
+    execFileSync('as', ['--64', '-mx86-used-note=no', source, '-o', object]);
+    const place = ['-m', 'elf_x86_64', '-e', '0', '-Ttext', AT];
+    execFileSync('ld', [...place, '--oformat', 'binary', object, '-o', path]);
+    rmSync(object);
+  });
 }
 
 /** The port noise, with these ports for half of its accesses. */

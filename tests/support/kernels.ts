@@ -1,10 +1,9 @@
 /** Kernels of tests/native, and what native QEMU makes of a kernel. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { qemus, type Qemu } from '../../scripts/qemu/qemu.mjs';
+import { built } from './built.ts';
 
-const FOLDER = fileURLToPath(new URL('../../.cache/native', import.meta.url));
 const SOURCE = fileURLToPath(new URL('../native/bootinfo.c', import.meta.url));
 
 /** Why there are none here, undefined where there are. */
@@ -13,16 +12,15 @@ export const noKernels: string | undefined =
 
 /** Path of tests/native/bootinfo.c as an ELF file: for a multiboot loader, or with a PVH note. */
 export function bootInfoKernel(kind: 'multiboot' | 'pvh'): string {
-  mkdirSync(FOLDER, { recursive: true });
-  const path = `${FOLDER}/bootinfo-${kind}`;
   const target = '-m32 -march=i686 -O1 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables';
   const link =
     '-nostdlib -static -Wl,-Ttext=0x101000 -Wl,--section-start=.multiboot=0x100000 -Wl,--section-start=.note.pvh=0x100000 -Wl,-e,start -Wl,-N';
   const flags = [...target.split(' '), ...link.split(' '), '-Wl,--build-id=none'];
   const define = kind === 'multiboot' ? ['-DMULTIBOOT'] : [];
-  const { status, stderr } = spawnSync('gcc', [...flags, ...define, SOURCE, '-o', path], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`gcc did not build ${SOURCE}:\n${stderr}`);
-  return path;
+  return built(`bootinfo-${kind}`, (path) => {
+    const { status, stderr } = spawnSync('gcc', [...flags, ...define, SOURCE, '-o', path], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`gcc did not build ${SOURCE}:\n${stderr}`);
+  });
 }
 
 /** The newest native QEMU whose package has the option ROMs; undefined where there is none. */

@@ -1,9 +1,8 @@
 /** Programs of tests/native that run instructions on this machine's own CPU, built when they are first needed. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-
-const FOLDER = fileURLToPath(new URL('../../.cache/native', import.meta.url));
+import { built, builtAt } from './built.ts';
 
 /** Why there is no such program here, undefined where there is. */
 export const noNativeProgram: string | undefined =
@@ -16,10 +15,10 @@ export const noNativeProgram: string | undefined =
 /** Path of the program whose source is tests/native/NAME.c. */
 export function nativeProgram(name: string): string {
   const source = fileURLToPath(new URL(`../native/${name}.c`, import.meta.url));
-  const program = `${FOLDER}/${name}`;
+  const program = builtAt(name);
   if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program;
-  mkdirSync(FOLDER, { recursive: true });
-  const { status, stderr } = spawnSync('gcc', ['-O1', '-o', program, source], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`gcc did not build ${source}:\n${stderr}`);
-  return program;
+  return built(name, (path) => {
+    const { status, stderr } = spawnSync('gcc', ['-O1', '-o', path, source], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`gcc did not build ${source}:\n${stderr}`);
+  });
 }
