@@ -63,6 +63,7 @@ const rules: readonly Rule[] = [
   { from: `${EMULATOR}machine-api.ts`, may: [], types: [VMSTATE, `${EMULATOR}migration-api.ts`] },
   { from: `${EMULATOR}migration-api.ts`, may: [] },
   ...['util/', 'wasm/', 'fpu/', 'chardev/'].map((folder) => ({ from: EMULATOR + folder, may: [EMULATOR + folder] })),
+  { from: `${EMULATOR}disas/`, may: [`${EMULATOR}disas/`, 'virtual:iced-x86'], types: ['iced-x86'] },
   { from: `${EMULATOR}block/`, may: [`${EMULATOR}block/`, VMSTATE] },
   {
     from: `${EMULATOR}migration/`,

@@ -1,5 +1,7 @@
-/** `x` and `xp`. Source: QEMU monitor/hmp-cmds-target.c memory_dump. */
-import { CPUException } from '../target/i386/env.ts';
+/** `x` and `xp`. Source: QEMU monitor/hmp-cmds-target.c memory_dump, disas/disas-mon.c, disas/capstone.c. */
+import { walkAddress, type Space } from '../debug/guest-memory.ts';
+import type { Decoded } from '../disas/att.ts';
+import { HF } from '../target/i386/env.ts';
 import type { Machine } from '../machine.ts';
 import { MonitorError } from './monitor-error.ts';
 
@@ -8,6 +10,10 @@ export const FORMAT = /^\s*(?:\/(\w*)\s+)?(.*)$/s;
 
 const SIZES: Readonly<Record<string, number>> = { b: 1, h: 2, w: 4, g: 8 };
 const MAX_BYTES = 1 << 20;
+/** The longest instruction, in bytes. */
+const LONGEST = 15;
+/** Bytes of code in a line; what is longer goes on in the next. Source: x86_disas_set_info. */
+const CODE_LINE = 8;
 
 interface Format {
   readonly count: number;
@@ -28,13 +34,13 @@ function formatOf(machine: Machine, text: string): Format {
     else if ('xduotci'.includes(c)) letter = c;
     else throw new MonitorError(`invalid char in format: '${c}'`);
   }
-  if (letter === 'i') throw new MonitorError('instructions are shown by the disassembly of the page, not here yet');
   last.set(machine, { letter, size });
   const times = count === '' ? 1 : Number(count);
   // Characters take every byte of what was asked for.
   const line = size === 1 ? 8 : 16;
   const wanted = letter === 'c' ? { count: times * size, letter, size: 1, line } : { count: times, letter, size, line };
-  if (wanted.count * wanted.size > MAX_BYTES) throw new MonitorError(`at most ${MAX_BYTES} bytes at a time`);
+  if (wanted.count * (letter === 'i' ? LONGEST : wanted.size) > MAX_BYTES)
+    throw new MonitorError(`at most ${MAX_BYTES} bytes at a time`);
   return wanted;
 }
 
@@ -78,6 +84,7 @@ export function printValue(machine: Machine, format: string, value: bigint): str
     case 'u':
       return value.toString();
     case 'd':
+    case 'i':
       return BigInt.asIntN(64, value).toString();
     case 'c':
       return character(Number(value & 0xffn));
@@ -86,41 +93,89 @@ export function printValue(machine: Machine, format: string, value: bigint): str
   }
 }
 
-/** Guest memory; undefined where nothing is mapped. Little-endian. */
-export function readGuest(
-  { cpu, memory }: Machine,
-  space: 'virtual' | 'physical',
-  address: bigint,
-  size: number
-): bigint | undefined {
+/** Reads a byte of guest memory; undefined where nothing is mapped. A page is translated once. */
+function reader(machine: Machine, space: Space): (address: bigint) => number | undefined {
+  const { cpu, memory } = machine;
+  const long = (cpu.env.get('hflags') & HF.LMA) !== 0;
+  let page: bigint | undefined;
+  let there: number | undefined;
+  return (address) => {
+    const at = BigInt.asUintN(space === 'virtual' && !long ? 32 : 64, address);
+    if (space === 'virtual' && at >> 12n !== page) {
+      page = at >> 12n;
+      there = walkAddress(machine, page << 12n).gpa;
+    }
+    const gpa = space === 'physical' ? Number(at) : there === undefined ? undefined : there + Number(at & 0xfffn);
+    return gpa === undefined || !memory.find(gpa) ? undefined : memory.read(gpa, 1) & 0xff;
+  };
+}
+
+/** Little-endian; undefined where not all of it is mapped. */
+function valueAt(read: (address: bigint) => number | undefined, address: bigint, size: number): bigint | undefined {
   let value = 0n;
   for (let i = size - 1; i >= 0; i--) {
-    const at = BigInt.asUintN(64, address + BigInt(i));
-    if (space === 'physical' && !memory.find(Number(at))) return undefined;
-    if (space === 'physical') value = (value << 8n) | BigInt(memory.read(Number(at), 1) & 0xff);
-    else {
-      try {
-        value = (value << 8n) | BigInt(cpu.mmu.load8(at, 'kernel'));
-      } catch (error) {
-        if (error instanceof CPUException) return undefined;
-        throw error;
-      }
-    }
+    const byte = read(address + BigInt(i));
+    if (byte === undefined) return undefined;
+    value = (value << 8n) | BigInt(byte);
   }
   return value;
 }
 
-export function examine(machine: Machine, space: 'virtual' | 'physical', format: string, start: bigint): string {
+/** Source: cap_dump_insn. */
+function codeLines(address: bigint, bytes: readonly number[], { mnemonic, operands }: Decoded): string[] {
+  const at = (offset: number): string => `0x${(address + BigInt(offset)).toString(16).padStart(8, '0')}: `;
+  const hex = (from: number): string =>
+    bytes
+      .slice(from, from + CODE_LINE)
+      .map((byte) => ` ${byte.toString(16).padStart(2, '0')}`)
+      .join('');
+  const first = `${at(0)}${hex(0).padEnd(3 * CODE_LINE)}  ${mnemonic.padEnd(8)} ${operands}`;
+  const more = Array.from({ length: Math.ceil(bytes.length / CODE_LINE) - 1 }, (_, n) => (n + 1) * CODE_LINE);
+  return [first, ...more.map((offset) => at(offset) + hex(offset))];
+}
+
+/** `x/4i $pc`: code, in the mode that the CPU is in. Source: monitor_disas, cap_disas_monitor. */
+export async function examineCode(machine: Machine, space: Space, format: string, start: bigint): Promise<string> {
+  const { disassembler } = await import('../disas/att.ts');
+  const decode = await disassembler();
+  const { count } = formatOf(machine, format);
+  const hflags = machine.cpu.env.get('hflags');
+  const bitness = hflags & HF.CS64 ? 64 : hflags & HF.CS32 ? 32 : 16;
+  const read = reader(machine, space);
+  const lines: string[] = [];
+  let address = BigInt.asUintN(64, start);
+  for (let n = 0; n < count; n++) {
+    const bytes: number[] = [];
+    for (let byte = read(address); byte !== undefined; byte = read(address + BigInt(bytes.length))) {
+      bytes.push(byte);
+      if (bytes.length === LONGEST) break;
+    }
+    const decoded = decode(Uint8Array.from(bytes), address, bitness);
+    if (!decoded) {
+      lines.push(`0x${address.toString(16).padStart(8, '0')}: unable to read memory`);
+      break;
+    }
+    lines.push(...codeLines(address, bytes.slice(0, decoded.length), decoded));
+    address = BigInt.asUintN(64, address + BigInt(decoded.length));
+  }
+  return lines.join('\n');
+}
+
+/** Whether a format asks for instructions. */
+export const wantsCode = (machine: Machine, format: string): boolean => formatOf(machine, format).letter === 'i';
+
+export function examine(machine: Machine, space: Space, format: string, start: bigint): string {
   const wanted = formatOf(machine, format);
   // Physical addresses have their own width from QEMU 11 on.
   const shown = (address: bigint): string => address.toString(16).padStart(space === 'physical' ? 8 : 16, '0');
+  const read = reader(machine, space);
   const lines: string[] = [];
   const perLine = wanted.line / wanted.size;
   for (let i = 0; i < wanted.count; i += perLine) {
     const address = BigInt.asUintN(64, start + BigInt(i * wanted.size));
     const values: string[] = [];
     for (let j = i; j < Math.min(i + perLine, wanted.count); j++) {
-      const value = readGuest(machine, space, start + BigInt(j * wanted.size), wanted.size);
+      const value = valueAt(read, start + BigInt(j * wanted.size), wanted.size);
       if (value === undefined) {
         lines.push(`${shown(address)}: Cannot access memory`);
         return lines.join('\n');

@@ -2,6 +2,7 @@
  * Expressions of the monitor: numbers, registers (`$rip`, `$cr3`), + - * / % & | ^ ~ and brackets, 64 bits.
  * Source: QEMU monitor/hmp.c expr_sum, target/i386/monitor.c monitor_defs.
  */
+import { pcOf } from '../cpu-view.ts';
 import { MonitorError } from './monitor-error.ts';
 import type { TcgCpu } from '../accel/tcg/cpu-exec.ts';
 
@@ -11,11 +12,13 @@ const SEGMENTS = 'es cs ss ds fs gs'.split(' ');
 /** The value of a register by its name; undefined when there is none of that name. */
 export type Registers = (name: string) => bigint | undefined;
 
-export function registersOf({ env }: TcgCpu): Registers {
+export function registersOf(cpu: TcgCpu): Registers {
+  const { env } = cpu;
   return (name) => {
     const general = NAMES.indexOf(name.replace(/^e(?=[a-ds][xpi])/, 'r'));
     if (general >= 0) return env.get64('regs', general);
-    if (/^(rip|eip|pc)$/.test(name)) return env.get64('eip');
+    if (name === 'pc') return pcOf(cpu);
+    if (/^(rip|eip)$/.test(name)) return env.get64('eip');
     if (/^(rflags|eflags)$/.test(name)) return BigInt(env.get('eflags'));
     const [, control] = /^cr([0234])$/.exec(name) ?? [];
     if (control !== undefined) return env.get64('cr', Number(control));

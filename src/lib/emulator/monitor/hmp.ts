@@ -8,7 +8,7 @@ import type { IncomingMigration } from '../migration/incoming-state.ts';
 import { byHand, RESET } from '../replay/by-hand.ts';
 import { parseExpression, registersOf } from './expression.ts';
 import { infoRegisters } from './info-registers.ts';
-import { examine, FORMAT, printValue } from './examine.ts';
+import { examine, examineCode, FORMAT, printValue, wantsCode } from './examine.ts';
 import { UI_COMMANDS } from './ui-hmp-cmds.ts';
 import { MIGRATION_COMMANDS, MIGRATION_INFO } from './migration-hmp-cmds.ts';
 import { MonitorError } from './monitor-error.ts';
@@ -49,7 +49,8 @@ const dump = (space: 'virtual' | 'physical'): HmpCommand['run'] => {
   return ({ machine }, args) => {
     const [, format = '', expression = ''] = FORMAT.exec(args) ?? [];
     if (expression.trim() === '') throw new MonitorError(`${name}: an address is missing`);
-    return examine(machine, space, format, parseExpression(expression, registersOf(machine.cpu)));
+    const show = wantsCode(machine, format) ? examineCode : examine;
+    return show(machine, space, format, parseExpression(expression, registersOf(machine.cpu)));
   };
 };
 

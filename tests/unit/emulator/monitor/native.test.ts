@@ -19,7 +19,17 @@ if (seeds.length === 0) console.warn('SKIPPED: no streams of native QEMU; make t
 const COMMANDS = [
   ...['info status', 'info registers', 'info pic', 'info lapic', 'info mtree', 'info mtree -f', 'info qtree -b'],
   ...['info qtree', 'info pci', 'info block', 'x/8xg $rsp', 'x/4xb $rip', 'xp/12xw 0x1000', 'xp/3dh 0xffff0'],
-  ...['xp/6c 0xffff0', 'xp/2ug 0x400', 'xp/5ob 0x400', 'xp 0x100000000', 'x 0x123', 'p/x $rsp', 'p/d 5*(2+1)']
+  ...[
+    'x/200i $pc',
+    'xp/1i 0x100000000',
+    'xp/6c 0xffff0',
+    'xp/2ug 0x400',
+    'xp/5ob 0x400',
+    'xp 0x100000000',
+    'x 0x123',
+    'p/x $rsp',
+    'p/d 5*(2+1)'
+  ]
 ];
 
 describe.skipIf(seeds.length === 0).each(seeds)('$name', (golden) => {
@@ -62,8 +72,16 @@ describe.skipIf(seeds.length === 0).each(seeds)('$name', (golden) => {
   }, 120_000);
   afterAll(() => machine?.destroy());
 
-  test.each(COMMANDS.filter((command) => !/mtree|qtree$|block|status/.test(command)))('%s', async (command) => {
+  test.each(COMMANDS.filter((command) => !/mtree|qtree$|block|status|200i/.test(command)))('%s', async (command) => {
     expect(await ours(command)).toBe(theirs.get(command));
+  });
+
+  test('x/200i $pc: code in AT&T syntax', async () => {
+    // Where the two name an instruction differently, capstone has the name of another.
+    const odd = /\b(movslq .*, %e|cltd|cwtl|riz)/;
+    const [our, their] = [lines(await ours('x/200i $pc')), lines(theirs.get('x/200i $pc')!)];
+    expect(our.filter((line) => !odd.test(line))).toEqual(their.filter((_line, i) => !odd.test(our[i] ?? '')));
+    expect(their.length).toBeGreaterThanOrEqual(200);
   });
 
   test('info status', async () => {
