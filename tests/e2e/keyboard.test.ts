@@ -80,6 +80,22 @@ test('menus open by Enter and are walked by arrows', async ({ opened: app, page 
   await expect(page.getByRole('menubar').getByRole('menuitem', { name: 'View' })).toBeFocused();
 });
 
+test('tabs that have no room are chosen from a menu', async ({ opened: app, page }) => {
+  await expect(page.getByRole('button', { name: 'All panels beside Bytes' })).toHaveCount(0);
+  await page.setViewportSize({ width: 420, height: 800 });
+  const more = page.getByRole('button', { name: 'All panels beside Bytes' });
+  await more.focus();
+  await app.press('Enter');
+  await expect(page.getByRole('menuitemcheckbox', { name: 'Bytes' })).toBeChecked();
+  await app.press('End', 'Enter');
+  await expect(page.getByRole('menu')).toHaveCount(0);
+  // The tab that is chosen comes into sight, and the keyboard goes into its panel.
+  const checks = page.getByRole('tab', { name: 'Checks' });
+  await expect(checks).toHaveAttribute('aria-selected', 'true');
+  await expect(checks).toBeInViewport({ ratio: 1 });
+  await expect(page.getByRole('tabpanel', { name: 'Checks' }).locator(':focus')).toHaveCount(1);
+});
+
 test('the focus is always seen', async ({ opened: app, page }) => {
   for (let i = 0; i < 60; i++) {
     await page.keyboard.press('Tab');
