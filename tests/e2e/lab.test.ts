@@ -28,6 +28,7 @@ test('a link sets sample and preset up and starts nothing; Enter does', async ({
 test('a saw-tooth plateau lasts until the guest writes less', async ({ app }) => {
   await openPreset(app, 'plateau');
   await startPreset(app, 8);
+  await expect(app.status).toHaveText(/^Migrating: run \d+, Saw-tooth plateau\.$/);
   await expect(convergence(app)).toContainText(/active: round/);
   await slider(app, 'Dirty rate').press('Home');
   await expect(convergence(app)).toContainText(/Completed after/, WAIT);

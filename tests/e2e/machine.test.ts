@@ -48,11 +48,14 @@ test.describe('a Linux guest', () => {
     test(`that QEMU ${version} left, dropped with its disk, resumes and its shell answers`, async ({ app, page }) => {
       const { state, disk } = seedOf(version);
       await load(app, state, disk);
+      const silence = page.getByText('Nothing was printed yet');
+      await expect(silence).toContainText('Resume it (F9)');
       await press(app, 'Resume');
       await expect(toolbar(app)).toContainText('running');
       await page.getByRole('textbox', { name: 'Serial console' }).focus();
       await page.keyboard.type('cat /tmp/before-migration\n');
       await expect(terminal(app)).toContainText(/cat \/tmp\/before-migration\s*test/, { timeout: 60_000 });
+      await expect(silence).toHaveCount(0);
       await press(app, 'Pause');
       await expect(toolbar(app)).toContainText('paused');
       await monitor(app, 'info status');
