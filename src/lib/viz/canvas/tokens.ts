@@ -24,6 +24,8 @@ export function isDark(colour: string): boolean {
 
 /** Width of a letter of the 11-pixel monospaced font that canvases use. */
 export const LETTER = 6.7;
+/** Whether all of a text fits. */
+export const fits = (text: string, width: number): boolean => text.length * LETTER <= width;
 /** As much of a text as fits. */
 export function cut(text: string, width: number): string {
   const room = Math.floor(width / LETTER);

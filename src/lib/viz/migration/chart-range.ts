@@ -98,7 +98,7 @@ export function rangeRows(runs: readonly ChartRun[], from: number, to: number): 
     row('dirty rate', 'dirtyRate', (f) => `${bytesText(Math.round(f.dirtyRate * PAGE))}/s`),
     row('left, least', 'remaining', (f) => bytesText(f.least)),
     row('left, most', 'remaining', (f) => bytesText(f.most)),
-    row('throttle, most', 'throttle', (f) => `${f.throttle} %`),
+    row('throttle, most', 'throttle', (f) => `${f.throttle}%`),
     row('instructions', 'instructions', (f) => `${count(Math.round(f.instructions))}/s`),
     row('guest stood', 'downtime', (f) => `${count(Math.round(f.stood))} ms`)
   ];

@@ -33,7 +33,7 @@ export interface ChartTrack {
 const size = (value: number): string => bytesText(Math.round(value));
 const rate = (value: number): string => `${bytesText(Math.round(value))}/s`;
 const ms = (value: number): string => `${count(Math.round(value))} ms`;
-const percents = (value: number): string => `${Math.round(value)} %`;
+const percents = (value: number): string => `${Math.round(value)}%`;
 const perSecond = (value: number): string =>
   value >= 1e6 ? `${+(value / 1e6).toPrecision(3)} M/s` : `${count(Math.round(value))}/s`;
 

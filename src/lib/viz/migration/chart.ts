@@ -1,6 +1,6 @@
 /** Draws the convergence chart: an axis of time and tracks below it. A function of the runs and of the view. */
 import { ticks as niceTicks } from 'd3';
-import { cut, isDark, type TokenReader } from '../canvas/tokens.ts';
+import { cut, fits, isDark, type TokenReader } from '../canvas/tokens.ts';
 import type { DrawingContext } from '../pictures.ts';
 import type { Span } from '../selection.svelte.ts';
 import { xOf, type StreamView } from '../timeline/stream-view.ts';
@@ -96,7 +96,7 @@ function drawTimes(ctx: DrawingContext, height: number, { view, read, axis }: Ch
     const x = Math.round(xOf(view, at));
     ctx.fillStyle = read('--border');
     ctx.fillRect(x, 0, 1, height);
-    if (!axis) continue;
+    if (!axis || !fits(text, view.width - x - 4)) continue;
     ctx.fillStyle = read('--muted');
     ctx.fillText(text, x + 4, 3);
   }

@@ -1,5 +1,5 @@
 /** Draws the timeline: axis, tracks, what is selected. A function of what there is to draw and of the view. */
-import { cut } from '../canvas/tokens.ts';
+import { cut, fits } from '../canvas/tokens.ts';
 import type { TokenReader } from '../canvas/tokens.ts';
 import type { DrawingContext } from '../pictures.ts';
 import type { Span } from '../selection.svelte.ts';
@@ -99,7 +99,7 @@ function drawAxis(ctx: DrawingContext, height: number, { view, data, read }: Tim
     ctx.fillStyle = read('--border');
     ctx.fillRect(x, 0, 1, height);
     ctx.fillStyle = read('--muted');
-    ctx.fillText(label, x + 4, 3);
+    if (fits(label, view.width - x - 4)) ctx.fillText(label, x + 4, 3);
   }
   ctx.fillStyle = read('--border');
   ctx.fillRect(0, AXIS - 1, view.width, 1);

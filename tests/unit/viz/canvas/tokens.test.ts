@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cut, isDark, mix, pixel, ramp } from '../../../../src/lib/viz/canvas/tokens.ts';
+import { cut, fits, isDark, mix, pixel, ramp } from '../../../../src/lib/viz/canvas/tokens.ts';
 
 test('a colour becomes the bytes of an ImageData', () => {
   const bytes = new Uint8Array(Uint32Array.of(pixel('#102030'), pixel('rgb(255, 0, 1)', 0.5)).buffer);
@@ -18,6 +18,7 @@ test('text is pale on dark colours', () => {
 
 test('text is cut to the room there is', () => {
   expect(cut('switchover', 100)).toBe('switchover');
+  expect([fits('2.4 s', 34), fits('2.4 s', 33)]).toEqual([true, false]);
   expect(cut('switchover', 40)).toBe('switc'.slice(0, 4) + '…');
   expect(cut('switchover', 10)).toBe('');
 });
