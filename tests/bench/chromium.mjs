@@ -5,10 +5,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { golden, qemus } from '../../scripts/qemu/qemu.mjs';
 import { root } from '../../scripts/stages.mjs';
+import { median } from './timing.mjs';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const args = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
 const port = process.env.MIGRASCOPE_E2E_PORT ?? '0';
+/** Of each gesture. */
+const TURNS = 3;
 
 /** @typedef {import('@playwright/test').Browser} Browser @typedef {import('@playwright/test').Page} Page */
 
@@ -116,16 +119,47 @@ export async function placeOn(canvas, across = 0.5) {
   return { x: box.x + box.width * across, y: box.y + box.height / 2 };
 }
 
-/** Drags to and fro. @param {Page} page @param {{ x: number, y: number }} place */
-export async function drag(page, { x, y }) {
+/** @typedef {{ x: number, y: number }} Place */
+
+/** Close enough that dragging moves what is seen. @param {Page} page @param {Place} place */
+export async function goNear(page, { x, y }) {
+  await page.mouse.move(x, y);
+  for (let i = 0; i < 4; i++) await page.mouse.wheel(0, -300);
+  await page.evaluate(() => globalThis.migrascope.idle());
+}
+
+/** To and fro. @param {Page} page @param {Place} place */
+async function drag(page, { x, y }) {
   await page.mouse.move(x, y);
   await page.mouse.down();
   for (let i = 0; i < 90; i++) await page.mouse.move(x + 80 * Math.sin(i / 5), y + 40 * Math.cos(i / 7));
   await page.mouse.up();
 }
 
-/** Turns the wheel in and out. @param {Page} page @param {{ x: number, y: number }} place */
-export async function zoom(page, { x, y }) {
+/** In and out, by the wheel. @param {Page} page @param {Place} place */
+async function zoom(page, { x, y }) {
   await page.mouse.move(x, y);
   for (let i = 0; i < 60; i++) await page.mouse.wheel(0, i % 20 < 10 ? -120 : 120);
 }
+
+/**
+ * A row of a bench: the frames that came while the mouse did something, by the median of some turns.
+ * @param {Page} page
+ * @param {string} what
+ * @param {() => Promise<void>} move
+ */
+export async function during(page, what, move) {
+  const found = [];
+  for (let turn = 0; turn < TURNS; turn++) found.push(await frames(page, move));
+  return {
+    what: `${what} for 2 s`,
+    ours: `${median(found.map((f) => f.frames))} frames`,
+    peer: `${median(found.map((f) => f.late))} of them late`
+  };
+}
+
+/** Rows of what is dragged and zoomed. @param {Page} page @param {string} what @param {Place} place */
+export const dragAndZoom = async (page, what, place) => [
+  await during(page, `${what}, dragged`, () => drag(page, place)),
+  await during(page, `${what}, zoomed`, () => zoom(page, place))
+];

@@ -3,11 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drag, firstPage, frames, placeOn, withApp, zoom } from './chromium.mjs';
+import { dragAndZoom, firstPage, goNear, placeOn, withApp } from './chromium.mjs';
 import { PAGES, ROUNDS, writeLargeStream } from './large-stream.mjs';
-import { median } from './timing.mjs';
-
-const TURNS = 3;
 
 export const run = () =>
   withApp('frames', async (browser, url) => {
@@ -32,22 +29,8 @@ export const run = () =>
         [`RAM map of ${PAGES} pages`, await placeOn(map)],
         [`timeline of ${ROUNDS} rounds`, await placeOn(timeline, 0.8)]
       ]) {
-        // Close enough that dragging moves what is seen.
-        await page.mouse.move(place.x, place.y);
-        for (let i = 0; i < 4; i++) await page.mouse.wheel(0, -300);
-        await page.evaluate(() => globalThis.migrascope.idle());
-        for (const [how, move] of [
-          ['dragged', drag],
-          ['zoomed', zoom]
-        ]) {
-          const found = [];
-          for (let turn = 0; turn < TURNS; turn++) found.push(await frames(page, () => move(page, place)));
-          rows.push({
-            what: `${what}, ${how} for 2 s`,
-            ours: `${median(found.map((f) => f.frames))} frames`,
-            peer: `${median(found.map((f) => f.late))} of them late`
-          });
-        }
+        await goNear(page, place);
+        rows.push(...(await dragAndZoom(page, what, place)));
       }
       return rows;
     } finally {

@@ -3,11 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drag, firstPage, frames, placeOn, withApp, zoom } from './chromium.mjs';
+import { dragAndZoom, during, firstPage, frames, goNear, placeOn, withApp } from './chromium.mjs';
 import { PAGES, ROUNDS, writeLargeRecording } from './large-recording.mjs';
-import { median } from './timing.mjs';
 
-const TURNS = 3;
 const SAMPLE = 'Workload guest, idle at its prompt';
 const WAIT = { timeout: 120_000 };
 
@@ -54,22 +52,8 @@ export const run = () =>
         ['Pages', `timeline and RAM map of ${PAGES} pages by rounds`]
       ]) {
         await tabs.getByRole('tab', { name: tab }).click();
-        await page.mouse.move(place.x, place.y);
-        for (let i = 0; i < 4; i++) await page.mouse.wheel(0, -300);
-        await page.evaluate(() => globalThis.migrascope.idle());
-        for (const [how, move] of [
-          ['dragged', () => drag(page, place)],
-          ['zoomed', () => zoom(page, place)],
-          ['scrubbed', scrub]
-        ]) {
-          const found = [];
-          for (let turn = 0; turn < TURNS; turn++) found.push(await frames(page, move));
-          rows.push({
-            what: `${what}, ${how} for 2 s`,
-            ours: `${median(found.map((f) => f.frames))} frames`,
-            peer: `${median(found.map((f) => f.late))} of them late`
-          });
-        }
+        await goNear(page, place);
+        rows.push(...(await dragAndZoom(page, what, place)), await during(page, `${what}, scrubbed`, scrub));
       }
       return rows;
     } finally {
