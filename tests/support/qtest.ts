@@ -17,7 +17,7 @@ export const takesQtest = ({ argv: [program = '', ...before] }: Qemu): boolean =
     [...before, '-accel', 'qtest', '-machine', 'none', '-nographic', '-monitor', 'stdio', '-serial', 'none'],
     {
       input: 'quit\n',
-      timeout: 10_000
+      timeout: 60_000
     }
   ).status === 0;
 
