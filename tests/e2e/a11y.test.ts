@@ -38,6 +38,13 @@ test('the palette, the help and a menu', async ({ opened: app, page }) => {
   expect(await violations(page, { within: 'header' })).toEqual([]);
 });
 
+test('the menu of tabs that have no room', async ({ opened: _app, page }) => {
+  await page.setViewportSize({ width: 420, height: 800 });
+  await page.getByRole('button', { name: 'All panels beside Bytes' }).click();
+  await expect(page.getByRole('menu')).toBeVisible();
+  expect(await violations(page, { within: '[data-area=main]' })).toEqual([]);
+});
+
 test('JSON, checks, differences, notes, search', async ({ opened: app, page }) => {
   await app.show('JSON');
   expect(await violations(page, { within: main })).toEqual([]);
