@@ -41,7 +41,7 @@ test('a guest that ran steps back, goes to any moment, finds who wrote, and goes
   await expect(moment).toHaveValue(String(end));
   await expect(past).not.toContainText('back');
   await app.idle();
-  expect(await value('RIP')).toBe(rip);
+  await expect.poll(() => value('RIP')).toBe(rip);
 
   // Who pushed last: a call or an interrupt, below the top of the stack.
   const stack = BigInt(await value('RSP')) - 8n;
