@@ -77,6 +77,10 @@ test('brushed pages narrow the timeline, until all are shown again', async ({ op
   await app.idle();
   await expect(app.ramMap).toContainText(/Only\s*[\d,]+ pages/);
   await expect(app.timeline).toContainText(/Only\s*[\d,]+ pages/);
+  const [chosen] = /[\d,]+ pages/.exec(await app.timeline.innerText())!;
+  await expect(app.fields.getByRole('heading', { level: 3 }).first()).toHaveText(chosen);
+  await expect(app.fields).toContainText(/sent\s*[\d,]+ times, [\d.]+ a page/);
+  await expect(app.fields).toContainText(/pc\.ram/);
   await app.ramMap.getByRole('button', { name: 'Show all' }).click();
   await expect(app.timeline).not.toContainText('Only');
 });

@@ -11,7 +11,7 @@ import type { PhysicalRange } from '../vmstate/memory-map.ts';
 import type { Mapping, Walk } from '../vmstate/page-walk.ts';
 import type { Problem } from '../vmstate/problem.ts';
 import type { RamBlock } from '../vmstate/ram-index.ts';
-import type { Density, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
+import type { Density, PageRuns, SendStatistics, StretchStatistics } from '../vmstate/ram-statistics.ts';
 import type { RecordingNotes } from '../vmstate/recording.ts';
 import type { SearchHit } from '../vmstate/search.ts';
 import type { Configuration, Features, FileInfo, Round, Section, VmDescription } from '../vmstate/snapshot.ts';
@@ -23,7 +23,7 @@ export type { ExportKind } from '../vmstate/export.ts';
 export type { PhysicalRange } from '../vmstate/memory-map.ts';
 export type { Mapping, Walk, WalkStep } from '../vmstate/page-walk.ts';
 export type { SearchHit } from '../vmstate/search.ts';
-export type { Density, PageRuns, StretchStatistics } from '../vmstate/ram-statistics.ts';
+export type { Density, PageRuns, SendStatistics, StretchStatistics } from '../vmstate/ram-statistics.ts';
 
 export type SnapshotId = number;
 
@@ -171,6 +171,8 @@ export interface Inspector {
   density(id: SnapshotId, start: number, end: number, buckets: number, only?: PageRuns): Promise<Density>;
   /** What was sent in [start, end) of the stream, summed up. */
   stretch(id: SnapshotId, start: number, end: number): Promise<StretchStatistics>;
+  /** All that was sent of some pages, summed up. */
+  pagesStatistics(id: SnapshotId, runs: PageRuns): Promise<SendStatistics>;
   /** How often each page was sent in [start, end) of the stream, over all blocks; 255 stands for more. */
   sends(id: SnapshotId, start: number, end: number): Promise<Uint8Array>;
   /** Guest-physical bytes as of the end of the stream; holes and devices read as zeros. */

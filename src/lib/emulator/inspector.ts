@@ -3,7 +3,7 @@ import { transfer } from 'comlink';
 import { vcpus, pagingOf, walk, mappings, withCr3, type Paging } from '../vmstate/page-walk.ts';
 import { blockSource } from '../vmstate/ram-contents.ts';
 import { PageKind, pageKindNames } from '../vmstate/ram-index.ts';
-import { density, sendsIn, stretchStatistics } from '../vmstate/ram-statistics.ts';
+import { density, pagesStatistics, sendsIn, stretchStatistics } from '../vmstate/ram-statistics.ts';
 import { readSnapshot } from '../vmstate/savevm.ts';
 import { placedAtOffset, sectionAt, type Snapshot } from '../vmstate/snapshot.ts';
 import { readRange } from '../vmstate/source.ts';
@@ -98,6 +98,10 @@ export function createInspector(): Inspector {
     async stretch(id, start, end) {
       const open = get(id);
       return stretchStatistics(open.snapshot, open.repeated, { start, end });
+    },
+    async pagesStatistics(id, runs) {
+      const open = get(id);
+      return pagesStatistics(open.snapshot, open.repeated, runs);
     },
     sends: async (id, start, end) => bytesOf(sendsIn(get(id).snapshot, start, end)),
     async physical(id, gpa, bytes) {

@@ -35,21 +35,26 @@ interface HotRange {
   readonly sends: number;
 }
 
-export interface StretchStatistics extends Readonly<Record<SendClass, number>> {
-  readonly start: number;
-  readonly end: number;
+/** Page records summed up. */
+export interface SendStatistics extends Readonly<Record<SendClass, number>> {
   readonly records: number;
   /** Different pages. */
   readonly pages: number;
-  /** Records whose page had been sent before, in the stretch or ahead of it. */
+  /** Records whose page had been sent before, among them or ahead of them. */
   readonly again: number;
-  /** Records whose page had been sent before in the stretch itself. */
+  /** Records whose page had been sent before among them. */
   readonly repeats: number;
   readonly blocks: readonly { readonly block: string; readonly records: number }[];
   /** Pages sent most often, most often first; those sent once are left out. */
   readonly hotPages: readonly HotPage[];
   /** Runs of neighbouring pages that were each sent at least half as often as the hottest. */
   readonly hotRanges: readonly HotRange[];
+}
+
+/** Those of a stretch of the stream. */
+export interface StretchStatistics extends SendStatistics {
+  readonly start: number;
+  readonly end: number;
 }
 
 const classOf = new Uint8Array(8);
@@ -154,12 +159,33 @@ export function stretchStatistics(
   repeated: Uint8Array,
   { start, end, most = 100 }: { start: number; end: number; most?: number }
 ): StretchStatistics {
-  const { ram } = snapshot;
+  const sum = summed(snapshot.ram, repeated, most, (visit) =>
+    eachRecord(snapshot, start, end, (record, _, kind, page) => visit(record, page, kind))
+  );
+  return { start, end, ...sum };
+}
+
+/** Sums up all that was sent of some pages, wherever it came from. */
+export function pagesStatistics({ ram }: Snapshot, repeated: Uint8Array, runs: PageRuns, most = 100): SendStatistics {
+  const wanted = pageMask(ram, runs);
+  return summed(ram, repeated, most, (visit) =>
+    ram.each(0, ram.count, (record, page, kind) => {
+      if (wanted[page]) visit(record, page, kind);
+    })
+  );
+}
+
+function summed(
+  ram: RamIndex,
+  repeated: Uint8Array,
+  most: number,
+  each: (visit: (record: number, page: number, kind: number) => void) => void
+): SendStatistics {
   const sends = new Column();
   const classes = [0, 0, 0, 0];
   let records = 0;
   let again = 0;
-  eachRecord(snapshot, start, end, (record, _, kind, page) => {
+  each((record, page, kind) => {
     records++;
     classes[classOf[kind]!]!++;
     if (repeated[record >>> 3]! & (1 << (record & 7))) again++;
@@ -177,7 +203,7 @@ export function stretchStatistics(
   });
   const blocks = ram.blocks.map((b) => ({ block: b.idstr, records: byBlock[b.index]! })).filter((b) => b.records > 0);
   return {
-    ...{ start, end, records, pages, again, repeats: records - pages, blocks },
+    ...{ records, pages, again, repeats: records - pages, blocks },
     ...{ zero: classes[0]!, normal: classes[1]!, xbzrle: classes[2]!, compressed: classes[3]! },
     hotPages: hotPages(sends, hottest, most),
     hotRanges: hotRanges(sends, Math.max(2, Math.ceil(hottest / 2)), most)

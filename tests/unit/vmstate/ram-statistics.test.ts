@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { PageKind, RamIndex } from '../../../src/lib/vmstate/ram-index.ts';
-import { density, repeatedRecords, sendsIn, stretchStatistics } from '../../../src/lib/vmstate/ram-statistics.ts';
+import {
+  density,
+  pagesStatistics,
+  repeatedRecords,
+  sendsIn,
+  stretchStatistics
+} from '../../../src/lib/vmstate/ram-statistics.ts';
 import type { Section, Snapshot } from '../../../src/lib/vmstate/snapshot.ts';
 import { snapshot } from '../../support/snapshots.ts';
 
@@ -106,5 +112,21 @@ describe('the statistics of a stretch', () => {
     const s = stretchStatistics(two, repeated, { start: 0, end: 100 });
     expect(s.hotPages).toEqual([]);
     expect(s.hotRanges).toEqual([]);
+  });
+
+  test('of some pages are of all that came of them, from other channels too', () => {
+    const many = sent(8, [
+      ['zero', 1, 10],
+      ['normal', 2, 20],
+      ['normal', 5, 30, 1],
+      ['normal', 2, 40]
+    ]);
+    const s = pagesStatistics(many, repeatedRecords(many.ram), [
+      [2, 4],
+      [5, 99]
+    ]);
+    expect(s).toMatchObject({ records: 3, pages: 2, again: 1, repeats: 1, zero: 0, normal: 3 });
+    expect(s.blocks).toEqual([{ block: 'pc.ram', records: 3 }]);
+    expect(s.hotPages).toEqual([{ page: 2, sends: 2 }]);
   });
 });
