@@ -14,6 +14,7 @@ import { hashPage, ZERO_PAGE_HASH } from './page-hash.ts';
 import type { Problem, Problems } from './problem.ts';
 import { latin1, type QemuFileReader } from './qemu-file.ts';
 import { MAX_BLOCKS, MAX_PAGES, PageKind, type RamBlock, type RamIndex } from './ram-index.ts';
+import type { Section } from './snapshot.ts';
 import type { StreamWindow, Yield } from './stream-window.ts';
 import type { Placed } from './vmstate.ts';
 import { decodeXbzrle } from './xbzrle.ts';
@@ -65,6 +66,8 @@ export interface PageSink {
   page(block: RamBlock, index: number, bytes: Uint8Array | undefined): void;
   /** What that page holds now: deltas change it. A copy. */
   contents(block: RamBlock, index: number): Uint8Array;
+  /** An item of the stream was read. */
+  item?(section: Section): void;
 }
 
 /** `eos`: the body ended; `bad`: it cannot be followed any further, `failure` says why; `eof`: the stream ended in it. */

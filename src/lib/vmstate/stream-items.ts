@@ -104,6 +104,7 @@ export class StreamItems {
     };
     this.#input.snapshot.sections.push(section);
     this.#input.window.keep();
+    this.#input.sink?.item?.(section);
     return section;
   }
 

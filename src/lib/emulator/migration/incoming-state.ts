@@ -12,9 +12,10 @@ import type { Descriptions } from '../../vmstate/vmstate.ts';
 import type { MigrationInfo, MigrationStatus } from '../migration-api.ts';
 import type { RAMBlock } from '../system/physmem.ts';
 import type { RunStateMachine } from '../system/runstate.ts';
-import { received, type ByteDuplex } from './channel.ts';
+import type { ByteDuplex } from './channel.ts';
 import { loadDevices, otherMachine, targetOf, type LoadReport, type MigratableMachine } from './incoming.ts';
 import { MigrationError } from './options.ts';
+import { Answers } from './return-path.ts';
 import { PAGE, rehearse } from './savevm.ts';
 
 /** A machine that a guest can come into. */
@@ -90,6 +91,7 @@ export class IncomingMigration {
 
   async #run(connect: () => Promise<ByteDuplex>): Promise<LoadReport> {
     let channel: ByteDuplex | undefined;
+    let answers: Answers | undefined;
     let report: LoadReport = { problems: [], frozen: [] };
     try {
       const connecting = connect();
@@ -97,9 +99,13 @@ export class IncomingMigration {
       await rehearse(this.#machine, () => Promise.resolve());
       channel = await connecting;
       this.#set('active');
-      report = await this.#load(channel);
+      answers = new Answers(channel);
+      report = await this.#load(answers);
       // Until this is said, the sender may still keep its guest.
-      if (!report.problems.some(isFatal)) await channel.end();
+      if (!report.problems.some(isFatal)) {
+        await answers.shut(false);
+        await channel.end();
+      }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       report = { problems: [{ code: 'incoming', severity: 'fatal', at: 0, message }], frozen: [] };
@@ -108,6 +114,7 @@ export class IncomingMigration {
     const why = report.problems.find(({ code }) => code === 'input-damaged') ?? report.problems.find(isFatal);
     if (why) {
       // The sender learns of it, and its guest goes on there.
+      await answers?.shut(true).catch(() => undefined);
       channel?.destroy();
       this.#error = `load of migration failed: ${why.message}`;
       this.#set('failed');
@@ -118,7 +125,7 @@ export class IncomingMigration {
     return report;
   }
 
-  async #load(channel: ByteDuplex): Promise<LoadReport> {
+  async #load(answers: Answers): Promise<LoadReport> {
     const { descriptions, progress, check, hostTime } = this.#options;
     const machine = this.#machine;
     const targets: RAMBlock[] = [];
@@ -135,9 +142,10 @@ export class IncomingMigration {
         if (bytes) target.write(index * PAGE, bytes);
         else target.clearPage(index * PAGE);
       },
-      contents: (block, index) => targets[block.index]!.bytes(index * PAGE, PAGE).slice()
+      contents: (block, index) => targets[block.index]!.bytes(index * PAGE, PAGE).slice(),
+      item: (section) => answers.item(section)
     };
-    const snapshot = await readSnapshot(fromChunks(received(channel)), {
+    const snapshot = await readSnapshot(fromChunks(answers.stream()), {
       ...{ descriptions, pages },
       ...(progress ? { progress } : {})
     });

@@ -5,6 +5,7 @@ import type { ByteDuplex } from './channel.ts';
 import type { MigrationStats } from './migration-stats.ts';
 import type { OutgoingFile } from './qemu-file.ts';
 import type { RAMState } from './ram.ts';
+import type { ReturnPath } from './return-path.ts';
 import type { RoundLog } from './round-log.ts';
 import { PAGE } from './savevm.ts';
 
@@ -30,6 +31,7 @@ export interface Current {
   channel: ByteDuplex | undefined;
   file: OutgoingFile | undefined;
   ram: RAMState | undefined;
+  rp: ReturnPath | undefined;
   rounds: RoundLog | undefined;
   /** Ends a wait before its time. */
   wake: () => void;

@@ -20,9 +20,11 @@ import { MigrationError, MigrationOptions, type Capability } from './options.ts'
 import { OutgoingFile } from './qemu-file.ts';
 import { PageLog, withWriters } from './page-log.ts';
 import { RAMState } from './ram.ts';
+import { ReturnPath } from './return-path.ts';
 import { RoundLog } from './round-log.ts';
 import {
   deviceSections,
+  openReturnPath,
   ramHead,
   ramSectionId,
   rehearse,
@@ -57,7 +59,7 @@ const RUNNING: ReadonlySet<MigrationStatus> = new Set(['setup', 'active', 'pre-s
 /** Can be set, and then keeps a migration from starting. */
 const NOT_YET: readonly Capability[] = [
   ...(['postcopy-ram', 'multifd', 'mapped-ram', 'background-snapshot', 'x-ignore-shared', 'validate-uuid'] as const),
-  ...(['x-colo', 'return-path', 'zero-copy-send', 'rdma-pin-all'] as const)
+  ...(['x-colo', 'switchover-ack', 'zero-copy-send', 'rdma-pin-all'] as const)
 ];
 
 /** migrate_cancel; nothing went wrong. */
@@ -114,7 +116,7 @@ export class Migration {
       ...{ downtime_start: undefined, vm_old_state: undefined, iteration_start_time: now },
       ...{ iteration_initial_bytes: 0, iteration_initial_pages: 0, iteration_initial_icount: 0n },
       ...{ continued: false, abandoned: false },
-      ...{ channel: undefined, file: undefined, ram: undefined, rounds: undefined, wake: () => {} }
+      ...{ channel: undefined, file: undefined, ram: undefined, rp: undefined, rounds: undefined, wake: () => {} }
     };
     this.#current = current;
     this.#error = undefined;
@@ -195,6 +197,10 @@ export class Migration {
     if (stopFirst) await this.#stopGuest(current);
     else await rehearse(machine, () => this.#breathe(current));
     file.bytes(streamHeader(machine));
+    if (this.options.has('return-path')) {
+      current.rp = new ReturnPath(current.channel!, () => current.wake());
+      file.bytes(openReturnPath());
+    }
     file.bytes(ramHead('START', sectionId));
     this.#pages = this.observers.size > 0 ? new PageLog() : undefined;
     const ram = (current.ram = new RAMState({
@@ -270,6 +276,8 @@ export class Migration {
       if (name === undefined) continue;
       this.#observe({ kind: 'section', at: this.#at(), name, instance, bytes: bytes.length, microseconds });
     }
+    await file.flush();
+    await current.rp?.shut;
     await file.close();
   }
 
@@ -329,6 +337,8 @@ export class Migration {
 
   #check(): void {
     if (this.#status === 'cancelling' || this.#status === 'cancelled') throw new Cancelled('cancelled');
+    const broken = this.#current?.rp?.error;
+    if (broken) throw broken;
   }
 
   #limit(current: Current): void {

@@ -52,6 +52,19 @@ export function sectionFooter(id: number): Bytes {
   return out.finish();
 }
 
+/** The source wants to hear whether its guest arrived. Source: qemu_savevm_send_open_return_path, qemu_savevm_send_ping. */
+export function openReturnPath(): Bytes {
+  const out = new QemuFileWriter();
+  out.u8(VmSection.COMMAND);
+  out.be16(commandNames.indexOf('OPEN_RETURN_PATH'));
+  out.be16(0);
+  out.u8(VmSection.COMMAND);
+  out.be16(commandNames.indexOf('PING'));
+  out.be16(4);
+  out.be32(1);
+  return out.finish();
+}
+
 /** Between the last round and the devices, where the machine type has it. Source: qemu_savevm_maybe_send_switchover_start. */
 export function switchoverStart({ machine }: MigratableMachine): Bytes {
   const out = new QemuFileWriter();

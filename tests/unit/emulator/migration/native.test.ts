@@ -126,6 +126,41 @@ describe.each(chosen)('native QEMU $version', (qemu) => {
     }
     await guest.end();
   });
+
+  test('says on the return path that it has the guest, or that it has not', { timeout: 120_000 }, async () => {
+    const guest = await runningWorkload(typeOf(version));
+    const { migration, runstate } = guest.machine;
+    await guest.ask('note still here');
+    migration.options.setCapabilities([{ capability: 'return-path', state: true }]);
+    // It takes all of the stream, and then does not know a device.
+    await natively(['-M', `${typeOf(version)},hpet=off`, ...INCOMING], async (native) => {
+      const uri = await native.incomingUri();
+      await migration.start(() => connect(uri));
+    });
+    expect([migration.status, runstate.state]).toEqual(['failed', 'running']);
+    expect(migration.error).toMatch(/Sibling indicated error 1|return path|socket/);
+    expect(await guest.ask('note')).toMatch(/: still here\n$/);
+    const told = await natively(INCOMING, async (native) => {
+      await sendTo(guest, await native.incomingUri());
+      await native.resumed();
+      return askNative(native, 'note');
+    });
+    expect([told, runstate.state]).toEqual([expect.stringMatching(/: still here\n$/), 'postmigrate']);
+    await guest.end();
+  });
+
+  test('is told on the return path that its guest arrived', { timeout: 120_000 }, async () => {
+    const guest = await natively([], async (native) => {
+      await booted(native);
+      await askNative(native, 'note made there');
+      await native.capabilities(['return-path']);
+      const taken = await takeFrom(native, version);
+      await expect.poll(() => native.qmp('query-status')).toMatchObject({ status: 'postmigrate' });
+      return taken;
+    });
+    expect(await guest.ask('note')).toMatch(/: made there\n$/);
+    await guest.end();
+  });
 });
 
 const newer = chosen.find(({ suite }) => suite === 'trixie');
