@@ -25,6 +25,7 @@ const fallbacks: Readonly<Record<string, string>> = {
   'css.properties.contain-intrinsic-size': 'nothing is left out there for which a size would stand in',
   'css.properties.content-visibility': 'what is out of sight is laid out there, which takes a little longer',
   'css.properties.content-visibility.auto': 'what is out of sight is laid out there, which takes a little longer',
+  'css.properties.mask-image': 'tabs that overflow end at an edge there; the menu beside them lists all',
   'css.properties.scrollbar-width': 'scroll bars have their usual width',
   'css.properties.scrollbar-width.none': 'the bar of tabs that overflow is seen',
   'css.properties.scrollbar-width.thin': 'scroll bars have their usual width'
