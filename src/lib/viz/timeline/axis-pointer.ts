@@ -3,7 +3,7 @@ import type { Span } from '../selection.svelte.ts';
 import type { StreamNavigation } from './stream-navigation.svelte.ts';
 import { offsetAt, snapped, xOf, type StreamView } from './stream-view.ts';
 
-export interface Axis {
+interface Axis {
   readonly navigation: Pick<StreamNavigation, 'now' | 'aim' | 'move' | 'pan' | 'zoom'>;
   readonly end: () => number;
   /** Rising: where ends of a stretch snap to. */
