@@ -11,7 +11,7 @@ import { planOfOptions } from '../lib/emulator/machine-options.ts';
 import { loadReceived, receive, waitForGuest, type Received } from '../lib/emulator/machine-incoming.ts';
 import type { IdePlan } from '../lib/emulator/machine-plan.ts';
 import { hmp, type MonitorSession } from '../lib/emulator/monitor/hmp.ts';
-import { QmpServer, sendEvents, type QmpEvent } from '../lib/emulator/monitor/qmp.ts';
+import { QmpServer, sendEvents, uriOfChannels, type QmpEvent } from '../lib/emulator/monitor/qmp.ts';
 import { lackedOf } from '../lib/emulator/target/i386/cpu-support.ts';
 import { rtcStart } from '../lib/emulator/system/rtc.ts';
 import type { PortSpec } from '../lib/emulator/system/char-options.ts';
@@ -27,6 +27,7 @@ import { fileSink } from './file-sink.ts';
 import { readRecording, recordTo, replayOptions, type Recording, type ReplayOptions } from './replay-file.ts';
 import { findFirmware, needFirmware } from './firmware.ts';
 import type { Io } from './io.ts';
+import { memoryFileOf, type MemoryFile } from './memory-file.ts';
 import { connect as connectTo, incoming, listen, reason } from './migration-uri.ts';
 
 function optionsOf(words: readonly string[]): MachineOptions {
@@ -41,17 +42,21 @@ function optionsOf(words: readonly string[]): MachineOptions {
 /** What -incoming names, if anything. */
 function incomingUri({ incoming: [uri, ...more] }: MachineOptions): string | undefined {
   if (more.length > 0) throw new UsageError('-incoming: one channel is supported');
-  if (uri?.startsWith('{')) throw new UsageError(`-incoming ${uri}: give a URI: file:, exec:, tcp:, unix:`);
-  return uri;
+  if (!uri?.startsWith('{')) return uri;
+  try {
+    return uriOfChannels([JSON.parse(uri)]);
+  } catch (error) {
+    throw new UsageError(`-incoming ${uri}: ${(error as Error).message}`);
+  }
 }
 
 /** A sender that is still to come: the machine waits for it. What lies in a file says itself of what machine it is. */
 const isLive = (uri: string | undefined): boolean => uri !== undefined && /^(defer$|tcp:|unix:)/.test(uri);
 
-async function received(uri: string | undefined, io: Io): Promise<Received | undefined> {
+async function received(uri: string | undefined, ram: MemoryFile | undefined, io: Io): Promise<Received | undefined> {
   if (uri === undefined || isLive(uri)) return undefined;
   const stream = await incoming(uri, (message) => io.err(message));
-  return receive(fromChunks(stream));
+  return receive(fromChunks(stream), ram ? { sharedRam: [ram.source] } : {});
 }
 
 /** Source: target/i386/cpu.c mark_unavailable_features, x86_cpu_realizefn. */
@@ -247,12 +252,15 @@ async function receiveGuest(
 
 async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   const uri = incomingUri(options);
-  const incoming = await received(uri, io);
+  const ram = memoryFileOf(options);
+  const incoming = await received(uri, ram, io);
   const boot = bootFilesOf(options, uri !== undefined);
   const replay = replayOptions(options.icount);
   checkCpu(options.cpu, io);
   const { machine, files, recording, hostTime } = machineFor(options, incoming, boot?.bios?.length, replay);
   await attachDrives(machine, options, files, io);
+  const ramBlock = machine.physmem.block(machine.plan.ramName)!;
+  ram?.read(ramBlock);
   if (boot) {
     const romfile = machine.plan.vga?.romfile;
     const vgaRom =
@@ -319,8 +327,18 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
   if (session.incoming && uri !== 'defer') void receiveGuest(session, uri!, io, () => quit(Exit.failed));
   if (incoming) machine.startIncoming(!options.paused);
   else if (!session.incoming && !options.paused) machine.start();
+  const keepRam = (): void => {
+    try {
+      ram?.write(ramBlock);
+    } catch (error) {
+      io.err((error as Error).message);
+    }
+  };
+  machine.runstate.onChange((_state, running) => running || keepRam());
   const code = await ended;
   await machine.stop();
+  keepRam();
+  ram?.close();
   file?.close();
   for (const wire of wires.all) wire.close();
   return code;

@@ -1,8 +1,8 @@
 /** Two `migrascope system` in this process, driven as scripts drive QEMU: QMP and serial ports on sockets. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { qemus } from '../../../scripts/qemu/qemu.mjs';
 import { image } from '../../../guests/workload.mjs';
@@ -10,6 +10,7 @@ import { Exit } from '../../../src/bridge/command.ts';
 import type { Io } from '../../../src/bridge/io.ts';
 import { system } from '../../../src/bridge/system.ts';
 import { firmware, noAssembler, saidNatively } from '../../support/firmware.ts';
+import { goldens } from '../../support/golden.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'migrascope-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -204,3 +205,53 @@ test('What one records another plays, and goes back in (-icount rr=)', { timeout
   await b.qmp('quit');
   await b.ended;
 });
+
+test(
+  'Guest RAM in a shared file is there when the machine stops (memory-backend-file)',
+  { timeout: 60_000 },
+  async () => {
+    const path = join(folder, 'ram');
+    const backend = `memory-backend-file,id=m,size=16M,mem-path=${path},share=on`;
+    const a = await start('ram', ['-M', 'memory-backend=m', '-object', backend]);
+    await a.says(/workload> /);
+    await a.ask('note kept in a file', /: kept in a file/);
+    expect(await a.qmp('stop')).toEqual({});
+    expect(readFileSync(path).includes('kept in a file\0')).toBe(true);
+    await a.qmp('quit');
+    expect(await a.ended).toBe(Exit.done);
+  }
+);
+
+const [withoutRam] = goldens().filter(({ name }) => /^11\.[^/]*\/ignore-shared$/.test(name));
+if (!withoutRam) console.warn('SKIPPED: no streams of native QEMU; make them with: npm run golden');
+
+test.skipIf(!withoutRam)(
+  'A state without its RAM (x-ignore-shared) is loaded with the file that has it, named by a channel',
+  { timeout: 60_000 },
+  async () => {
+    const ram = join(folder, 'shared-ram');
+    copyFileSync(join(dirname(withoutRam!.state), 'ram'), ram);
+    const channel = { 'channel-type': 'main', addr: { transport: 'file', filename: withoutRam!.state, offset: 0 } };
+    const backend = `memory-backend-file,id=ram0,size=64M,mem-path=${ram},share=on`;
+    const options = [
+      '-M',
+      'pc,memory-backend=ram0',
+      '-m',
+      '64M',
+      '-object',
+      backend,
+      '-vga',
+      'std',
+      '-bios',
+      'bios-256k.bin'
+    ];
+    const a = await start('without-ram', [...options, '-S', '-incoming', JSON.stringify(channel)]);
+    expect(await a.qmp('query-status')).toEqual({ status: 'paused', running: false });
+    const said = (await a.qmp('human-monitor-command', { 'command-line': 'xp/4xb 0x1000a8' })) as string;
+    const bytes = [...readFileSync(ram).subarray(0x1000a8, 0x1000ac)];
+    expect(said).toBe(`001000a8: ${bytes.map((byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ')}\r\n`);
+    expect(bytes.slice(0, 2)).toEqual([0xeb, 0xfc]);
+    await a.qmp('quit');
+    expect(await a.ended).toBe(Exit.done);
+  }
+);

@@ -40,7 +40,11 @@ const text = (args: Json, name: string): string => {
 function uriOf(args: Json): string {
   const { uri, channels } = args;
   if ((uri === undefined) === (channels === undefined)) throw new QmpError("need either 'uri' or 'channels' argument");
-  if (uri !== undefined) return text(args, 'uri');
+  return uri === undefined ? uriOfChannels(channels) : text(args, 'uri');
+}
+
+/** The URI that says the same as a list of MigrationChannel. @throws Error in QEMU's words */
+export function uriOfChannels(channels: unknown): string {
   if (!Array.isArray(channels)) throw new QmpError("Invalid parameter type for 'channels', expected: array");
   const list = channels as readonly Json[];
   const main = list.filter((c) => c?.['channel-type'] === 'main');
@@ -50,7 +54,8 @@ function uriOf(args: Json): string {
   const of = (name: string): string => String(addr?.[name] ?? '');
   if (addr?.transport === 'socket' && addr.type === 'inet') return `tcp:${of('host')}:${of('port')}`;
   if (addr?.transport === 'socket' && addr.type === 'unix') return `unix:${of('path')}`;
-  if (addr?.transport === 'file') return `file:${of('filename')}`;
+  if (addr?.transport === 'file')
+    return `file:${of('filename')}${addr.offset === undefined ? '' : `,offset=${of('offset')}`}`;
   if (addr?.transport === 'exec' && Array.isArray(addr.args)) return `exec:${String(addr.args.at(-1))}`;
   throw new QmpError("Parameter 'uri' expects a valid migration protocol");
 }
