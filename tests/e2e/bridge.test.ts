@@ -100,7 +100,7 @@ test('a capture of two native QEMUs is opened, with its rounds, and replayed', a
     // It does not converge by itself.
     const syncs = async () => (await source.qmp('query-migrate')).ram?.['dirty-sync-count'] ?? 0;
     await expect.poll(syncs, WAIT).toBeGreaterThan(3);
-    await source.qmp('migrate-set-parameters', { 'max-bandwidth': 1 << 30, 'downtime-limit': 2000 });
+    await source.qmp('migrate-set-parameters', { 'max-bandwidth': 1 << 30, 'downtime-limit': 100_000 });
     await source.migrated();
     expect((await over)[0]).toBe(0);
   } finally {

@@ -46,7 +46,7 @@ async function lives({ machine, ask }: Workload): Promise<void> {
 
 /** The same two once more, without trouble. */
 async function again(from: Workload, to: Workload): Promise<void> {
-  from.machine.migration.options.setParameters({ 'max-bandwidth': 0, 'downtime-limit': 2000 });
+  from.machine.migration.options.setParameters({ 'max-bandwidth': 0, 'downtime-limit': 100_000 });
   const passage = send(from, to);
   await passage.over;
   expect([from.machine.migration.error, passage.why()]).toEqual([undefined, undefined]);
