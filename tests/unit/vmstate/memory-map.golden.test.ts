@@ -49,10 +49,17 @@ function lines(ranges: readonly PhysicalRange[]): string[] {
   });
 }
 
+interface Recorded {
+  readonly info?: Readonly<Record<string, string>>;
+  readonly events?: readonly { readonly event: string }[];
+}
+
 const all = goldens().flatMap((g) => {
-  const text = recorded(g, 'meta.json');
-  const mtree = text && (JSON.parse(text) as { info?: Record<string, string> }).info?.['mtree -f'];
-  return mtree ? [{ golden: g, name: g.name, expected: flatView(mtree) }] : [];
+  const { info, events = [] } = JSON.parse(recorded(g, 'meta.json') ?? '{}') as Recorded;
+  const mtree = info?.['mtree -f'];
+  // QEMU before 9.0 wakes a suspended guest when it has sent it: its map is of a machine that was reset since.
+  const woken = events.some(({ event }) => event === 'WAKEUP');
+  return mtree && !woken ? [{ golden: g, name: g.name, expected: flatView(mtree) }] : [];
 });
 
 describe.skipIf(all.length === 0)('streams of native QEMU (npm run golden)', () => {
