@@ -94,7 +94,8 @@ function blockDocument(block: RamBlock, pages: BlockPages, hash: string | undefi
 const roundDocument = (r: Snapshot['rounds'][number]): unknown => ({
   ...{ index: r.index, evidence: r.evidence, certain: r.certain, start: r.start, end: r.end },
   ...(r.pass === undefined ? {} : { pass: r.pass }),
-  ...{ pages: r.pages, bytes: r.bytes, startTime: r.startTime, endTime: r.endTime }
+  ...{ pages: r.pages, bytes: r.bytes, zero: r.zero, normal: r.normal, xbzrle: r.xbzrle, compressed: r.compressed },
+  ...{ again: r.again, why: r.why, startTime: r.startTime, endTime: r.endTime }
 });
 
 /** The four kinds of section that have an idstr. */

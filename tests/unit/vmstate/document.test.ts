@@ -56,6 +56,15 @@ test('fields are leaves with path, type, span and value', () => {
   });
 });
 
+test('a round has its evidence and what was sent in it', () => {
+  const round = {
+    ...{ index: 0, evidence: 'section', certain: true, why: 'the bulk pass', start: 40, end: 90, pages: 3, bytes: 50 },
+    ...{ zero: 1, normal: 2, xbzrle: 0, compressed: 0, again: 1 }
+  } as const;
+  const text = [...documentText({ ...sample, rounds: [{ ...round, records: [0, 3] }] })].join('');
+  expect((JSON.parse(text) as Document).rounds).toEqual([round]);
+});
+
 test('one section can be asked for, by any of its names', () => {
   for (const section of ['virtio-blk', 'virtio-blk/0', '0000:00:03.0/virtio-blk', '0000:00:03.0/virtio-blk/0']) {
     const { sections, ram } = documentOf({ section });
