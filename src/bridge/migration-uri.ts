@@ -148,7 +148,7 @@ export async function connect(uri: string): Promise<ByteDuplex> {
     const out = createWriteStream(path!);
     await new Promise<void>((resolve, reject) => {
       out.once('open', () => resolve());
-      out.once('error', (error) => reject(new InputError(`Failed to open file '${path}': ${reason(error)}`)));
+      out.once('error', (error) => reject(new InputError(`Could not create '${path}': ${reason(error)}`)));
     });
     return duplex('file', undefined, out, () => finished(out));
   }

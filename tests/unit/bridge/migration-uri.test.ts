@@ -81,7 +81,7 @@ test('tcp: writes to who listens', async () => {
 
 test.each([
   ['exec:cat > /dev/null; exit 4', 'the command ended with status 4'],
-  ['file:/nowhere/state', "Failed to open file '/nowhere/state': No such file or directory"],
+  ['file:/nowhere/state', "Could not create '/nowhere/state': No such file or directory"],
   ['file:state,offset=4k', 'offset= is only supported for incoming streams']
 ])('A failure rejects with its reason: %s', async (uri, message) => {
   await expect(outgoing(uri, [bytes('QEVM')])).rejects.toThrow(message);

@@ -66,6 +66,7 @@ const LINES = [
   ...['migrate_set_parameter multifd-compression zlib', 'migrate_set_capability zero-copy-send on'],
   ...['migrate file:/nowhere', 'migrate_set_capability multifd off', 'migrate_set_capability mapped-ram on'],
   ...['migrate tcp:127.0.0.1:1', 'migrate_set_capability mapped-ram off'],
+  ...['tcp:', 'tcp:host', 'tcp:h:', 'tcp:[::1:44', 'tcp:[]:1', 'unix:'].map((uri) => `migrate ${uri}`),
   ...['migrate', 'migrate foo:bar', 'migrate -x foo', 'migrate_cancel', 'migrate_continue', 'migrate_continue foo'],
   ...['migrate_continue pre-switchover', 'migrate_incoming tcp:127.0.0.1:1'],
   ...['info migrate_parameters', 'info migrate_capabilities', 'migrate -d tcp:127.0.0.1:1']
@@ -78,6 +79,7 @@ const COMMANDS = [
   ['migrate', {}],
   ['migrate', { uri: 5 }],
   ['migrate', { uri: 'foo:bar' }],
+  ['migrate', { uri: 'tcp:host' }],
   ['migrate', { uri: 'tcp:127.0.0.1:1', blah: 1 }],
   ['migrate-set-parameters', { 'max-bandwidth': 'x' }],
   ['migrate-set-parameters', { 'cpu-throttle-initial': 500 }],
