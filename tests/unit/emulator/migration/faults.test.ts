@@ -325,3 +325,19 @@ describe('Sockets and files', () => {
     await again(a, room());
   });
 });
+
+test(
+  'on the return path a destination says that it has no place for the guest, and one that it has it',
+  { timeout: 60_000 },
+  async () => {
+    const [a, other, b] = [await guest(), room(TYPE, 32), room()];
+    const { migration } = a.machine;
+    migration.options.setCapabilities([{ capability: 'return-path', state: true }]);
+    const refused = send(a, other);
+    await refused.over;
+    expect([migration.status, refused.arrived()]).toEqual(['failed', false]);
+    expect(refused.why()).toMatch(/Size mismatch: pc.ram/);
+    await lives(a);
+    await again(a, b);
+  }
+);
