@@ -118,6 +118,8 @@ export class Machine implements LiveMachine {
   readonly migration: Migration;
   /** The guest asked for a reset; what to do is the owner's choice (-no-reboot). */
   onReset: (cause: ResetCause) => void = () => this.reset();
+  /** The power button was pressed; the guest hears of it by ACPI. */
+  onPowerdown: () => void = () => {};
   /** The CPU met a breakpoint, or was asked to stop for what is watched. Returns whether the machine stops. */
   onDebug: () => boolean = () => true;
   /** Between two slices, when all is done that was due. */

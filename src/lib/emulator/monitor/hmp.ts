@@ -5,9 +5,10 @@
 import type { Machine } from '../machine.ts';
 import type { ByteDuplex } from '../migration/channel.ts';
 import type { IncomingMigration } from '../migration/incoming-state.ts';
-import { byHand, RESET } from '../replay/by-hand.ts';
+import { byHand, POWERDOWN, RESET } from '../replay/by-hand.ts';
 import { parseExpression, registersOf } from './expression.ts';
 import { infoRegisters } from './info-registers.ts';
+import { walkAddress } from '../debug/guest-memory.ts';
 import { examine, examineCode, FORMAT, printValue, wantsCode } from './examine.ts';
 import { UI_COMMANDS } from './ui-hmp-cmds.ts';
 import { MIGRATION_COMMANDS, MIGRATION_INFO } from './migration-hmp-cmds.ts';
@@ -58,7 +59,10 @@ const INFO: readonly HmpCommand[] = [
   { name: 'status', params: '', help: 'whether the machine runs', run: ({ machine }) => status(machine) },
   { name: 'registers', params: '[-a]', help: 'the cpu registers', run: ({ machine }) => infoRegisters(machine.cpu) },
   { name: 'pic', params: '', help: 'state of the 8259s and I/O APIC', run: ({ machine }) => infoPic(machine) },
-  { name: 'lapic', params: '', help: 'state of the local APIC', run: ({ machine }) => infoLapic(machine) },
+  {
+    ...{ name: 'lapic', params: '[apic-id]', help: 'state of the local APIC' },
+    run: ({ machine }, args) => (args === '' || Number(args) === 0 ? infoLapic(machine) : 'No CPU available')
+  },
   { name: 'mtree', params: '[-f]', help: 'the memory tree', run: ({ machine }, args) => infoMtree(machine, args) },
   { name: 'qtree', params: '[-b]', help: 'devices by bus', run: ({ machine }, args) => infoQtree(machine, args) },
   { name: 'pci', params: '', help: 'PCI devices', run: ({ machine }) => infoPci(machine) },
@@ -100,6 +104,13 @@ const COMMANDS: readonly HmpCommand[] = [
     }
   },
   {
+    ...{ name: 'system_powerdown', params: '', help: 'presses the power button, of which ACPI tells the guest' },
+    run: ({ machine }) => {
+      byHand(machine, POWERDOWN, new Uint8Array(0));
+      return '';
+    }
+  },
+  {
     ...{ name: 'system_reset', params: '', help: 'resets the machine' },
     run: ({ machine }) => {
       byHand(machine, RESET, new Uint8Array(0));
@@ -108,6 +119,13 @@ const COMMANDS: readonly HmpCommand[] = [
   },
   { name: 'x', params: '/fmt addr', help: 'memory by virtual address', run: dump('virtual') },
   { name: 'xp', params: '/fmt addr', help: 'memory by physical address', run: dump('physical') },
+  {
+    ...{ name: 'gva2gpa', params: 'addr', help: 'the guest physical address of a virtual one' },
+    run: ({ machine }, args) => {
+      const { gpa } = walkAddress(machine, parseExpression(args, registersOf(machine.cpu)));
+      return gpa === undefined ? 'Unmapped' : `gpa: 0x${gpa.toString(16)}`;
+    }
+  },
   {
     ...{ name: 'print', params: '/fmt expr', help: 'the value of an expression' },
     run: ({ machine }, args) => {
@@ -146,9 +164,17 @@ function help(name: string): string {
 function info(session: MonitorSession, args: string): Promise<string> | string {
   const [name = '', ...rest] = args.trim().split(/\s+/);
   const command = find(INFO, name);
-  if (command) return command.run(session, rest.join(' '));
+  if (command) return runWith(session, command, rest.join(' '), `info ${command.name}`);
   if (name !== '') throw new MonitorError(`unknown command: 'info ${name}'`);
   return INFO.map((c) => line(c, 'info ')).join('\n');
+}
+
+/** With arguments only where it takes any. Source: monitor_parse_arguments. */
+function runWith(session: MonitorSession, command: HmpCommand, args: string, path: string): Promise<string> | string {
+  if (command.params !== '' || args === '') return command.run(session, args);
+  const short = Object.entries(ALIASES).flatMap(([alias, name]) => (name === path ? [alias] : []));
+  const names = [command.name, ...short].join('|');
+  throw new MonitorError(`${names}: extraneous characters at the end of line\nTry "help ${path}" for more information`);
 }
 
 /** Runs one line. Never rejects for what a person or a host may do wrong: the answer says it. */
@@ -159,7 +185,7 @@ export async function hmp(session: MonitorSession, text: string): Promise<string
   const command = find(COMMANDS, name);
   if (!command) return `unknown command: '${word}'`;
   try {
-    return await command.run(session, args.trim());
+    return await runWith(session, command, args.trim(), command.name);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

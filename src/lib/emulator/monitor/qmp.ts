@@ -3,7 +3,7 @@
  * Source: QEMU monitor/qmp.c, qapi/qmp-dispatch.c, docs/interop/qmp-spec.rst.
  */
 import { capabilityChanges } from '../migration/options.ts';
-import { byHand, RESET } from '../replay/by-hand.ts';
+import { byHand, POWERDOWN, RESET } from '../replay/by-hand.ts';
 import { goOn, hmp, type MonitorSession } from './hmp.ts';
 import { imageFormats, screendump } from './ui-hmp-cmds.ts';
 import { queryMigrate, startIncoming, startMigration, STATES } from './migration-hmp-cmds.ts';
@@ -71,6 +71,7 @@ const COMMANDS: Readonly<Record<string, QmpCommand>> = {
   'query-name': { args: [], run: () => ({}) },
   stop: { args: [], run: ({ machine }) => machine.stop() },
   cont: { args: [], run: goOn },
+  system_powerdown: { args: [], run: ({ machine }) => byHand(machine, POWERDOWN, new Uint8Array(0)) },
   system_reset: { args: [], run: ({ machine }) => byHand(machine, RESET, new Uint8Array(0)) },
   quit: { args: [], run: ({ host }) => host.quit() },
   'human-monitor-command': {
@@ -253,6 +254,7 @@ function parse(line: string): Json {
 /** Tells servers what the machine and its migrations do. */
 export function sendEvents({ machine, incoming }: MonitorSession, tell: QmpEvent): void {
   machine.runstate.onChange((_state, running) => tell(running ? 'RESUME' : 'STOP'));
+  machine.onPowerdown = () => tell('POWERDOWN');
   machine.migration.onEvent = ({ event, data }) => tell(event, data);
   if (!incoming) return;
   incoming.onStatus = (status) => machine.migration.options.has('events') && tell('MIGRATION', { status });

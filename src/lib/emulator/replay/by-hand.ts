@@ -6,6 +6,7 @@ import { TimeTravelError } from './time-travel-error.ts';
 
 /** Names of inputs. */
 export const RESET = 'reset';
+export const POWERDOWN = 'powerdown';
 const REGISTER = 'register';
 const MEMORY = 'memory';
 
@@ -15,6 +16,10 @@ const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 /** To be called once for a machine. */
 export function takeChanges(machine: Machine): void {
   machine.inputs.register(RESET, () => machine.onReset('host-qmp-system-reset'));
+  machine.inputs.register(POWERDOWN, () => {
+    machine.onPowerdown();
+    machine.board.pm?.powerDown();
+  });
   machine.inputs.register(REGISTER, (data) => {
     const [name = '', value = ''] = decode(data).split('=');
     setRegister(machine.cpu, name, BigInt(value));

@@ -44,7 +44,11 @@ test.each([
   ['info status', 'VM status: paused'],
   ['info stat', 'VM status: paused'],
   ['info version', 'pc-i440fx-7.2'],
-  ['info block', '']
+  ['info block', ''],
+  ['stop now', 'stop|s: extraneous characters at the end of line\nTry "help stop" for more information'],
+  ['info pic 1', 'pic: extraneous characters at the end of line\nTry "help info pic" for more information'],
+  ['info lapic 1', 'No CPU available'],
+  ['gva2gpa 0xffff0', 'gpa: 0xffff0']
 ])("'%s' is answered by '%s'", async (line, answer) => {
   expect(await say(line)).toBe(answer);
 });
@@ -52,9 +56,22 @@ test.each([
 test('Names may be cut short while only one begins so', async () => {
   expect(await say('hel quit')).toBe('quit -- ends');
   expect(await say('s')).toBe('');
-  expect(await say('sy')).toBe('');
+  expect(await say('sy')).toBe("unknown command: 'sy'");
+  expect(await say('system_r')).toBe('');
   expect(await say('qui')).toBe('');
   expect(quit).toHaveBeenCalledOnce();
+});
+
+test('system_powerdown presses the power button, if the guest listens to it', async () => {
+  const { pm } = machine.board;
+  const pressed = vi.fn();
+  machine.onPowerdown = pressed;
+  expect(await say('system_powerdown')).toBe('');
+  expect(pm!.ar.pm1.evt.sts & 0x100).toBe(0);
+  pm!.ar.pm1.evt.en |= 0x100;
+  expect(await say('system_powerdown')).toBe('');
+  expect(pm!.ar.pm1.evt.sts & 0x100).toBe(0x100);
+  expect(pressed).toHaveBeenCalledTimes(2);
 });
 
 test('help lists every command on a line of its own', async () => {
