@@ -61,7 +61,9 @@ test.describe('a Linux guest', () => {
       await monitor(app, 'info status');
       await expect(page.getByRole('log', { name: 'Monitor output' })).toContainText('VM status: paused');
       await monitor(app, 'x/2i $pc');
-      await expect(page.getByRole('log', { name: 'Monitor output' })).toContainText(/0xffffffff[\da-f]{8}:  [\da-f ]+ \w+/);
+      await expect(page.getByRole('log', { name: 'Monitor output' })).toContainText(
+        /0xffffffff[\da-f]{8}:  [\da-f ]+ \w+/
+      );
     });
   }
 
