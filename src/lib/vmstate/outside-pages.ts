@@ -39,7 +39,20 @@ export async function addRamFiles(
   yieldTo: Yield
 ): Promise<void> {
   for (const { name, source } of files) {
-    const block = ram.blocks.find((b) => b.usedLength === source.size && ram.sentOf(b) === 0);
+    const [block, ...others] = ram.blocks.filter((b) => b.usedLength === source.size && ram.sentOf(b) === 0);
+    if (block && others.length > 0) {
+      const names = [block, ...others].slice(0, 10).map((b) => b.idstr);
+      const message = `${name} has the size of ${names.join(', ')}: it is taken for ${block.idstr}`;
+      const hint = 'Nothing in such files says which is whose: they are taken in the order in which they are opened.';
+      problems.add({
+        code: 'ram-file-guessed',
+        severity: 'warning',
+        path: block.idstr,
+        at: block.start,
+        message,
+        hint
+      });
+    }
     if (block) await addSharedRam(source, block, ram, problems, yieldTo);
     else {
       const message = `no RAM block of ${source.size} bytes lacks its contents: ${name} is not used`;
