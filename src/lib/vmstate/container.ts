@@ -248,8 +248,12 @@ class Opener {
   /** Goes on with the state of a snapshot. False where there is none. */
   async #qcow2(): Promise<boolean> {
     if (!this.#random) {
-      const hint = 'Decompress it first: its parts must be read out of order.';
-      this.#problem('qcow2-compressed', 0, 'a qcow2 image inside a compressed file cannot be opened', hint);
+      const [where, how] =
+        this.#decompressed === undefined
+          ? ['in a pipe', 'Name its file']
+          : ['that is compressed', 'Decompress it first'];
+      const message = `a qcow2 image ${where} cannot be opened`;
+      this.#problem('qcow2-compressed', 0, message, `${how}: its parts must be read out of order.`);
       return false;
     }
     const image = await openQcow2(this.#random);

@@ -26,8 +26,9 @@ export async function addMappedFile(
     severity: 'warning',
     section: 'ram/0',
     at: 0,
-    message: 'the pages of a mapped-ram file lie at fixed places of the file: compressed, they cannot be reached',
-    hint: 'Decompress the file and open it as it is.'
+    message:
+      'the pages of a mapped-ram file lie at fixed places of the file: compressed or in a pipe, they cannot be reached',
+    hint: 'Open the file itself, decompressed.'
   });
 }
 

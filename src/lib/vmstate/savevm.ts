@@ -192,8 +192,8 @@ class SnapshotReader {
     }
     if (opened.recording && opened.recording.channels.size > 0 && !opened.recording.source) {
       const message =
-        'the pages that other channels carried lie all over the recording: compressed, they cannot be reached';
-      const hint = 'Decompress the recording and open it as it is.';
+        'the pages that other channels carried lie all over the recording: compressed or in a pipe, they cannot be reached';
+      const hint = 'Open the recording itself, decompressed.';
       this.#problems.say('recording-compressed', 'warning', 0, message, { hint });
     }
     if (goesOn) await this.#guarded(() => this.#others());

@@ -112,7 +112,13 @@ describe('notes', () => {
 
   test('a qcow2 image inside gzip must be unpacked first', async () => {
     const { problems } = await openContainer(bytesSource(gzipSync(qcow2(stream))));
-    expect(problems).toMatchObject([{ code: 'qcow2-compressed' }]);
+    expect(problems).toMatchObject([
+      { code: 'qcow2-compressed', message: expect.stringContaining('compressed') as string }
+    ]);
+    const { problems: piped } = await openContainer(sequential(bytesSource(qcow2(stream))));
+    expect(piped).toMatchObject([
+      { code: 'qcow2-compressed', hint: 'Name its file: its parts must be read out of order.' }
+    ]);
   });
 });
 
