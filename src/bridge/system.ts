@@ -177,7 +177,15 @@ function serveMonitor(session: MonitorSession, wire: Endpoint, greet: boolean): 
 function serveQmp(session: MonitorSession, wire: Endpoint): QmpEvent {
   const server = new QmpServer(session, (line) => wire.write(encode(`${line}\r\n`)));
   const decoder = new TextDecoder();
-  wire.onData((bytes) => server.feed(decoder.decode(bytes, { stream: true })));
+  // 0xff is no UTF-8: it has the server forget what was begun.
+  wire.onData((bytes) =>
+    server.feed(
+      decoder.decode(
+        bytes.map((byte) => (byte === 0xff ? 0 : byte)),
+        { stream: true }
+      )
+    )
+  );
   return server.event;
 }
 

@@ -128,6 +128,9 @@ const COMMANDS: Readonly<Record<string, QmpCommand>> = {
 /** Takes any argument: it knows itself which there are. */
 const OPEN = new Set(['migrate-set-parameters']);
 
+/** No JSON has these; a client sends one to have what it began forgotten. Source: docs/interop/qmp-spec.rst, json-lexer.c. */
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
+
 /** Where one JSON value ends, given that it is an object or a list; undefined while it does not. */
 class Splitter {
   #text = '';
@@ -139,6 +142,7 @@ class Splitter {
   *feed(characters: string): Generator<string> {
     for (const c of characters) {
       if (this.#depth === 0 && this.#text === '' && /\s/.test(c)) continue;
+      const broken = CONTROL.test(c);
       this.#text += c;
       if (this.#quoted) {
         if (this.#escaped) this.#escaped = false;
@@ -147,7 +151,7 @@ class Splitter {
       } else if (c === '"') this.#quoted = true;
       else if (c === '{' || c === '[') this.#depth++;
       else if (c === '}' || c === ']') this.#depth--;
-      const ends = this.#depth <= 0 && !this.#quoted && /[}\]\n]/.test(c);
+      const ends = broken || (this.#depth <= 0 && !this.#quoted && /[}\]\n]/.test(c));
       if (!ends && this.#text.length < LONGEST && this.#depth < DEEPEST) continue;
       yield this.#text.trim();
       this.#text = '';

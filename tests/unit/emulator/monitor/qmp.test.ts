@@ -120,3 +120,15 @@ test('system_reset is an input, so that a recording has it', async () => {
   perform.mockRestore();
   reset.mockRestore();
 });
+
+test('A character that no JSON has makes an end of what was begun', async () => {
+  const { say, next } = await negotiated();
+  for (const begun of ['{'.repeat(1500), '{"execute": "quer', '{"execute": ["a"']) {
+    say(`${begun}\0`);
+    let answer = await next();
+    expect(answer).toMatchObject({ error: { class: 'GenericError' } });
+    say('{"execute": "query-name"}');
+    while ('error' in answer) answer = await next();
+    expect(answer).toEqual({ return: {} });
+  }
+});
