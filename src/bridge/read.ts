@@ -14,7 +14,7 @@ import type { Io } from './io.ts';
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-export interface ReadInput {
+interface ReadInput {
   /** Of a qcow2 image: the name or id of the snapshot. */
   readonly snapshot?: string | undefined;
 }

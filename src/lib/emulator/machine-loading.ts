@@ -17,7 +17,7 @@ import { Symbols } from './symbols.ts';
 import { messageOf } from '../vmstate/problem.ts';
 
 /** What a machine is made of. */
-export interface Dropped {
+interface Dropped {
   readonly files: readonly File[];
   /** Of a qcow2 image: id of the VM state; by default the last. */
   readonly snapshot?: string | undefined;

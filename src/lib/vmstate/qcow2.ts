@@ -18,7 +18,7 @@ const EXTERNAL_DATA = 4;
 const EXTENDED_L2 = 16;
 const KNOWN_FEATURES = 31;
 
-export interface Qcow2Snapshot extends L1Table {
+interface Qcow2Snapshot extends L1Table {
   readonly id: string;
   readonly name: string;
   /** Bytes of VM state; 0 when only the disk was kept. */
