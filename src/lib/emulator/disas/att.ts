@@ -44,27 +44,37 @@ function formatterOf({ Formatter, FormatterSyntax }: Iced): Formatter {
   return formatter;
 }
 
+/** Kinds of operands that are written in a way of their own. */
+interface Kinds {
+  /** Immediates that are extended by their sign. */
+  readonly signed: ReadonlySet<number>;
+  /** Bits of where a branch goes. */
+  readonly near: ReadonlyMap<number, number>;
+  /** Of string instructions, in ES. */
+  readonly ofEs: ReadonlySet<number>;
+}
+
+const kindsOf = ({ OpKind }: Iced): Kinds => ({
+  signed: new Set([OpKind.Immediate8to16, OpKind.Immediate8to32, OpKind.Immediate8to64, OpKind.Immediate32to64]),
+  near: new Map([
+    [OpKind.NearBranch16, 16],
+    [OpKind.NearBranch32, 32],
+    [OpKind.NearBranch64, 64]
+  ]),
+  ofEs: new Set([OpKind.MemoryESDI, OpKind.MemoryESEDI, OpKind.MemoryESRDI])
+});
+
 /** Its operands, one a text. */
 function operandsOf(
   { OpKind, Register, CodeSize, Mnemonic }: Iced,
+  kinds: Kinds,
   formatter: Formatter,
   decoded: Instruction,
   address: bigint,
   mnemonic: string
 ): string[] {
   const wide = decoded.codeSize === CodeSize.Code64;
-  const signed: ReadonlySet<number> = new Set([
-    ...[OpKind.Immediate8to16, OpKind.Immediate8to32, OpKind.Immediate8to64, OpKind.Immediate32to64]
-  ]);
-  /** Bits of where a branch goes, by the kind of its operand. */
-  const near = new Map<number, number>([
-    ...([
-      [OpKind.NearBranch16, 16],
-      [OpKind.NearBranch32, 32],
-      [OpKind.NearBranch64, 64]
-    ] as const)
-  ]);
-  const ofEs: ReadonlySet<number> = new Set([OpKind.MemoryESDI, OpKind.MemoryESEDI, OpKind.MemoryESRDI]);
+  const { signed, near, ofEs } = kinds;
   const segment = decoded.segmentPrefix;
   if (decoded.mnemonic === Mnemonic.Xlatb) return [];
   return Array.from({ length: formatter.operandCount(decoded) }, (_, n) => {
@@ -92,14 +102,20 @@ function operandsOf(
   });
 }
 
-function spell(iced: Iced, formatter: Formatter, decoded: Instruction, address: bigint): Omit<Decoded, 'length'> {
+function spell(
+  iced: Iced,
+  kinds: Kinds,
+  formatter: Formatter,
+  decoded: Instruction,
+  address: bigint
+): Omit<Decoded, 'length'> {
   const { FormatMnemonicOptions, Mnemonic } = iced;
   const whole = formatter.formatMnemonicOptions(decoded, FormatMnemonicOptions.None).replace(/\s+/g, ' ');
   const [, prefixes = '', name = ''] = /^(.* )?(\S+)$/.exec(whole) ?? [];
   if (decoded.mnemonic === Mnemonic.Nop && name.startsWith('xchg')) return { mnemonic: 'nop', operands: '' };
   const plain = PLAIN.exec(name)?.[1];
   const mnemonic = MNEMONICS[name] ?? plain ?? name;
-  const operands = operandsOf(iced, formatter, decoded, address, name);
+  const operands = operandsOf(iced, kinds, formatter, decoded, address, name);
   // Of three operands the last two may be one register: both are shown.
   if (decoded.mnemonic === Mnemonic.Imul && decoded.opCount === 3 && operands.length === 2) operands.push(operands[1]!);
   return { mnemonic: prefixes + mnemonic, operands: operands.join(', ') };
@@ -111,6 +127,7 @@ let made: Promise<Disassembler> | undefined;
 export function disassembler(): Promise<Disassembler> {
   return (made ??= load().then((iced) => {
     const formatter = formatterOf(iced);
+    const kinds = kindsOf(iced);
     const { Decoder, DecoderError, DecoderOptions } = iced;
     return (bytes, address, bitness) => {
       const decoder = new Decoder(bitness, bytes, DecoderOptions.None);
@@ -120,7 +137,7 @@ export function disassembler(): Promise<Disassembler> {
         if (decoder.lastError === DecoderError.NoMoreBytes) return undefined;
         if (decoded.isInvalid)
           return { length: 1, mnemonic: '.byte', operands: `0x${bytes[0]!.toString(16).padStart(2, '0')}` };
-        return { length: decoded.length, ...spell(iced, formatter, decoded, address) };
+        return { length: decoded.length, ...spell(iced, kinds, formatter, decoded, address) };
       } finally {
         decoded.free();
         decoder.free();
