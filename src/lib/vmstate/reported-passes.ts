@@ -142,10 +142,10 @@ export function placePasses(parts: readonly Part[], reported: ReportedPasses): r
   const rounds: Placing[] = [];
   /** The last part before the last round that has a page which comes again in it. */
   let reach = -1;
-  let next = 0;
-  const ending = parts.at(-1);
-  /** The END has the last one, where it was told. */
-  const forParts = passes.length - (ending?.end && ending.start < until ? 1 : 0);
+  /** The first one is the bulk pass, whenever it was told. */
+  let next = passes[0]?.pass === 1 ? 1 : 0;
+  /** The END has the last one. */
+  const forParts = passes.length - (parts.at(-1)?.end ? 1 : 0);
   parts.forEach(({ start, end, before }, part) => {
     const last = rounds.at(-1);
     if (last && !end && rounds.length >= MAX_PASSES) return;

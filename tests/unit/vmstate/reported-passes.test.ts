@@ -110,6 +110,19 @@ describe('rounds by what was told', () => {
     ]);
   });
 
+  test('the bulk pass is the first, however late it was told', () => {
+    const reported = told([
+      [1, 150],
+      [2, 250],
+      [3, 350]
+    ]);
+    expect(placed(list([-1, -1, -1, 1, -1]), reported)).toEqual([
+      [0, 1, 'section', true],
+      [3, 2, 'qmp-pass', true],
+      [4, 3, 'section', true]
+    ]);
+  });
+
   test('passes that sent nothing are left out, and their numbers too', () => {
     const reported = told([
       [1, 0],

@@ -5,7 +5,7 @@ import { sectionLabel, type Round, type RoundEvidence } from '../../vmstate/snap
 
 const evidences: Readonly<Record<RoundEvidence, string>> = {
   'multifd-sync': 'multifd flush',
-  'qmp-pass': 'the sender told of it',
+  'qmp-pass': 'QEMU says',
   'offset-wrap': 'offsets wrap',
   repeat: 'a repeat',
   section: 'the section'
@@ -16,7 +16,7 @@ type Known = Pick<Round, 'certain' | 'evidence'>;
 /** Of these there were at least so many. */
 export const isInferred = ({ certain, evidence }: Known): boolean => !certain && evidence !== 'qmp-pass';
 
-/** `inferred: a repeat`, `reported: …` or `certain: the section`. */
+/** `inferred: a repeat`, `reported: QEMU says` or `certain: the section`. */
 export const evidenceText = (round: Known): string =>
   `${round.certain ? 'certain' : isInferred(round) ? 'inferred' : 'reported'}: ${evidences[round.evidence]}`;
 

@@ -11,6 +11,7 @@ import {
   type Watcher
 } from '../../../../src/lib/vmstate/recording.ts';
 import { capturedRecording } from '../../../../src/lib/viz/migration/captured.ts';
+import { evidenceOf } from '../../../../src/lib/viz/migration/evidence.ts';
 import { recordingText } from '../../../../src/lib/viz/migration/recording.ts';
 import { storyOf } from '../../../../src/lib/viz/migration/story.ts';
 import { finishedRun } from './finished-run.ts';
@@ -121,4 +122,21 @@ test('notes of the strangest kinds change nothing', async () => {
   const plain = capturedRecording(await open(recorded('qmp', [{ kind: 'qmp', at: 5, info: { status: 'none' } }])))!;
   const story = storyOf(capturedRecording(await open(recorded('qmp', notes)))!.observations);
   expect(story.rounds).toEqual(storyOf(plain.observations).rounds);
+});
+
+test('rounds that QEMU told of are reported, with its numbers; without its word they are inferred', async () => {
+  const pass = (at: number, pass: number): RecordingNote => ({
+    ...{ kind: 'event', at, event: 'MIGRATION_PASS', data: { pass } }
+  });
+  const bare = await open(recorded('qmp', []));
+  const inferred = capturedRecording(bare)!;
+  // Each round when the piece that has its beginning was on its way.
+  const told = bare.rounds.map((r, n) => pass(Math.max(0, Math.floor(r.start / PIECE) - 0.5) * STEP, n + 1));
+  const reported = capturedRecording(await open(recorded('qmp', told)))!;
+  expect([inferred.watcher, reported.watcher]).toEqual(['qmp', 'passes']);
+  const numbers = storyOf(reported.observations).rounds.map(({ number }) => number);
+  expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  expect([numbers[0], numbers.at(-1)]).toEqual([1, bare.rounds.length]);
+  expect(evidenceOf('rounds', inferred.watcher)).toBe('inferred');
+  expect(evidenceOf('rounds', reported.watcher)).toBe('reported');
 });

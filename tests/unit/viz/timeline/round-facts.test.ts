@@ -8,6 +8,13 @@ test('what is inferred is a lower bound, and says what it is inferred from', () 
   expect(evidenceText(second!)).toBe('inferred: a repeat');
 });
 
+test('what QEMU told of is reported, and no lower bound', () => {
+  const rounds = roundInfos({ bytes: 1, certain: true, evidence: 'section' }, { bytes: 1, evidence: 'qmp-pass' });
+  expect(evidenceText(rounds[1]!)).toBe('reported: QEMU says');
+  const { ram } = snapshotInfo({});
+  expect(roundsNote(snapshotInfo({ rounds, ram: { ...ram, records: 5 } }))).toBeUndefined();
+});
+
 describe('the note above the table', () => {
   const { features, ram } = snapshotInfo({});
   test('says that mapped-ram has no history', () => {
