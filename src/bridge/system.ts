@@ -343,7 +343,10 @@ async function runMachine(options: MachineOptions, io: Io): Promise<ExitCode> {
     }
   };
   machine.runstate.onChange((_state, running) => running || keepRam());
+  // A paused machine whose monitor has been left has nothing else that keeps the process.
+  const alive = setInterval(() => undefined, 2 ** 31 - 1);
   const code = await ended;
+  clearInterval(alive);
   await machine.stop();
   keepRam();
   ram?.close();
