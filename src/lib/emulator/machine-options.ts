@@ -41,7 +41,7 @@ export interface OptionsPlan {
 const MACHINE_PROPERTIES: Known = {
   ...{ hpet: 'flag', acpi: 'flag', vmport: ['on', 'off', 'auto'], 'memory-backend': 'any', accel: ['tcg'] },
   ...{ usb: ['off'], graphics: ['on'], smm: ['on', 'auto'], nvdimm: ['off'], 'kernel-irqchip': ['off'] },
-  ...{ 'dump-guest-core': 'flag', 'mem-merge': 'flag' }
+  ...{ 'dump-guest-core': 'flag', 'mem-merge': 'flag', 'aux-ram-share': 'flag' }
 };
 
 /**

@@ -136,7 +136,7 @@ export function pciOf({ sections }: Snapshot): readonly PCIDevicePlan[] {
   });
 }
 
-const DRIVER = /^(virtio-(?:rng|serial|net))(?:-pci)(-(?:non-)?transitional)?$/;
+const DRIVER = /^(virtio-(?:rng|serial|net))(?:-pci(-(?:non-)?transitional)?)?$/;
 const SERIAL_PORT = /^(virtserialport|virtconsole)$/;
 
 const DEFAULT_CARD = 'e1000';

@@ -82,6 +82,15 @@ test('-global speaks for devices that come by themselves, and yields to -device'
   expect(planned(`${disk},num-queues=4,serial=S1`).plan.virtioBlk).toMatchObject([{ numQueues: 4, serial: 'S1' }]);
 });
 
+test('What a guest cannot see of its host is taken, and devices by their short names', () => {
+  const memory =
+    '-object memory-backend-file,id=r,size=64M,mem-path=f,align=2M -M pc,memory-backend=r,aux-ram-share=on';
+  const { plan } = planned(
+    `-m 64M ${memory} -cpu host,migratable=on -nic none -device virtio-serial -device virtio-rng`
+  );
+  expect(plan.pci.map(({ kind }) => kind)).toEqual(['virtio-serial', 'virtio-rng']);
+});
+
 test('Ports of virtio-serial go to the bus that they name', () => {
   const line = '-nic none -device virtio-serial-pci,id=a -device virtio-serial-pci -device virtconsole,bus=a.0';
   expect(planned(`${line} -device virtserialport`).plan.pci).toMatchObject([

@@ -187,12 +187,13 @@ function deviceSpec(value: string, implied: string): DeviceSpec {
   return { driver, id, properties: list };
 }
 
+/** Where the host keeps memory, and how, is nothing that a guest or a stream shows. */
 const BACKEND: Known = { size: 'any', share: 'flag', prealloc: 'flag', merge: 'flag', dump: 'flag' };
 /** Objects that do something here, or whose work is done anyway. */
 const OBJECTS: Readonly<Record<string, Known>> = {
   'memory-backend-ram': BACKEND,
   'memory-backend-memfd': { ...BACKEND, seal: 'flag', hugetlb: ['off'] },
-  'memory-backend-file': { ...BACKEND, 'mem-path': 'any', 'discard-data': ['off'], readonly: ['off'] },
+  'memory-backend-file': { ...BACKEND, 'mem-path': 'any', align: 'any', 'discard-data': ['off'], readonly: ['off'] },
   'rng-builtin': {},
   'rng-random': { filename: ['/dev/urandom', '/dev/random'] }
 };

@@ -35,6 +35,8 @@ const FLAGS: Readonly<Record<string, boolean>> = {
   no: false,
   false: false
 };
+/** That features are looked at is so anyway, and that none keeps a guest from migrating. */
+const YES_OR_NO = new Set(['enforce', 'check', 'migratable']);
 const VENDOR_LENGTH = 12;
 const MAX_MODEL_ID = 48;
 
@@ -57,7 +59,7 @@ export function parseCpu(text: string): CpuChoice | string {
       continue;
     }
     const on = Object.hasOwn(FLAGS, value ?? 'on') ? FLAGS[value ?? 'on'] : undefined;
-    if (isFeature || property === 'enforce' || property === 'check') {
+    if (isFeature || YES_OR_NO.has(property)) {
       if (on === undefined) return `Parameter '${property}' expects 'on' or 'off'`;
       if (isFeature) named.set(property, on);
       else if (property === 'enforce') enforce = on;
