@@ -226,8 +226,14 @@ function duplex(
   output: Writable | undefined,
   done: () => Promise<void>
 ): ByteDuplex {
+  /** Why nothing can be written any more. */
   let failure: Error | undefined;
-  output?.on('error', (error) => (failure ??= new Error(`Unable to write to ${kind}: ${reason(error)}`)));
+  /** Something was lost, or might have been: not only closed by the other side. */
+  let failed = false;
+  output?.on('error', (error) => {
+    failed = true;
+    failure ??= new Error(`Unable to write to ${kind}: ${reason(error)}`);
+  });
   output?.on('close', () => (failure ??= new Error(`Unable to write to ${kind}: Broken pipe`)));
   const arrivals = input && new Arrivals(input);
   return {
@@ -251,6 +257,8 @@ function duplex(
       }
     },
     async end() {
+      // A receiver that has read all of it may have closed its end already, which ended ours.
+      if (!failed && output?.writableFinished) return;
       if (failure) throw failure;
       const left = done();
       output?.end();
@@ -262,6 +270,7 @@ function duplex(
       }
     },
     destroy() {
+      failed = true;
       failure ??= new Error(`Unable to write to ${kind}: Broken pipe`);
       output?.destroy();
       input?.destroy();

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -107,6 +107,32 @@ test('What is sent through a socket arrives, and its end', async () => {
   let heard = '';
   for (let piece; (piece = await input.read());) heard += Buffer.from(piece).toString();
   expect(heard).toBe('QEVM');
+});
+
+test('A receiver that has all and closes first has the guest', async () => {
+  const server = createServer((socket) => socket.once('data', () => socket.end()));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as { port: number };
+  const left = once(server, 'connection').then(([socket]) => once(socket as Socket, 'close'));
+  const out = await connectTo(`tcp:127.0.0.1:${port}`);
+  await out.write(bytes('QEVM'));
+  await left;
+  expect(await out.read()).toBeUndefined();
+  await out.end();
+  server.close();
+});
+
+test('A receiver that goes away while there is more to send has no guest', async () => {
+  const server = createServer((socket) => socket.pause().once('readable', () => socket.resetAndDestroy()));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as { port: number };
+  const left = once(server, 'connection').then(([socket]) => once(socket as Socket, 'close'));
+  const out = await connectTo(`tcp:127.0.0.1:${port}`);
+  await out.write(bytes('QEVM'));
+  await left;
+  await expect(out.read()).rejects.toThrow('Unable to read from socket: Connection reset by peer');
+  await expect(out.end()).rejects.toThrow('Unable to write to socket: Connection reset by peer');
+  server.close();
 });
 
 test('A command that does not read its input ends the writing', { timeout: 20_000 }, async () => {
