@@ -34,5 +34,8 @@ test('two states of one image are compared', async ({ app, page }) => {
   await page.getByRole('combobox', { name: 'From' }).selectOption('snapshot first');
   await app.idle();
   await expect(page.getByRole('combobox', { name: 'From' })).toHaveValue('other');
-  await expect(page.getByRole('grid', { name: 'Differences' })).toContainText('env.eip');
+  // The guest ran between them: its clocks went on, and it counted.
+  await expect(page.getByRole('grid', { name: 'Differences' })).toContainText(
+    /[1-9]\d* clocks? (and|or) counters? folded/
+  );
 });
