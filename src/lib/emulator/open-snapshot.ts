@@ -1,4 +1,5 @@
 /** One snapshot that the explorer has open: the live decoding, and what is worked out about it when first asked for. */
+import { lastUpTo } from '../vmstate/bisect.ts';
 import { gpaOf, memoryMap, physicalSource, type MemoryMap } from '../vmstate/memory-map.ts';
 import { lookAt, PageGuess, pageGuessNames, zeroLook } from '../vmstate/page-kind.ts';
 import { levelNames, PhysicalPages, pageTableUse } from '../vmstate/page-walk.ts';
@@ -252,16 +253,7 @@ const hex = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');
 /** Record → index of its round. */
 function roundNumbers(rounds: readonly Round[]): (record: number) => number {
   const ends = rounds.map((r) => r.records[1]);
-  return (record) => {
-    let low = 0;
-    let high = ends.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (ends[middle]! <= record) low = middle + 1;
-      else high = middle;
-    }
-    return Math.min(low, Math.max(0, ends.length - 1));
-  };
+  return (record) => Math.min(lastUpTo(ends, record) + 1, Math.max(0, ends.length - 1));
 }
 
 function differing(a: Uint8Array, b: Uint8Array): number {

@@ -1,4 +1,5 @@
 /** The leaves of a section's fields by their bytes: which colour a byte has, which field it belongs to. */
+import { lastUpTo } from '../../vmstate/bisect.ts';
 import { leaves, type Placed } from '../../vmstate/vmstate.ts';
 
 const COLOURS = 6;
@@ -28,14 +29,7 @@ export function leafSpans(fields: readonly Placed[]): LeafSpans {
 
 /** Number of the leaf at a stream offset, or -1. */
 export function leafAt({ starts, rows }: LeafSpans, offset: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle]! <= offset) low = middle + 1;
-    else high = middle;
-  }
-  const at = low - 1;
+  const at = lastUpTo(starts, offset);
   return at >= 0 && offset < rows[at]!.end ? at : -1;
 }
 
