@@ -2,16 +2,17 @@
  * Guest RAM behind -object memory-backend-file: a file that is read when the machine is made, and with share=on written
  * when it stops, so after a migration and at the end, too. Source: QEMU backends/hostmem-file.c, system/physmem.c file_ram_alloc.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { isOn, sizeOf } from '../lib/vmstate/command-line.ts';
+import { hex } from '../lib/vmstate/hex.ts';
 import type { NamedSource } from '../lib/vmstate/outside-pages.ts';
+import { PAGE } from '../lib/vmstate/page.ts';
 import { OptionError } from '../lib/emulator/system/qemu-option.ts';
 import type { RAMBlock } from '../lib/emulator/system/physmem.ts';
 import type { MachineOptions } from '../lib/emulator/system/vl.ts';
 import { fileSource, InputError } from './file-source.ts';
 import { reason } from './migration-uri.ts';
 
-const PAGE = 4096;
 /** What is read at once, in bytes. */
 const PIECE = 1 << 20;
 
@@ -31,18 +32,14 @@ export class MemoryFile {
     const refused = (message: string): InputError =>
       new InputError(`can't open backing store ${path} for guest RAM: ${message}`);
     try {
-      this.#fd = openSync(path, shared ? 'a+' : 'r');
-      closeSync(this.#fd);
-      this.#fd = openSync(path, shared ? 'r+' : 'r');
+      this.#fd = openSync(path, shared ? constants.O_RDWR | constants.O_CREAT : constants.O_RDONLY);
     } catch (error) {
       throw refused(reason(error as NodeJS.ErrnoException));
     }
     const stats = fstatSync(this.#fd);
     if (!stats.isFile()) throw refused('it is no file');
     if (stats.size > 0 && stats.size < size)
-      throw new InputError(
-        `backing store size 0x${stats.size.toString(16)} does not match 'size' option 0x${size.toString(16)}`
-      );
+      throw new InputError(`backing store size ${hex(stats.size)} does not match 'size' option ${hex(size)}`);
     if (stats.size === 0 && shared) ftruncateSync(this.#fd, size);
   }
 
