@@ -276,8 +276,10 @@ export class Migration {
       if (name === undefined) continue;
       this.#observe({ kind: 'section', at: this.#at(), name, instance, bytes: bytes.length, microseconds });
     }
-    await file.flush();
-    await current.rp?.shut;
+    if (current.rp) {
+      await file.flush();
+      await current.rp.shut;
+    }
     await file.close();
   }
 

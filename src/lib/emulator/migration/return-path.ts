@@ -3,6 +3,7 @@
  * capability `return-path` is on keeps its guest where that failed. Without it a source knows only that all has left.
  * Source: QEMU migration/migration.c (source_return_path_thread, migrate_send_rp_message).
  */
+import { hex } from '../../vmstate/hex.ts';
 import { VmSection } from '../../vmstate/section-body.ts';
 import type { Section } from '../../vmstate/snapshot.ts';
 import { received, type ByteDuplex } from './channel.ts';
@@ -53,7 +54,7 @@ export class ReturnPath {
       while (at + HEAD <= bytes.length) {
         const [type, length] = [view.getUint16(at), view.getUint16(at + 2)];
         if ((type !== SHUT && type !== PONG) || length !== 4)
-          throw new Error(`Received invalid message 0x${hex(type)} length 0x${hex(length)}`);
+          throw new Error(`Received invalid message ${hex(type, 4)} length ${hex(length, 4)}`);
         if (at + HEAD + length > bytes.length) break;
         const value = view.getUint32(at + HEAD);
         at += HEAD + length;
@@ -66,7 +67,6 @@ export class ReturnPath {
     throw new Error('The destination closed the return path without a word that it has the guest');
   }
 }
-const hex = (value: number): string => value.toString(16).padStart(4, '0');
 
 /**
  * The destination's end. A source that waits for an answer does not close its end of the connection: what comes is at its
