@@ -88,6 +88,11 @@ export function devicesOf(options: Pick<MachineOptions, 'devices' | 'globals'>):
 export const deviceNumber = (spec: DeviceSpec | undefined, name: string, otherwise: number, most: number): number =>
   spec ? numberOf(`-device ${spec.driver}`, spec.properties, name, otherwise, most) : otherwise;
 
+const MAX_VECTORS = 2048;
+/** How many MSI-X vectors a virtio device has. @throws OptionError */
+export const vectorsOf = (spec: DeviceSpec | undefined, otherwise: number): number =>
+  deviceNumber(spec, 'vectors', otherwise, MAX_VECTORS);
+
 /** The slot that a device wants: `addr=5`, `addr=05.0`; undefined: any. Source: set_pci_devfn. @throws OptionError */
 export function slotOf(spec: DeviceSpec | undefined): number | undefined {
   const addr = spec?.properties.get('addr');

@@ -15,7 +15,7 @@ import {
 import { checkProperties, OptionError, type Known } from './system/qemu-option.ts';
 import type { DeviceSpec, DriveSpec, MachineOptions } from './system/vl.ts';
 import { PCIOptions } from './pci-plan.ts';
-import { DEVICE_NAMES, deviceNumber, devicesOf, globalSpec, slotOf } from './device-options.ts';
+import { DEVICE_NAMES, deviceNumber, devicesOf, globalSpec, slotOf, vectorsOf } from './device-options.ts';
 import { cpuError } from './target/i386/cpu-models.ts';
 import { hasDefaultVga, isVga, vgaPlan } from './vga-plan.ts';
 
@@ -30,7 +30,6 @@ const DEFAULT_CD = 2;
 const DEFAULT_MEMORY = 128 * 2 ** 20;
 /** Of a queue, and of queues. Source: virtio.h VIRTQUEUE_MAX_SIZE, VIRTIO_QUEUE_MAX. */
 const [MAX_QUEUE_SIZE, MAX_QUEUES] = [1024, 1023];
-const MAX_VECTORS = 2048;
 
 export interface OptionsPlan {
   readonly plan: MachinePlan;
@@ -154,7 +153,7 @@ function virtioBlkPlan(drive: DriveSpec, slot: number, spec?: DeviceSpec): Virti
     throw new OptionError(`invalid queue-size property (${queueSize}), must be a power of 2 (max ${MAX_QUEUE_SIZE})`);
   return {
     ...{ id: drive.id, slot, numQueues, queueSize, serial: spec?.properties.get('serial') },
-    vectors: deviceNumber(spec, 'vectors', numQueues + 1, MAX_VECTORS),
+    vectors: vectorsOf(spec, numQueues + 1),
     disableLegacy: isOn(spec?.properties.get('disable-legacy')) ?? spec?.driver.endsWith('non-transitional') ?? false,
     disableModern: isOn(spec?.properties.get('disable-modern')) ?? false,
     ...{ discard: true, writeZeroes: true, size: undefined, bootindex: spec && bootindexOf(spec) }

@@ -7,7 +7,7 @@ import { sectionLabel, type Section, type Snapshot } from '../vmstate/snapshot.t
 import { placedAt } from '../vmstate/vmstate.ts';
 import type { SerialPortOptions } from './hw/char/virtio-serial-device.ts';
 import { defaultMac, ETH_ALEN, parseMac } from './net/net.ts';
-import { deviceNumber, globalSpec, withGlobals } from './device-options.ts';
+import { deviceNumber, globalSpec, vectorsOf, withGlobals } from './device-options.ts';
 import { numberOf, OptionError } from './system/qemu-option.ts';
 import type { DeviceSpec, MachineOptions } from './system/vl.ts';
 
@@ -45,7 +45,6 @@ const CAP_ID_MSIX = 0x11;
 const VENDOR_CAPABILITY = 9;
 const [LEGACY_FIRST, MODERN_FIRST] = [0x1000, 0x1040];
 const [DEFAULT_PORTS, MAX_PORTS] = [31, 511];
-const MAX_VECTORS = 2048;
 /** Configuration of a card without mq=on: MAC and status; with it, how many pairs of queues. */
 const [NET_CONFIG, NET_CONFIG_MQ] = [8, 10];
 /** Features of a network card that take other queues than those that are modelled: MQ, HASH_REPORT, RSS. */
@@ -208,7 +207,7 @@ export class PCIOptions {
     const on = (name: string): boolean | undefined => isOn(spec?.properties.get(name));
     return {
       slot: this.#slotFor(spec),
-      vectors: deviceNumber(spec, 'vectors', vectors, MAX_VECTORS),
+      vectors: vectorsOf(spec, vectors),
       disableLegacy: on('disable-legacy') ?? variant === '-non-transitional',
       disableModern: on('disable-modern') ?? false
     };
