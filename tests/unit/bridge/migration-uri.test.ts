@@ -109,30 +109,29 @@ test('What is sent through a socket arrives, and its end', async () => {
   expect(heard).toBe('QEVM');
 });
 
-test('A receiver that has all and closes first has the guest', async () => {
-  const server = createServer((socket) => socket.once('data', () => socket.end()));
+/** A channel on which all was sent, and whose receiver has left. */
+async function sentToOneWhoLeft(leave: (socket: Socket) => void): Promise<ByteDuplex> {
+  const server = createServer(leave);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as { port: number };
   const left = once(server, 'connection').then(([socket]) => once(socket as Socket, 'close'));
   const out = await connectTo(`tcp:127.0.0.1:${port}`);
   await out.write(bytes('QEVM'));
   await left;
+  server.close();
+  return out;
+}
+
+test('A receiver that has all and closes first has the guest', async () => {
+  const out = await sentToOneWhoLeft((socket) => socket.once('data', () => socket.end()));
   expect(await out.read()).toBeUndefined();
   await out.end();
-  server.close();
 });
 
 test('A receiver that goes away while there is more to send has no guest', async () => {
-  const server = createServer((socket) => socket.pause().once('readable', () => socket.resetAndDestroy()));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as { port: number };
-  const left = once(server, 'connection').then(([socket]) => once(socket as Socket, 'close'));
-  const out = await connectTo(`tcp:127.0.0.1:${port}`);
-  await out.write(bytes('QEVM'));
-  await left;
+  const out = await sentToOneWhoLeft((socket) => socket.pause().once('readable', () => socket.resetAndDestroy()));
   await expect(out.read()).rejects.toThrow('Unable to read from socket: Connection reset by peer');
   await expect(out.end()).rejects.toThrow('Unable to write to socket: Connection reset by peer');
-  server.close();
 });
 
 test('A command that does not read its input ends the writing', { timeout: 20_000 }, async () => {
