@@ -40,6 +40,10 @@ export const RECORDING_VERSION = 2;
 /** How every recording begins. */
 export const RECORDING_START = `{"format":"${RECORDING_FORMAT}"`;
 
+/**
+ * Who watched: our own sender, QMP of a QEMU that sent, which may have told of each round too, or nobody: the stream alone
+ * is left.
+ */
 export type Watcher = 'sender' | 'passes' | 'qmp' | 'stream';
 const WATCHERS: readonly unknown[] = ['sender', 'passes', 'qmp', 'stream'] satisfies Watcher[];
 

@@ -1,11 +1,7 @@
 /** How each figure of a migration is known: it depends on the figure and on who watched. */
-export type Evidence = 'counted' | 'reported' | 'inferred';
+import type { Watcher } from '../../vmstate/recording.ts';
 
-/**
- * Who watched: our own sender, QMP of a QEMU that sent, which may have told of each round too, or nobody: the stream alone
- * is left.
- */
-export type Watcher = 'sender' | 'passes' | 'qmp' | 'stream';
+export type Evidence = 'counted' | 'reported' | 'inferred';
 
 export type Figure =
   | 'status'

@@ -8,7 +8,7 @@ import type {
 import type { MigrationInfo, MigrationObservation } from '../../emulator/migration-api.ts';
 import { messageOf } from '../format.ts';
 import type { MachineSession } from '../machine/machine-session.svelte.ts';
-import type { Watcher } from './evidence.ts';
+import type { Watcher } from '../../vmstate/recording.ts';
 import { presets, ways, type Preset, type Settings, type Way } from './presets.ts';
 import { durationOf, lawOf, storyAt, storyOf, type Law, type Run, type Story } from './story.ts';
 

@@ -6,9 +6,8 @@
 import type { DirtyBlock, MigrationObservation, MigrationRound } from '../../emulator/migration-api.ts';
 import { isObject } from '../../vmstate/json.ts';
 import { Damage, PeekStream } from '../../vmstate/peek-stream.ts';
-import { openRecording, recordedStream, recordingHead } from '../../vmstate/recording.ts';
+import { openRecording, recordedStream, recordingHead, type Watcher } from '../../vmstate/recording.ts';
 import { fromChunks } from '../../vmstate/source.ts';
-import type { Watcher } from './evidence.ts';
 import { base64Of, bytesOf, readSent, readWriters, sentNote, writersNote } from './page-notes.ts';
 import { isWay, type Settings } from './presets.ts';
 

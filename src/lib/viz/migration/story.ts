@@ -8,7 +8,7 @@ import type {
   MigrationSection,
   MigrationStatus
 } from '../../emulator/migration-api.ts';
-import type { Watcher } from './evidence.ts';
+import type { Watcher } from '../../vmstate/recording.ts';
 import type { Settings } from './presets.ts';
 
 /** A migration as it was watched. */
